@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the deformable convolutions look: each tap of the regular grid moved by an offset of its own at every position.
+#pragma once
+
+#include "../core/conv_contract.h"
+
+namespace acn {
+
+// Where the numbers of one tap at one position stand: dy in offset (N, groups, taps, 2, positions), with dx one map
+// further, and the factor in mask (N, groups, taps, positions).
+inline int64_t deform_offset_index(const ConvShape& s, int64_t image, int64_t group, int64_t tap, int64_t position) {
+  return ((image * s.channel_offset_groups + group) * s.taps() + tap) * 2 * s.positions() + position;
+}
+inline int64_t deform_mask_index(const ConvShape& s, int64_t image, int64_t group, int64_t tap, int64_t position) {
+  return ((image * s.channel_offset_groups + group) * s.taps() + tap) * s.positions() + position;
+}
+
+template <class T>
+inline Cells<T> deform_cells(const ConvShape& s, const T* offset, int64_t image, int64_t group, int64_t position,
+                             int64_t tap, Boundary rule) {
+  const T* dy = offset + deform_offset_index(s, image, group, tap, position);
+  return locate(s.grid_y(position, tap) + dy[0], s.grid_x(position, tap) + dy[s.positions()],
+                static_cast<int32_t>(s.height), static_cast<int32_t>(s.width), rule);
+}
+
+}  // namespace acn

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+# cython: language_level=3
+"""The compiled CPU kernels on NumPy arrays. The GIL is released while they run."""
+
+from libc.stdint cimport int32_t, int64_t, intptr_t
+from libc.stdlib cimport free, malloc
+
+import numpy as np
+
+from operators import library as _library
+
+cdef extern from "c_api.h" nogil:
+    ctypedef struct acn_tensor:
+        void* data
+        int32_t dtype
+        int32_t ndim
+        const int64_t* shape
+    enum:
+        ACN_MAX_NDIM
+    const char* acn_last_error()
+    int acn_create(const char* name, int count, const char** keys, const char** values, void** handle)
+    void acn_free(void* handle)
+    int acn_infer_shapes(void* handle, int count, int32_t* ndims, int64_t* shapes, int32_t* out_ndim, int64_t* out_shape)
+    int acn_forward(void* handle, int count, const acn_tensor* inputs, int32_t req, const acn_tensor* output)
+    int acn_backward(void* handle, const acn_tensor* output_grad, int count, const acn_tensor* inputs,
+                     const int32_t* reqs, const acn_tensor* input_grads)
+
+_library.library()  # loads it and gives it a BLAS
+_DTYPES = {"float32": 0, "float64": 1}
+_REQS = {"null": 0, "write": 1, "add": 2}
+cdef enum:
+    MAX_INPUTS = 8
+
+
+cdef class _Views:
+    """acn_tensor views of contiguous arrays, which it keeps alive."""
+    cdef acn_tensor tensors[MAX_INPUTS]
+    cdef int64_t shapes[MAX_INPUTS][ACN_MAX_NDIM]
+    cdef list arrays
+    cdef int count
+
+    def __init__(self, str operator, arrays, names, writable=False):
+        self.arrays, self.count = list(arrays), len(arrays)
+        for i, array in enumerate(self.arrays):
+            self.tensors[i].data = NULL
+            if array is None:
+                self.tensors[i].ndim = 0
+                self.tensors[i].dtype = 0
+                self.tensors[i].shape = self.shapes[i]
+                continue
+            if not isinstance(array, np.ndarray):
+                raise TypeError(f"{operator}: {names[i]} must be a numpy array, got {type(array).__name__}")
+            if array.dtype.name not in _DTYPES or array.ndim > ACN_MAX_NDIM:
+                raise _library.OperatorError(
+                    f"{operator}: {names[i]} must be float32 or float64 with at most {ACN_MAX_NDIM} dimensions, "
+                    f"got {array.dtype} of shape {array.shape}")
+            if writable and not (array.flags.c_contiguous and array.flags.writeable):
+                raise _library.OperatorError(f"{operator}: {names[i]} must be a writable C-contiguous array")
+            self.arrays[i] = array = np.ascontiguousarray(array).reshape(array.shape)
+            self.tensors[i].data = <void*><intptr_t>array.ctypes.data
+            self.tensors[i].dtype = _DTYPES[array.dtype.name]
+            self.tensors[i].ndim = array.ndim
+            for j in range(array.ndim):
+                self.shapes[i][j] = array.shape[j]
+            self.tensors[i].shape = self.shapes[i]
+
+
+cdef class Operator:
+    """One configured operator.
+
+    Parameters
+    ----------
+    name : str
+        A public operator name, such as "ActiveConvolution".
+    **attributes
+        Its attributes, as in MXNet. Raises OperatorError for a wrong one.
+    """
+    cdef void* handle
+    cdef readonly str name
+    cdef readonly tuple inputs
+
+    def __cinit__(self, str name, **attributes):
+        texts = {key: _library.attribute_text(value) for key, value in attributes.items()}
+        self.name = name
+        self.inputs = _library.inputs_for(name, texts)
+        keys, values = [k.encode() for k in texts], [v.encode() for v in texts.values()]
+        cdef int count = len(keys)
+        cdef const char** key_array = <const char**>malloc((count + 1) * sizeof(char*))
+        cdef const char** value_array = <const char**>malloc((count + 1) * sizeof(char*))
+        try:
+            for i in range(count):
+                key_array[i] = keys[i]
+                value_array[i] = values[i]
+            encoded = name.encode()
+            _check(acn_create(encoded, count, key_array, value_array, &self.handle))
+        finally:
+            free(key_array)
+            free(value_array)
+
+    def __dealloc__(self):
+        acn_free(self.handle)
+
+    def shapes(self, *shapes):
+        """All input shapes and the output shape, from those of the inputs that are known (None for unknown)."""
+        cdef int32_t ndims[MAX_INPUTS]
+        cdef int64_t sizes[MAX_INPUTS * ACN_MAX_NDIM]
+        cdef int32_t out_ndim = 0
+        cdef int64_t out[ACN_MAX_NDIM]
+        cdef int count = len(self.inputs)
+        given = list(shapes) + [None] * (count - len(shapes))
+        for i in range(count):
+            ndims[i] = -1 if given[i] is None else len(given[i])
+            for j in range(max(ndims[i], 0)):
+                sizes[i * ACN_MAX_NDIM + j] = given[i][j]
+        _check(acn_infer_shapes(self.handle, count, ndims, sizes, &out_ndim, out))
+        found = [tuple([sizes[i * ACN_MAX_NDIM + j] for j in range(ndims[i])]) for i in range(count)]
+        return found, tuple([out[j] for j in range(out_ndim)])
+
+    def forward(self, *arrays, out=None, str req="write"):
+        """The output for these input arrays (in the order of `inputs`), written or added to `out` where that is given."""
+        self._count(arrays)
+        if out is None:
+            _, shape = self.shapes(*[a.shape for a in arrays])
+            out = np.zeros(shape, arrays[0].dtype)
+        cdef _Views inputs = _Views(self.name, arrays, self.inputs)
+        cdef _Views output = _Views(self.name, [out], ["out"], writable=True)
+        cdef int32_t mode = _REQS[req]
+        cdef int status
+        with nogil:
+            status = acn_forward(self.handle, inputs.count, inputs.tensors, mode, output.tensors)
+        _check(status)
+        return out
+
+    def backward(self, out_grad, *arrays, req="write", grads=None):
+        """The gradient of every input, for the gradient of the output.
+
+        req : "write", "add" or "null", or one of these per input. grads : arrays to write or add to; new ones otherwise.
+        Returns a list with None where req is "null".
+        """
+        self._count(arrays)
+        reqs = [req] * len(arrays) if isinstance(req, str) else list(req)
+        if len(reqs) != len(arrays):
+            raise _library.OperatorError(f"{self.name}: req must be one word or {len(arrays)} of them, got {reqs}")
+        if grads is None:
+            grads = [None if r == "null" else np.zeros(a.shape, a.dtype) for a, r in zip(arrays, reqs)]
+        grads = [None if r == "null" else g for g, r in zip(grads, reqs)]
+        cdef _Views inputs = _Views(self.name, arrays, self.inputs)
+        cdef _Views results = _Views(self.name, grads, [f"the gradient of {i}" for i in self.inputs], writable=True)
+        cdef _Views head = _Views(self.name, [out_grad], ["out_grad"])
+        cdef int32_t modes[MAX_INPUTS]
+        for i, r in enumerate(reqs):
+            modes[i] = _REQS[r]
+        cdef int status
+        with nogil:
+            status = acn_backward(self.handle, head.tensors, inputs.count, inputs.tensors, modes, results.tensors)
+        _check(status)
+        return grads
+
+    def _count(self, arrays):
+        if len(arrays) != len(self.inputs):
+            raise _library.OperatorError(
+                f"{self.name}: {len(self.inputs)} arrays are expected ({', '.join(self.inputs)}), got {len(arrays)}")
+
+
+cdef _check(int status):
+    if status:
+        raise _library.OperatorError(acn_last_error().decode())

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loads the compiled kernels and hands them a BLAS. Every front end goes through here; none is imported here."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import json
+import os
+from dataclasses import dataclass
+
+LIBRARY_PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "core", "libactive_convnets.so")
+
+
+class OperatorError(ValueError):
+    """An argument of an operator is wrong; the text names the operator, the argument, what came and what was expected."""
+
+
+@functools.lru_cache(maxsize=None)
+def blas() -> ctypes.CDLL:
+    """The BLAS of the scipy-openblas32 package, set to one thread: the kernels run their own threads over tiles."""
+    import scipy_openblas32
+
+    library = ctypes.CDLL(os.path.join(scipy_openblas32.get_lib_dir(), "libscipy_openblas.so"))
+    library.scipy_openblas_set_num_threads(1)
+    return library
+
+
+@functools.lru_cache(maxsize=None)
+def library() -> ctypes.CDLL:
+    """The compiled kernels, through the C interface of core/c_api.h."""
+    if not os.path.exists(LIBRARY_PATH):
+        raise ImportError(
+            f"the compiled operator library {LIBRARY_PATH} is missing; build it with `pip install -e .` "
+            "(or `python setup.py build_ext --inplace`) in the project's folder"
+        )
+    lib = ctypes.CDLL(LIBRARY_PATH)
+    lib.acn_last_error.restype = ctypes.c_char_p
+    lib.acn_describe.restype = ctypes.c_char_p
+    lib.acn_input_name.restype = ctypes.c_char_p
+    lib.acn_input_name.argtypes = [ctypes.c_void_p, ctypes.c_int]
+    lib.acn_num_inputs.argtypes = [ctypes.c_void_p]
+    lib.acn_free.argtypes = [ctypes.c_void_p]
+    lib.acn_free.restype = None
+    lib.acn_set_blas.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+    lib.acn_workspace_bytes.restype = ctypes.c_int64
+    lib.acn_set_workspace_bytes.argtypes = [ctypes.c_int64]
+    lib.acn_set_blas(address(blas().scipy_cblas_sgemm), address(blas().scipy_cblas_dgemm))
+    return lib
+
+
+def address(function) -> int:
+    """The address of a ctypes function, for handing it to compiled code."""
+    return ctypes.cast(function, ctypes.c_void_p).value
+
+
+@dataclass(frozen=True)
+class Description:
+    """What an operator says of itself: `inputs` and `attributes` map names to their documentation, in order."""
+
+    name: str
+    room: str
+    doc: str
+    inputs: dict
+    attributes: dict  # name -> {"type", "default", "doc", "required"}
+
+    def docstring(self, array: str) -> str:
+        """A NumPy-style docstring whose inputs are of the given array type."""
+        lines = [self.doc, "", "Parameters", "----------"]
+        for name, doc in self.inputs.items():
+            lines += [f"{name} : {array}", f"    {doc}"]
+        for name, info in self.attributes.items():
+            note = "required" if info["required"] else f"default {info['default']}"
+            lines += [f"{name} : {info['type']}, {note}", f"    {info['doc']}"]
+        return "\n".join(lines)
+
+
+@functools.lru_cache(maxsize=None)
+def descriptions() -> dict:
+    """Name -> Description of every operator in the library."""
+    result = {}
+    for item in json.loads(library().acn_describe().decode()):
+        inputs = {i["name"]: i["doc"] for i in item["inputs"]}
+        attributes = {a.pop("name"): a for a in item["attributes"]}
+        result[item["name"]] = Description(item["name"], item["room"], item["doc"], inputs, attributes)
+    return result
+
+
+def attribute_text(value) -> str:
+    """The text form of an attribute, as the C++ side and MXNet's graph files have it."""
+    if isinstance(value, (list, tuple)):
+        return "(" + ", ".join(str(int(v)) for v in value) + ("," if len(value) == 1 else "") + ")"
+    return str(value)
+
+
+@functools.lru_cache(maxsize=1024)
+def _inputs_for(name: str, attributes: tuple) -> tuple:
+    lib, handle = library(), ctypes.c_void_p()
+    keys = (ctypes.c_char_p * len(attributes))(*(k.encode() for k, _ in attributes))
+    values = (ctypes.c_char_p * len(attributes))(*(v.encode() for _, v in attributes))
+    if lib.acn_create(name.encode(), len(attributes), keys, values, ctypes.byref(handle)):
+        raise OperatorError(lib.acn_last_error().decode())
+    try:
+        return tuple(lib.acn_input_name(handle, i).decode() for i in range(lib.acn_num_inputs(handle)))
+    finally:
+        lib.acn_free(handle)
+
+
+def inputs_for(name: str, attributes: dict) -> tuple:
+    """The names of the inputs that an operator with these attributes (as text) takes. Raises OperatorError if wrong."""
+    return _inputs_for(name, tuple(sorted(attributes.items())))
+
+
+def num_threads() -> int:
+    """How many threads the CPU kernels use: as set, else ACTIVE_CONVNETS_NUM_THREADS, else OMP_NUM_THREADS, else all cores."""
+    return library().acn_num_threads()
+
+
+def set_num_threads(count: int) -> None:
+    """Sets the number of threads of the CPU kernels; 0 returns to the default. Results do not depend on it."""
+    if count < 0:
+        raise ValueError(f"set_num_threads: count must be 0 (default) or more, got {count}")
+    library().acn_set_num_threads(int(count))
+
+
+def workspace_bytes() -> int:
+    """The bound on the scratch memory of one convolution call, in bytes (default 64 MiB)."""
+    return library().acn_workspace_bytes()
+
+
+def set_workspace_bytes(count: int) -> None:
+    """Sets that bound (at least 1 MiB). It fixes how sums are split, so changing it may change the last bits."""
+    if count < 1 << 20:
+        raise ValueError(f"set_workspace_bytes: at least {1 << 20} bytes are needed, got {count}")
+    library().acn_set_workspace_bytes(int(count))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loads the compiled kernels and hands them a BLAS. Every front end goes through here; none is imported here."""
+"""Loads the compiled kernels. Every front end goes through here; none is imported here."""
 
 from __future__ import annotations
 
@@ -14,16 +14,6 @@ LIBRARY_PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "core", 
 
 class OperatorError(ValueError):
     """An argument of an operator is wrong; the text names the operator, the argument, what came and what was expected."""
-
-
-@functools.lru_cache(maxsize=None)
-def blas() -> ctypes.CDLL:
-    """The BLAS of the scipy-openblas32 package, set to one thread: the kernels run their own threads over tiles."""
-    import scipy_openblas32
-
-    library = ctypes.CDLL(os.path.join(scipy_openblas32.get_lib_dir(), "libscipy_openblas.so"))
-    library.scipy_openblas_set_num_threads(1)
-    return library
 
 
 @functools.lru_cache(maxsize=None)
@@ -42,10 +32,8 @@ def library() -> ctypes.CDLL:
     lib.acn_num_inputs.argtypes = [ctypes.c_void_p]
     lib.acn_free.argtypes = [ctypes.c_void_p]
     lib.acn_free.restype = None
-    lib.acn_set_blas.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
     lib.acn_workspace_bytes.restype = ctypes.c_int64
     lib.acn_set_workspace_bytes.argtypes = [ctypes.c_int64]
-    lib.acn_set_blas(address(blas().scipy_cblas_sgemm), address(blas().scipy_cblas_dgemm))
     return lib
 
 

@@ -16,6 +16,8 @@
 #include <cstdint>
 #include <string>
 
+#include "bilinear_cells.h"
+
 #ifdef __CUDACC__
 #define ACN_HOST_DEVICE __host__ __device__
 #else
@@ -31,12 +33,6 @@ enum class Boundary : int32_t {
 };
 
 Boundary boundary_from(const std::string& name);
-
-template <class T>
-struct Cells {
-  int32_t index[4];  // flat y * W + x of (y0,x0) (y0,x1) (y1,x0) (y1,x1); H * W means nowhere
-  T ly, lx;
-};
 
 namespace detail {
 // One axis of length n: the two places around p (-1 = nowhere) and the fraction between them.

@@ -3,7 +3,6 @@
 
 #include <cstdio>
 
-#include "blas.h"
 #include "call.h"
 #include "error.h"
 #include "sampled_conv.h"
@@ -137,9 +136,6 @@ int acn_backward(void* handle, const acn_tensor* output_grad, int count, const a
   });
 }
 
-void acn_set_blas(void* sgemm, void* dgemm) {
-  set_blas(reinterpret_cast<CblasSgemm>(sgemm), reinterpret_cast<CblasDgemm>(dgemm));
-}
 int acn_num_threads(void) { return num_threads(); }
 void acn_set_num_threads(int count) { set_num_threads(count); }
 int64_t acn_workspace_bytes(void) { return workspace_bytes(); }

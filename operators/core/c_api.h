@@ -39,8 +39,6 @@ int acn_forward(void* handle, int count, const acn_tensor* inputs, int32_t req, 
 int acn_backward(void* handle, const acn_tensor* output_grad, int count, const acn_tensor* inputs, const int32_t* reqs,
                  const acn_tensor* input_grads);
 
-/* cblas_sgemm and cblas_dgemm of a BLAS set to one thread. */
-void acn_set_blas(void* sgemm, void* dgemm);
 int acn_num_threads(void);
 void acn_set_num_threads(int count);
 int64_t acn_workspace_bytes(void);

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <atomic>
-#include <memory>
 
-#include "blas.h"
-#include "columns.h"
 #include "conv_blocks.h"
 #include "conv_tiles.h"
+#include "kernels.h"
 #include "sampled_conv.h"
 #include "threads.h"
 
 namespace acn {
 namespace {
 
+// Output positions at a time: enough that sums of the weight gradient are read and written rarely.
+constexpr int64_t kTile = 168;
+// Added to rows of the output gradient's tile, which otherwise fall on the same few sets of the first-level cache.
+constexpr int64_t kSkew = 16;
 constexpr int64_t kMostParts = 8;  // partial sums of the weight gradient, so that small networks keep cores busy
 std::atomic<int64_t> workspace{int64_t{64} << 20};
 
@@ -31,34 +33,31 @@ class Backward {
         out_grad_(out_grad),
         data_(data),
         g_(gradients),
-        blocks_(channel_blocks(shape)),
+        weight_(weight),
+        kernels_(kernels<T>()),
+        blocks_(channel_blocks(shape, kernels_.lanes)),
+        tile_(std::min(kTile, s_.positions())),
         components_(points.has_mask() ? 3 : 2),
-        weight_size_(s_.filters * (s_.channels / s_.weight_groups) * s_.taps()),
         wants_data_(g_.data_req != Req::kNull),
         wants_weight_(g_.weight_req != Req::kNull) {
-    const int64_t share = workspace_bytes() / 4 / int64_t{sizeof(T)};
-    parts_ = std::clamp<int64_t>(share / weight_size_, 1, std::clamp<int64_t>(s_.batch, 1, kMostParts));
-    const int64_t per_position = static_cast<int64_t>(blocks_.size()) * s_.taps() * components_;
-    const int64_t slab_tiles = std::max<int64_t>(1, share / per_position / kTile);
-    slab_ = g_.points ? std::min(slab_tiles * kTile, s_.positions()) : s_.positions();
-    wave_ = g_.points ? std::clamp<int64_t>(share / (per_position * slab_), 1, std::max<int64_t>(s_.batch, 1))
-                      : std::max<int64_t>(s_.batch, 1);
-    workers_ = workers_for(static_cast<int64_t>(blocks_.size()) * parts_);
-    if (wants_data_ || g_.points) {
-      packed_weight_ = scratch<T>(weight_size_);
-      pack_weights(s_, blocks_, weight, packed_weight_.get());
+    const int64_t per_group = s_.filters / s_.weight_groups;
+    for (const ChannelBlock& block : blocks_) {
+      weight_grad_at_.push_back(weight_grad_size_);
+      weight_grad_size_ += per_group * s_.taps() * block.width;
     }
+    const int64_t share = workspace_bytes() / 4 / int64_t{sizeof(T)}, batch = std::max<int64_t>(s_.batch, 1);
+    parts_ = std::clamp<int64_t>(share / weight_grad_size_, 1, std::min(batch, kMostParts));
+    const int64_t per_position = block_count() * s_.taps() * components_;
+    const int64_t slab_tiles = std::max<int64_t>(1, share / per_position / tile_);
+    slab_ = g_.points ? std::min(slab_tiles * tile_, s_.positions()) : s_.positions();
+    wave_ = g_.points ? std::clamp<int64_t>(share / (per_position * slab_), 1, batch) : batch;
+    workers_ = workers_for(block_count() * parts_);
     if (wants_weight_) {
-      weight_parts_ = scratch<T>(parts_ * weight_size_);
-      std::fill_n(weight_parts_.get(), parts_ * weight_size_, T(0));
+      weight_parts_ = scratch<T>(parts_ * weight_grad_size_);
+      std::fill_n(weight_parts_.get(), parts_ * weight_grad_size_, T(0));
     }
     if (g_.points) point_grads_ = scratch<T>(wave_ * slab_ * per_position);
-    for (TileScratch<T>& tile : tile_scratches<T>(s_, blocks_, workers_, points.has_mask())) {
-      int64_t width = 0;
-      for (const ChannelBlock& block : blocks_) width = std::max(width, block.width());
-      const int64_t column = std::min(kTile, s_.positions()) * s_.taps() * width, map = (s_.pixels() + 1) * width;
-      workers_scratch_.push_back({std::move(tile), scratch<T>(column), scratch<T>(map), scratch<T>(map)});
-    }
+    for (int i = 0; i < workers_; ++i) scratch_.emplace_back(*this);
   }
 
   void run() {
@@ -72,15 +71,35 @@ class Backward {
         }
       }
     }
-    if (wants_weight_) unpack_weights(s_, blocks_, weight_parts_.get(), parts_, g_.weight_req, g_.weight);
+    if (wants_weight_) {
+      parallel_for(block_count(), [&](int64_t b, int) {
+        unpack_weight_grad(s_, blocks_[b], weight_parts_.get() + weight_grad_at_[b], parts_, weight_grad_size_,
+                           g_.weight_req, g_.weight);
+      });
+    }
     if (g_.bias_req != Req::kNull) bias_gradient();
   }
 
  private:
   struct WorkerScratch {
     TileScratch<T> tile;
+    Scratch<T> out_grad;  // (filters, tile + skew)
+    Scratch<T> panels;    // one block's weights
     Scratch<T> column_grad, map, map_grad;
+
+    explicit WorkerScratch(const Backward& b) : tile(b.s_, b.tile_, widest(b.blocks_), b.points_.has_mask()) {
+      const int64_t filters = b.s_.filters / b.s_.weight_groups, width = widest(b.blocks_);
+      out_grad = scratch<T>(filters * (b.tile_ + kSkew));
+      map = scratch<T>((b.s_.pixels() + 1) * width);
+      if (b.wants_columns()) {
+        panels = scratch<T>(column_panels_size(b.s_, {0, 0, 0, 0, width, 0}, {0, filters}, b.kernels_.lanes));
+        column_grad = scratch<T>(b.tile_ * b.s_.taps() * width);
+      }
+      if (b.wants_data_) map_grad = scratch<T>((b.s_.pixels() + 1) * width);
+    }
   };
+
+  bool wants_columns() const { return wants_data_ || g_.points; }
 
   int64_t block_count() const { return static_cast<int64_t>(blocks_.size()); }
 
@@ -95,7 +114,7 @@ class Backward {
       const int64_t part = task / block_count();
       const int64_t begin = pass.images * part / parts_, end = pass.images * (part + 1) / parts_;
       for (int64_t i = begin; i < end; ++i) {
-        run_block(pass, pass.first + i, task % block_count(), part, &workers_scratch_[worker]);
+        run_block(pass, pass.first + i, task % block_count(), part, &scratch_[worker]);
       }
     });
     if (!g_.points) return;
@@ -107,18 +126,18 @@ class Backward {
   void run_block(const Pass& pass, int64_t image, int64_t block_index, int64_t part, WorkerScratch* scratch) {
     const ChannelBlock& block = blocks_[block_index];
     const FilterRange filters = filters_of(s_, block, pass.filter_group);
-    const bool used = filters.begin < filters.end;
     const int64_t image_offset = image * s_.channels * s_.pixels();
-    if (wants_data_) std::fill_n(scratch->map_grad.get(), (s_.pixels() + 1) * block.width(), T(0));
-    if (used) {
+    if (wants_data_) std::fill_n(scratch->map_grad.get(), (s_.pixels() + 1) * block.width, T(0));
+    if (filters.begin < filters.end) {
       pack_map(s_, block, data_ + image_offset, scratch->map.get());
-      for (int64_t begin = pass.begin; begin < pass.end; begin += kTile) {
+      if (wants_columns()) pack_to_column(s_, block, filters, kernels_.lanes, weight_, scratch->panels.get());
+      for (int64_t begin = pass.begin; begin < pass.end; begin += tile_) {
         const PointRange range{image, pass.filter_group, block.channel_group, begin,
-                               std::min(begin + kTile, pass.end)};
+                               std::min(begin + tile_, pass.end)};
         T* grads = g_.points ? point_grads(pass, image, block_index) +
                                    (begin - pass.begin) * s_.taps() * components_
                              : nullptr;
-        run_tile(range, block, filters, part, grads, scratch);
+        run_tile(range, block_index, filters, part, grads, scratch);
       }
     } else if (g_.points) {
       std::fill_n(point_grads(pass, image, block_index), slab_ * s_.taps() * components_, T(0));
@@ -129,28 +148,32 @@ class Backward {
     }
   }
 
-  void run_tile(const PointRange& range, const ChannelBlock& block, const FilterRange& filters, int64_t part,
-                T* point_grad, WorkerScratch* scratch) {
-    const int64_t positions = range.end - range.begin, depth = s_.taps() * block.width();
-    const int64_t filter_count = filters.end - filters.begin;
-    const int64_t weight_at = block.packed_weight +
-                              (filters.begin - block.weight_group * (s_.filters / s_.weight_groups)) * depth;
-    const T* out_grad = out_grad_ + (range.image * s_.filters + filters.begin) * s_.positions() + range.begin;
+  void run_tile(const PointRange& range, int64_t block_index, FilterRange filters, int64_t part, T* point_grad,
+                WorkerScratch* scratch) {
+    const ChannelBlock& block = blocks_[block_index];
+    const int64_t positions = range.end - range.begin, depth = s_.taps() * block.width, panel = 2 * kernels_.lanes;
+    const int64_t count = filters.end - filters.begin, out_row = tile_ + kSkew;
+    T* out_grad = scratch->out_grad.get();
+    for (int64_t k = 0; k < count; ++k) {
+      std::copy_n(out_grad_ + (range.image * s_.filters + filters.begin + k) * s_.positions() + range.begin, positions,
+                  out_grad + k * out_row);
+    }
     TileScratch<T>& tile = scratch->tile;
     points_.locate(range, tile.cells.get(), tile.mask.get());
-    const ColumnTask<T> task{tile.cells.get(), tile.mask.get(), positions * s_.taps(), scratch->map.get(),
-                             block.width()};
-    if (wants_data_ || point_grad) {
-      gemm(Trans::kYes, Trans::kNo, positions, depth, filter_count, out_grad, s_.positions(),
-           packed_weight_.get() + weight_at, depth, T(0), scratch->column_grad.get(), depth);
-      backward(task, {scratch->column_grad.get(), wants_weight_ ? tile.column.get() : nullptr,
-                      wants_data_ ? scratch->map_grad.get() : nullptr, point_grad, components_});
+    const Points<T> points{tile.cells.get(), tile.mask.get(), positions * s_.taps(), scratch->map.get(), block.width};
+    if (wants_columns()) {
+      kernels_.multiply({positions, depth, count, out_grad, 1, out_row, scratch->panels.get(), count * panel, panel,
+                         scratch->column_grad.get(), depth, false});
+      kernels_.backward(points, {scratch->column_grad.get(), wants_weight_ ? tile.column.get() : nullptr,
+                                 wants_data_ ? scratch->map_grad.get() : nullptr, point_grad, components_});
     } else {
-      gather(task, tile.column.get());
+      kernels_.gather(points, tile.column.get());
     }
     if (wants_weight_) {
-      gemm(Trans::kNo, Trans::kNo, filter_count, depth, positions, out_grad, s_.positions(), tile.column.get(), depth,
-           T(1), weight_parts_.get() + part * weight_size_ + weight_at, depth);
+      const int64_t first = filters.begin - block.weight_group * (s_.filters / s_.weight_groups);
+      kernels_.multiply({count, depth, positions, out_grad, out_row, 1, tile.column.get(), panel, depth,
+                         weight_parts_.get() + part * weight_grad_size_ + weight_grad_at_[block_index] + first * depth,
+                         depth, true});
     }
   }
 
@@ -185,13 +208,16 @@ class Backward {
   const T* out_grad_;
   const T* data_;
   const ConvGradients<T>& g_;
+  const T* weight_;
+  const Kernels<T>& kernels_;
   const std::vector<ChannelBlock> blocks_;
-  const int64_t components_, weight_size_;
+  const int64_t tile_, components_;
   const bool wants_data_, wants_weight_;
-  int64_t parts_, slab_, wave_;
+  int64_t weight_grad_size_ = 0, parts_, slab_, wave_;
+  std::vector<int64_t> weight_grad_at_;
   int workers_;
-  Scratch<T> packed_weight_, weight_parts_, point_grads_;
-  std::vector<WorkerScratch> workers_scratch_;
+  Scratch<T> weight_parts_, point_grads_;
+  std::vector<WorkerScratch> scratch_;
 };
 
 }  // namespace

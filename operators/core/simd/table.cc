@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiled once per level: the only symbols a level shows are its two tables.
+#include "columns.h"
+#include "product.h"
+
+namespace acn {
+namespace ACN_LEVEL {
+
+extern const Kernels<float> kFloat;
+extern const Kernels<double> kDouble;
+
+const Kernels<float> kFloat{Simd<float>::kLanes, multiply<float>, gather<float>, backward<float>};
+const Kernels<double> kDouble{Simd<double>::kLanes, multiply<double>, gather<double>, backward<double>};
+
+}  // namespace ACN_LEVEL
+}  // namespace acn

@@ -2,6 +2,7 @@
 // Compiled once per level: the only symbols a level shows are its two tables.
 #include "columns.h"
 #include "product.h"
+#include "rows.h"
 
 namespace acn {
 namespace ACN_LEVEL {
@@ -9,8 +10,11 @@ namespace ACN_LEVEL {
 extern const Kernels<float> kFloat;
 extern const Kernels<double> kDouble;
 
-const Kernels<float> kFloat{Simd<float>::kLanes, multiply<float>, gather<float>, backward<float>};
-const Kernels<double> kDouble{Simd<double>::kLanes, multiply<double>, gather<double>, backward<double>};
+const Kernels<float> kFloat{Simd<float>::kLanes, multiply<float>, gather<float>,
+                            backward<float>,     blend<float>,    dot<float>};
+const Kernels<double> kDouble{Simd<double>::kLanes, multiply<double>,
+                              gather<double>,       backward<double>,
+                              blend<double>,        dot<double>};
 
-}  // namespace ACN_LEVEL
-}  // namespace acn
+} // namespace ACN_LEVEL
+} // namespace acn

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Active convolution with many offset sets: multiply first, then sample.
+//
+// A tap that looks at one constant displacement at all positions is a sampled
+// map, and sampling a map commutes with summing maps over channels. So the 1x1
+// products of every (filter, tap) with the unmoved channels come first, and
+// each product map is moved by its own offset: the same arithmetic for one
+// offset set as for one per filter, where building columns would repeat itself
+// for every set. Stride 1 only.
+#pragma once
+
+#include <vector>
+
+#include "../core/bilinear.h"
+#include "../core/conv_contract.h"
+#include "../core/sampled_conv.h"
+
+namespace acn {
+
+// Whether this path is the faster one for such a convolution.
+bool prefers_shifted_conv(const ConvShape &shape);
+
+template <class T>
+void shifted_conv_forward(const ConvShape &shape, const T *offset,
+                          Boundary rule, const T *data, const T *weight,
+                          const T *bias, Req req, T *out);
+
+// gradients.points is ignored; offset_sums, unless null, receives the offset
+// gradient (filter offset groups, channel offset groups, taps, 2).
+template <class T>
+void shifted_conv_backward(const ConvShape &shape, const T *offset,
+                           Boundary rule, const T *out_grad, const T *data,
+                           const T *weight, const ConvGradients<T> &gradients,
+                           std::vector<double> *offset_sums);
+
+} // namespace acn

@@ -29,8 +29,8 @@ ActiveConvolution::ActiveConvolution(Attributes& attributes) : conv_(attributes,
   boundary_ = boundary_from(conv_.boundary);
   const int64_t taps = conv_.kernel[0] * conv_.kernel[1];
   for (int64_t tap : fixed_taps_) {
-    require(tap >= 0 && tap < taps, kName,
-            ": attribute 'fixed_taps' must hold numbers from 0 to ", taps - 1, ", got ", tap);
+    require(tap >= 0 && tap < taps, kName, ": attribute 'fixed_taps' must hold numbers from 0 to ", taps - 1, ", got ",
+            tap);
   }
 }
 
@@ -42,9 +42,8 @@ std::vector<InputInfo> ActiveConvolution::inputs() const {
 
 Shape ActiveConvolution::infer_shapes(std::vector<std::optional<Shape>>* inputs) const {
   const ConvShape s = conv_.shape(kName, *(*inputs)[0]);
-  expect_shape(kName, "offset",
-               {s.filter_offset_groups, s.channel_offset_groups, s.kernel_y, s.kernel_x, 2}, &(*inputs)[1],
-               "(num_offset_group, num_deformable_group, kernel y, kernel x, 2)");
+  expect_shape(kName, "offset", {s.filter_offset_groups, s.channel_offset_groups, s.kernel_y, s.kernel_x, 2},
+               &(*inputs)[1], "(num_offset_group, num_deformable_group, kernel y, kernel x, 2)");
   conv_.infer_parameters(kName, s, 2, inputs);
   return conv_.output(s);
 }

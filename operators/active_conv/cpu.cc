@@ -34,7 +34,8 @@ template <class T>
 class ActiveSink : public PointSink<T> {
  public:
   explicit ActiveSink(const ConvShape& shape)
-      : s_(shape), per_image_(s_.filter_offset_groups * s_.channel_offset_groups * s_.taps() * 2),
+      : s_(shape),
+        per_image_(s_.filter_offset_groups * s_.channel_offset_groups * s_.taps() * 2),
         sums_(s_.batch * per_image_, 0.0) {}
 
   void take(const PointRange& range, const T* grads) override {
@@ -97,8 +98,8 @@ void ActiveConvolution::backward(const Tensor& output_grad, const std::vector<Te
                                      optional_data<T>(input_grads, 3),
                                      reqs.size() > 3 ? reqs[3] : Req::kNull,
                                      reqs[1] == Req::kNull ? nullptr : &sink};
-    sampled_conv_backward(s, ActivePoints<T>(s, inputs[1].as<T>(), boundary_), output_grad.as<T>(),
-                          inputs[0].as<T>(), inputs[2].as<T>(), gradients);
+    sampled_conv_backward(s, ActivePoints<T>(s, inputs[1].as<T>(), boundary_), output_grad.as<T>(), inputs[0].as<T>(),
+                          inputs[2].as<T>(), gradients);
     if (reqs[1] == Req::kNull) return;
     std::vector<double> offset_grad = sink.total();
     if (normalize_grad_) normalize(&offset_grad);

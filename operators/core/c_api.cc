@@ -60,13 +60,19 @@ std::string json_list(const std::vector<Item>& items, Format format) {
 
 std::string json_operator(const OperatorInfo& info) {
   return "{\"name\": " + quoted(info.name) + ", \"room\": " + quoted(info.room) + ", \"doc\": " + quoted(info.doc) +
-         ", \"inputs\": " + json_list(info.all_inputs, [](const InputInfo& input) {
-           return "{\"name\": " + quoted(input.name) + ", \"doc\": " + quoted(input.doc) + "}";
-         }) + ", \"attributes\": " + json_list(info.attributes, [](const AttributeInfo& a) {
-           return "{\"name\": " + quoted(a.name) + ", \"type\": " + quoted(a.type) + ", \"default\": " +
-                  quoted(a.default_text) + ", \"doc\": " + quoted(a.doc) + ", \"required\": " +
-                  (a.required ? "true" : "false") + "}";
-         }) + "}";
+         ", \"inputs\": " +
+         json_list(info.all_inputs,
+                   [](const InputInfo& input) {
+                     return "{\"name\": " + quoted(input.name) + ", \"doc\": " + quoted(input.doc) + "}";
+                   }) +
+         ", \"attributes\": " +
+         json_list(info.attributes,
+                   [](const AttributeInfo& a) {
+                     return "{\"name\": " + quoted(a.name) + ", \"type\": " + quoted(a.type) +
+                            ", \"default\": " + quoted(a.default_text) + ", \"doc\": " + quoted(a.doc) +
+                            ", \"required\": " + (a.required ? "true" : "false") + "}";
+                   }) +
+         "}";
 }
 
 }  // namespace
@@ -94,12 +100,9 @@ void acn_free(void* handle) { delete static_cast<Handle*>(handle); }
 
 int acn_num_inputs(void* handle) { return static_cast<int>(static_cast<Handle*>(handle)->inputs.size()); }
 
-const char* acn_input_name(void* handle, int index) {
-  return static_cast<Handle*>(handle)->inputs[index].name.c_str();
-}
+const char* acn_input_name(void* handle, int index) { return static_cast<Handle*>(handle)->inputs[index].name.c_str(); }
 
-int acn_infer_shapes(void* handle, int count, int32_t* ndims, int64_t* shapes, int32_t* out_ndim,
-                     int64_t* out_shape) {
+int acn_infer_shapes(void* handle, int count, int32_t* ndims, int64_t* shapes, int32_t* out_ndim, int64_t* out_shape) {
   return guarded([&] {
     const Handle& h = *static_cast<Handle*>(handle);
     require(count == static_cast<int>(h.inputs.size()) && ndims[0] >= 0, h.name, ": ", h.inputs.size(),

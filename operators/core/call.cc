@@ -23,8 +23,8 @@ Shape check_inputs(const std::string& name, const Operator& op, const std::vecto
 }
 
 void check_result(const std::string& name, const char* what, const Tensor& tensor, const Shape& shape, DType dtype) {
-  require(tensor.shape == shape && tensor.dtype == dtype, name, ": ", what, " must be ", to_string(dtype),
-          " of shape ", to_string(shape), ", got ", to_string(tensor.dtype), " of shape ", to_string(tensor.shape));
+  require(tensor.shape == shape && tensor.dtype == dtype, name, ": ", what, " must be ", to_string(dtype), " of shape ",
+          to_string(shape), ", got ", to_string(tensor.dtype), " of shape ", to_string(tensor.shape));
 }
 
 }  // namespace
@@ -46,8 +46,7 @@ void checked_backward(const std::string& name, const Operator& op, const Tensor&
   const std::vector<InputInfo> infos = op.inputs();
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (reqs[i] == Req::kNull) continue;
-    check_result(name, ("the gradient of " + infos[i].name).c_str(), input_grads[i], inputs[i].shape,
-                 inputs[0].dtype);
+    check_result(name, ("the gradient of " + infos[i].name).c_str(), input_grads[i], inputs[i].shape, inputs[0].dtype);
   }
   op.backward(output_grad, inputs, reqs, input_grads);
 }

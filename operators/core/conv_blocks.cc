@@ -45,8 +45,8 @@ FilterRange filters_of(const ConvShape& s, const ChannelBlock& block, int64_t fi
 }
 
 template <class T>
-void pack_to_filters(const ConvShape& s, const ChannelBlock& block, FilterRange filters, int64_t lanes,
-                     const T* weight, T* packed) {
+void pack_to_filters(const ConvShape& s, const ChannelBlock& block, FilterRange filters, int64_t lanes, const T* weight,
+                     T* packed) {
   const int64_t panel = 2 * lanes, taps = s.taps(), channels = block.channels();
   std::fill_n(packed, filter_panels_size(s, block, filters, lanes), T(0));
   for (int64_t first = filters.begin; first < filters.end; first += panel, packed += taps * block.width * panel) {
@@ -119,11 +119,11 @@ void unpack_map(const ConvShape& s, const ChannelBlock& block, const T* map, Req
   }
 }
 
-#define ACN_INSTANTIATE(T)                                                                                          \
-  template void pack_to_filters(const ConvShape&, const ChannelBlock&, FilterRange, int64_t, const T*, T*);         \
-  template void pack_to_column(const ConvShape&, const ChannelBlock&, FilterRange, int64_t, const T*, T*);          \
-  template void unpack_weight_grad(const ConvShape&, const ChannelBlock&, const T*, int64_t, int64_t, Req, T*);     \
-  template void pack_map(const ConvShape&, const ChannelBlock&, const T*, T*);                                      \
+#define ACN_INSTANTIATE(T)                                                                                      \
+  template void pack_to_filters(const ConvShape&, const ChannelBlock&, FilterRange, int64_t, const T*, T*);     \
+  template void pack_to_column(const ConvShape&, const ChannelBlock&, FilterRange, int64_t, const T*, T*);      \
+  template void unpack_weight_grad(const ConvShape&, const ChannelBlock&, const T*, int64_t, int64_t, Req, T*); \
+  template void pack_map(const ConvShape&, const ChannelBlock&, const T*, T*);                                  \
   template void unpack_map(const ConvShape&, const ChannelBlock&, const T*, Req, T*);
 ACN_INSTANTIATE(float)
 ACN_INSTANTIATE(double)

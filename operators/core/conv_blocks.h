@@ -11,7 +11,7 @@
 namespace acn {
 
 struct ChannelBlock {
-  int64_t begin, end;     // channels of data
+  int64_t begin, end;  // channels of data
   int64_t weight_group;
   int64_t channel_group;  // offset set
   int64_t width;          // channels padded to whole vectors: the width of this block's maps and columns

@@ -42,16 +42,16 @@ void ConvAttributes::check(const std::string& op) const {
   require_pair(op, "dilate", dilate, 1);
   require_pair(op, "pad", pad, 0);
   require(num_filter >= 1, op, ": attribute 'num_filter' must be at least 1, got ", num_filter);
-  const std::pair<const char*, int64_t> groups[] = {{"num_group", num_group},
-                                                    {"num_deformable_group", num_deformable_group},
-                                                    {"num_offset_group", num_offset_group}};
+  const std::pair<const char*, int64_t> groups[] = {
+      {"num_group", num_group}, {"num_deformable_group", num_deformable_group}, {"num_offset_group", num_offset_group}};
   for (const auto& group : groups) {
     require(group.second >= 1, op, ": attribute '", group.first, "' must be at least 1, got ", group.second);
   }
   require(num_filter % num_group == 0, op, ": num_filter must be divisible by num_group, got num_filter=", num_filter,
           " and num_group=", num_group);
-  require(num_filter % num_offset_group == 0, op, ": num_filter must be divisible by num_offset_group, got num_filter=",
-          num_filter, " and num_offset_group=", num_offset_group);
+  require(num_filter % num_offset_group == 0, op,
+          ": num_filter must be divisible by num_offset_group, got num_filter=", num_filter,
+          " and num_offset_group=", num_offset_group);
 }
 
 ConvShape ConvAttributes::shape(const std::string& op, const Shape& data) const {

@@ -6,8 +6,8 @@
 
 namespace acn {
 
-#define ACN_DECLARE_LEVEL(level)      \
-  namespace level {                   \
+#define ACN_DECLARE_LEVEL(level)        \
+  namespace level {                     \
   extern const Kernels<float> kFloat;   \
   extern const Kernels<double> kDouble; \
   }

@@ -33,7 +33,7 @@ struct Points {
   const Cells<T>* cells;
   const T* mask;  // one factor per point, or null for 1
   int64_t count;
-  const T* map;   // (pixels + 1, width), the last row zero
+  const T* map;  // (pixels + 1, width), the last row zero
   int64_t width;
 };
 
@@ -56,7 +56,8 @@ struct Kernels {
   void (*backward)(const Points<T>& points, const ColumnGradients<T>& gradients);
 };
 
-// Of the widest level the machine has, or of the one ACTIVE_CONVNETS_ISA names ("v2", "v3", "v4") if the machine has it.
+// Of the widest level the machine has, or of the one ACTIVE_CONVNETS_ISA names ("v2", "v3", "v4") if the machine has
+// it.
 template <class T>
 const Kernels<T>& kernels();
 

@@ -104,8 +104,7 @@ class Backward {
   int64_t block_count() const { return static_cast<int64_t>(blocks_.size()); }
 
   T* point_grads(const Pass& pass, int64_t image, int64_t block) const {
-    return point_grads_.get() +
-           ((image - pass.first) * block_count() + block) * slab_ * s_.taps() * components_;
+    return point_grads_.get() + ((image - pass.first) * block_count() + block) * slab_ * s_.taps() * components_;
   }
 
   void run_pass(const Pass& pass) {
@@ -132,10 +131,8 @@ class Backward {
       pack_map(s_, block, data_ + image_offset, scratch->map.get());
       if (wants_columns()) pack_to_column(s_, block, filters, kernels_.lanes, weight_, scratch->panels.get());
       for (int64_t begin = pass.begin; begin < pass.end; begin += tile_) {
-        const PointRange range{image, pass.filter_group, block.channel_group, begin,
-                               std::min(begin + tile_, pass.end)};
-        T* grads = g_.points ? point_grads(pass, image, block_index) +
-                                   (begin - pass.begin) * s_.taps() * components_
+        const PointRange range{image, pass.filter_group, block.channel_group, begin, std::min(begin + tile_, pass.end)};
+        T* grads = g_.points ? point_grads(pass, image, block_index) + (begin - pass.begin) * s_.taps() * components_
                              : nullptr;
         run_tile(range, block_index, filters, part, grads, scratch);
       }

@@ -63,15 +63,13 @@ class Forward {
         : tile(f.s_, f.tile_, widest(f.blocks_), f.points_.has_mask()),
           sums(scratch<T>(f.tile_ * round_up(f.most_filters(), f.kernels_.lanes))) {
       if (f.s_.filter_offset_groups > 1) {
-        panels = scratch<T>(filter_panels_size(f.s_, {0, 0, 0, 0, widest(f.blocks_), 0}, {0, f.most_filters()},
-                                               f.kernels_.lanes));
+        panels = scratch<T>(
+            filter_panels_size(f.s_, {0, 0, 0, 0, widest(f.blocks_), 0}, {0, f.most_filters()}, f.kernels_.lanes));
       }
     }
   };
 
-  int64_t most_filters() const {
-    return std::min(s_.filters / s_.weight_groups, s_.filters / s_.filter_offset_groups);
-  }
+  int64_t most_filters() const { return std::min(s_.filters / s_.weight_groups, s_.filters / s_.filter_offset_groups); }
 
   void pack_all_weights() {
     int64_t size = 0;
@@ -113,12 +111,12 @@ class Forward {
     const T* panels = panels_ ? panels_.get() + panels_at_[b] : scratch->panels.get();
     if (!panels_) pack_to_filters(s_, block, filters, kernels_.lanes, weight_, scratch->panels.get());
     T* column = scratch->tile.column.get();
-    kernels_.gather({scratch->tile.cells.get(), scratch->tile.mask.get(), positions * s_.taps(), maps + block.map,
-                     block.width},
-                    column);
+    kernels_.gather(
+        {scratch->tile.cells.get(), scratch->tile.mask.get(), positions * s_.taps(), maps + block.map, block.width},
+        column);
     const int64_t panel = 2 * kernels_.lanes;
-    kernels_.multiply({positions, columns, depth, column, depth, 1, panels, depth * panel, panel, scratch->sums.get(),
-                       columns, add});
+    kernels_.multiply(
+        {positions, columns, depth, column, depth, 1, panels, depth * panel, panel, scratch->sums.get(), columns, add});
   }
 
   void store_tile(int64_t image, FilterRange filters, int64_t begin, int64_t end, const T* sums) {

@@ -110,7 +110,9 @@ int num_threads() {
 
 void set_num_threads(int count) { requested_threads.store(std::max(0, count)); }
 
-int workers_for(int64_t tasks) { return static_cast<int>(std::max<int64_t>(1, std::min<int64_t>(tasks, num_threads()))); }
+int workers_for(int64_t tasks) {
+  return static_cast<int>(std::max<int64_t>(1, std::min<int64_t>(tasks, num_threads())));
+}
 
 void parallel_for(int64_t tasks, int workers, const std::function<void(int64_t, int)>& body) {
   if (tasks <= 0) return;

@@ -8,7 +8,7 @@
 
 namespace acn {
 
-int num_threads();             // ACTIVE_CONVNETS_NUM_THREADS, else OMP_NUM_THREADS, else the cores this process may use
+int num_threads();  // ACTIVE_CONVNETS_NUM_THREADS, else OMP_NUM_THREADS, else the cores this process may use
 void set_num_threads(int count);  // 0 returns to that default
 
 // Calls body(task, worker) for every task in [0, tasks) and returns when all are done. `worker` is in [0, workers) and

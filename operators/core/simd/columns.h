@@ -96,20 +96,28 @@ ACN_INLINE void backward_run(const Points<T>& points, const ColumnGradients<T>& 
 template <class T>
 void gather(const Points<T>& points, T* column) {
   switch (const int64_t vectors = points.width / Simd<T>::kLanes) {
-    case 1: return gather_run(points, 1, column);
-    case 2: return gather_run(points, 2, column);
-    case 4: return gather_run(points, 4, column);
-    default: return gather_run(points, vectors, column);
+    case 1:
+      return gather_run(points, 1, column);
+    case 2:
+      return gather_run(points, 2, column);
+    case 4:
+      return gather_run(points, 4, column);
+    default:
+      return gather_run(points, vectors, column);
   }
 }
 
 template <class T>
 void backward(const Points<T>& points, const ColumnGradients<T>& gradients) {
   switch (const int64_t vectors = points.width / Simd<T>::kLanes) {
-    case 1: return backward_run(points, gradients, 1);
-    case 2: return backward_run(points, gradients, 2);
-    case 4: return backward_run(points, gradients, 4);
-    default: return backward_run(points, gradients, vectors);
+    case 1:
+      return backward_run(points, gradients, 1);
+    case 2:
+      return backward_run(points, gradients, 2);
+    case 4:
+      return backward_run(points, gradients, 4);
+    default:
+      return backward_run(points, gradients, vectors);
   }
 }
 

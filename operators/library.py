@@ -13,10 +13,10 @@ LIBRARY_PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "core", 
 
 
 class OperatorError(ValueError):
-    """An argument of an operator is wrong; the text names the operator, the argument, what came and what was expected."""
+    """An argument is wrong; the text names the operator, the argument, what came and what was expected."""
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def library() -> ctypes.CDLL:
     """The compiled kernels, through the C interface of core/c_api.h."""
     if not os.path.exists(LIBRARY_PATH):
@@ -63,7 +63,7 @@ class Description:
         return "\n".join(lines)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def descriptions() -> dict:
     """Name -> Description of every operator in the library."""
     result = {}
@@ -100,7 +100,7 @@ def inputs_for(name: str, attributes: dict) -> tuple:
 
 
 def num_threads() -> int:
-    """How many threads the CPU kernels use: as set, else ACTIVE_CONVNETS_NUM_THREADS, else OMP_NUM_THREADS, else all cores."""
+    """Threads of the CPU kernels: as set, else ACTIVE_CONVNETS_NUM_THREADS, else OMP_NUM_THREADS, else all cores."""
     return library().acn_num_threads()
 
 

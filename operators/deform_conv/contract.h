@@ -48,7 +48,8 @@ class ModulatedDeformableConvolution : public DeformConv {
   static constexpr const char* kRoom = "deform_conv";
   static constexpr const char* kDoc =
       "Deformable convolution with one factor (mask) per output position and tap beside the offset. Attributes and "
-      "default boundary are those of mx.sym.contrib.ModulatedDeformableConvolution; any batch size is taken, im2col_step "
+      "default boundary are those of mx.sym.contrib.ModulatedDeformableConvolution; any batch size is taken, "
+      "im2col_step "
       "is ignored. (Zhu et al., Deformable ConvNets v2, CVPR 2019.)";
   static std::vector<InputInfo> all_inputs() { return inputs_of(true); }
   explicit ModulatedDeformableConvolution(Attributes& attributes) : DeformConv(kName, true, "zero", attributes) {}

@@ -27,11 +27,6 @@ def _hint(key: str):
     return key if key.startswith("__") and key.endswith("__") and len(key) > 4 else None
 
 
-def hints_of(pairs: dict) -> dict:
-    """The scheduling hints among attribute pairs, under MXNet's underscored names."""
-    return {_hint(k): str(v) for k, v in pairs.items() if _hint(k)}
-
-
 def sort_arguments(description: library.Description, node: str, array_type: type, args: tuple, kwargs: dict) -> Call:
     """Raises MXNetError naming the node for anything that is not as the operator's description says."""
 
@@ -69,5 +64,5 @@ def sort_arguments(description: library.Description, node: str, array_type: type
         if key not in inputs:
             raise wrong(f"{name}: {key} was given, but the attributes say there is none (no_bias=True)")
         if not isinstance(value, array_type):
-            raise wrong(f"{name}: {key} must be an {array_type.__name__}, got {type(value).__name__}")
+            raise wrong(f"{name}: {key} must be of type {array_type.__name__}, got {type(value).__name__}")
     return Call(inputs, arrays, attributes, hints)

@@ -42,9 +42,7 @@ class _Conv(HybridBlock):
         super().__init__(**{k: attributes.pop(k) for k in ("prefix", "params") if k in attributes})
         kernel = _pair(kernel_size)
         self._grid = {"kernel": kernel, "stride": _pair(strides), "dilate": _pair(dilation), "pad": _pair(padding)}
-        self._attributes = dict(
-            self._grid, num_filter=channels, num_group=groups, no_bias=not use_bias, **attributes
-        )
+        self._attributes = dict(self._grid, num_filter=channels, num_group=groups, no_bias=not use_bias, **attributes)
         weight, bias = names
         with self.name_scope():
             shape = (channels, in_channels // groups) + kernel
@@ -72,8 +70,8 @@ class ActiveConvolution(_Conv):
     offset_initializer : default zeros, an ordinary convolution.
     offset_lr_mult : float, default 1. Learning-rate multiplier of the offsets.
 
-    The parameter `offset` has shape (num_offset_group, num_deformable_group, kernel y, kernel x, 2), (dy, dx) in pixels,
-    and no weight decay.
+    The parameter `offset` has shape (num_offset_group, num_deformable_group, kernel y, kernel x, 2), dy and dx in
+    pixels, and no weight decay.
     """
 
     def __init__(
@@ -201,9 +199,7 @@ class DeformableConvolution(_Conv):
         with self.name_scope():
             common = {"lr_mult": offset_lr_mult, "allow_deferred_init": True}
             shape = (self._branch["num_filter"], in_channels // groups) + kernel
-            self.offset_weight = self.params.get(
-                "offset_weight", shape=shape, init=offset_weight_initializer, **common
-            )
+            self.offset_weight = self.params.get("offset_weight", shape=shape, init=offset_weight_initializer, **common)
             self.offset_bias = (
                 self.params.get("offset_bias", shape=shape[:1], init=offset_bias_initializer, **common)
                 if offset_use_bias

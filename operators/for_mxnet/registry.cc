@@ -27,8 +27,8 @@ AnyCallback any(Function function) {  // MXNet casts it back to its own type
 }
 
 struct Mxnet {
-  int (*register_operator)(const char* name, int (*creator)(const char*, int, const char**, const char**,
-                                                            CallbackList*));
+  int (*register_operator)(const char* name,
+                           int (*creator)(const char*, int, const char**, const char**, CallbackList*));
   int (*get_data)(void* array, void** data);
   int (*get_shape)(void* array, int* ndim, const int** shape);
   int (*get_dtype)(void* array, int* dtype);
@@ -148,8 +148,7 @@ Tensor view(void* array, const std::string& name) {
   Tensor tensor;
   int ndim = 0, dtype = 0;
   const int* shape = nullptr;
-  if (mxnet.get_shape(array, &ndim, &shape) || mxnet.get_dtype(array, &dtype) ||
-      mxnet.get_data(array, &tensor.data)) {
+  if (mxnet.get_shape(array, &ndim, &shape) || mxnet.get_dtype(array, &dtype) || mxnet.get_data(array, &tensor.data)) {
     fail(name, ": MXNet gave an array without shape, dtype or data");
   }
   tensor.shape.assign(shape, shape + ndim);
@@ -226,8 +225,7 @@ int delete_node(void* state) {
 }
 
 int create_operator(const char* context, int, unsigned**, const int*, const int*, CallbackList* list, void* state) {
-  static AnyCallback callbacks[] = {any(delete_instance),
-                                    any(forward), any(backward)};
+  static AnyCallback callbacks[] = {any(delete_instance), any(forward), any(backward)};
   const Node& node = *static_cast<Node*>(state);
   auto* instance = new Instance{node.name, node.op, {}};
   for (void*& slot : instance->contexts) slot = instance;
@@ -238,11 +236,9 @@ int create_operator(const char* context, int, unsigned**, const int*, const int*
 }
 
 int create_node(const char* name, int count, const char** keys, const char** values, CallbackList* list) {
-  static AnyCallback callbacks[] = {
-      any(delete_node),    any(list_inputs),
-      any(list_outputs),   any(list_auxiliary),
-      any(infer_shape),    any(declare_dependencies),
-      any(create_operator), any(infer_type)};
+  static AnyCallback callbacks[] = {any(delete_node),     any(list_inputs), any(list_outputs),
+                                    any(list_auxiliary),  any(infer_shape), any(declare_dependencies),
+                                    any(create_operator), any(infer_type)};
   auto* node = new Node;
   for (void*& slot : node->contexts) slot = node;
   *list = {8, callbacks, node->contexts};  // before anything can throw: MXNet deletes the node while unwinding

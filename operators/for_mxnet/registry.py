@@ -26,7 +26,7 @@ def _import_mxnet():
 mxnet = _import_mxnet()
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def register() -> None:
     """Registers every operator of the library with MXNet. Harmless when called again."""
     from mxnet.base import _LIB, check_call

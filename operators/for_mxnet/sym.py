@@ -5,27 +5,33 @@ from __future__ import annotations
 
 from operators import library
 from operators.for_mxnet import registry  # noqa: F401  (loads MXNet with its settings)
-from operators.for_mxnet.arguments import hints_of, sort_arguments
-from operators.for_mxnet.guard import guarded_symbol
+from operators.for_mxnet.arguments import sort_arguments
+from operators.for_mxnet.guard import guarded_symbol_input, guarded_symbol_output
 
 import mxnet as mx  # isort: skip
+
+
+def _current(manager: type):
+    if not hasattr(manager._current, "value"):  # the first use in this thread
+        manager._current.value = manager()
+    return manager._current.value
 
 
 def _make(description: library.Description):
     def function(*args, name=None, attr=None, **kwargs):
         kwargs.pop("out", None)  # stock symbol functions take and ignore it
-        name = mx.name.NameManager.current.get(name, description.name.lower())
+        name = _current(mx.name.NameManager).get(name, description.name.lower())
+        kwargs.update(_current(mx.AttrScope).get(attr))
         call = sort_arguments(description, name, mx.sym.Symbol, args, kwargs)
-        # Stock MXNet passes a node's hints on to the variables it creates for it.
-        hints = {**hints_of(mx.AttrScope.current.get(attr) or {}), **call.hints}
+        hints = call.hints  # stock MXNet passes a node's hints on to the variables it creates for it
         with mx.name.NameManager():  # the name is final: an outer prefix must not be added again
             symbols = []
             for key in call.inputs:
                 given = call.arrays.get(key)
                 symbol = mx.sym.var(f"{name}_{key}", attr=hints) if given is None else given
-                symbols.append(guarded_symbol(symbol, f"{name}_{key}_guard", hints))
+                symbols.append(guarded_symbol_input(symbol, f"{name}_{key}_guard", hints))
             raw = mx.sym.Custom(*symbols, op_type=description.name, name=name, attr=hints, **call.attributes)
-            return guarded_symbol(raw, name, hints)
+            return guarded_symbol_output(raw, name, hints)
 
     function.__name__ = function.__qualname__ = description.name
     function.__doc__ = description.docstring("Symbol")

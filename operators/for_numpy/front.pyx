@@ -48,12 +48,7 @@ cdef class _Views:
                 self.tensors[i].dtype = 0
                 self.tensors[i].shape = self.shapes[i]
                 continue
-            if not isinstance(array, np.ndarray):
-                raise TypeError(f"{operator}: {names[i]} must be a numpy array, got {type(array).__name__}")
-            if array.dtype.name not in _DTYPES or array.ndim > ACN_MAX_NDIM:
-                raise _library.OperatorError(
-                    f"{operator}: {names[i]} must be float32 or float64 with at most {ACN_MAX_NDIM} dimensions, "
-                    f"got {array.dtype} of shape {array.shape}")
+            _check_array(operator, names[i], array)
             if writable and not (array.flags.c_contiguous and array.flags.writeable):
                 raise _library.OperatorError(f"{operator}: {names[i]} must be a writable C-contiguous array")
             self.arrays[i] = array = np.ascontiguousarray(array).reshape(array.shape)
@@ -63,6 +58,30 @@ cdef class _Views:
             for j in range(array.ndim):
                 self.shapes[i][j] = array.shape[j]
             self.tensors[i].shape = self.shapes[i]
+
+
+def _check_array(str operator, str name, array):
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{operator}: {name} must be a numpy array, got {type(array).__name__}")
+    if array.dtype.name not in _DTYPES or not array.dtype.isnative or array.ndim > ACN_MAX_NDIM:
+        raise _library.OperatorError(
+            f"{operator}: {name} must be float32 or float64 of this machine's byte order with at most {ACN_MAX_NDIM} "
+            f"dimensions, got {array.dtype.str} of shape {array.shape}")
+
+
+cdef int32_t _mode(str operator, word) except -1:
+    if word not in _REQS:
+        raise _library.OperatorError(f"{operator}: req must be one of {', '.join(_REQS)}, got {word!r}")
+    return _REQS[word]
+
+
+def _check_apart(str operator, results, result_names, arrays, names):
+    """A kernel may write a result before it has read all of an input."""
+    others = list(zip(names, arrays)) + list(zip(result_names, results))
+    for i, result in enumerate(results):
+        for name, other in others[:len(arrays) + i]:
+            if result is not None and other is not None and np.may_share_memory(result, other):
+                raise _library.OperatorError(f"{operator}: {result_names[i]} shares memory with {name}")
 
 
 cdef class Operator:
@@ -107,8 +126,13 @@ cdef class Operator:
         cdef int32_t out_ndim = 0
         cdef int64_t out[ACN_MAX_NDIM]
         cdef int count = len(self.inputs)
+        self._count(shapes, "shapes", least=1)
         given = list(shapes) + [None] * (count - len(shapes))
         for i in range(count):
+            if given[i] is not None and (len(given[i]) > ACN_MAX_NDIM or min(given[i], default=0) < 0):
+                raise _library.OperatorError(
+                    f"{self.name}: the shape of {self.inputs[i]} must have at most {ACN_MAX_NDIM} dimensions, none "
+                    f"negative, got {tuple(given[i])}")
             ndims[i] = -1 if given[i] is None else len(given[i])
             for j in range(max(ndims[i], 0)):
                 sizes[i * ACN_MAX_NDIM + j] = given[i][j]
@@ -118,14 +142,15 @@ cdef class Operator:
 
     def forward(self, *arrays, out=None, str req="write"):
         """The output for these input arrays (in the order of `inputs`), written or added to `out` where that is given."""
-        self._count(arrays)
+        self._check(arrays)
         if out is None:
             _, shape = self.shapes(*[a.shape for a in arrays])
             out = np.zeros(shape, arrays[0].dtype)
         cdef _Views inputs = _Views(self.name, arrays, self.inputs)
         cdef _Views output = _Views(self.name, [out], ["out"], writable=True)
-        cdef int32_t mode = _REQS[req]
+        cdef int32_t mode = _mode(self.name, req)
         cdef int status
+        _check_apart(self.name, [out], ["out"], arrays, self.inputs)
         with nogil:
             status = acn_forward(self.handle, inputs.count, inputs.tensors, mode, output.tensors)
         _check(status)
@@ -137,29 +162,43 @@ cdef class Operator:
         req : "write", "add" or "null", or one of these per input. grads : arrays to write or add to; new ones otherwise.
         Returns a list with None where req is "null".
         """
-        self._count(arrays)
+        self._check(arrays)
+        _check_array(self.name, "out_grad", out_grad)
         reqs = [req] * len(arrays) if isinstance(req, str) else list(req)
         if len(reqs) != len(arrays):
             raise _library.OperatorError(f"{self.name}: req must be one word or {len(arrays)} of them, got {reqs}")
+        if grads is not None and len(grads) != len(arrays):
+            raise _library.OperatorError(
+                f"{self.name}: grads must hold {len(arrays)} arrays (None where req is null), got {len(grads)}")
         if grads is None:
             grads = [None if r == "null" else np.zeros(a.shape, a.dtype) for a, r in zip(arrays, reqs)]
         grads = [None if r == "null" else g for g, r in zip(grads, reqs)]
         cdef _Views inputs = _Views(self.name, arrays, self.inputs)
-        cdef _Views results = _Views(self.name, grads, [f"the gradient of {i}" for i in self.inputs], writable=True)
+        names = [f"the gradient of {i}" for i in self.inputs]
+        for name, r, g in zip(names, reqs, grads):
+            if _mode(self.name, r) and g is None:
+                raise _library.OperatorError(f"{self.name}: {name} is missing, but its req is {r}")
+        _check_apart(self.name, grads, names, [*arrays, out_grad], [*self.inputs, "out_grad"])
+        cdef _Views results = _Views(self.name, grads, names, writable=True)
         cdef _Views head = _Views(self.name, [out_grad], ["out_grad"])
         cdef int32_t modes[MAX_INPUTS]
         for i, r in enumerate(reqs):
-            modes[i] = _REQS[r]
+            modes[i] = _mode(self.name, r)
         cdef int status
         with nogil:
             status = acn_backward(self.handle, head.tensors, inputs.count, inputs.tensors, modes, results.tensors)
         _check(status)
         return grads
 
-    def _count(self, arrays):
-        if len(arrays) != len(self.inputs):
+    def _count(self, given, what, least):
+        if not least <= len(given) <= len(self.inputs):
             raise _library.OperatorError(
-                f"{self.name}: {len(self.inputs)} arrays are expected ({', '.join(self.inputs)}), got {len(arrays)}")
+                f"{self.name}: {len(self.inputs)} {what} are expected ({', '.join(self.inputs)}), got {len(given)}")
+
+    def _check(self, arrays):
+        self._count(arrays, "arrays", least=len(self.inputs))
+        for name, array in zip(self.inputs, arrays):
+            _check_array(self.name, name, array)
 
 
 cdef _check(int status):

@@ -8,10 +8,10 @@
 namespace acn {
 
 class ActiveConvolution : public Operator {
-public:
-  static constexpr const char *kName = "ActiveConvolution";
-  static constexpr const char *kRoom = "active_conv";
-  static constexpr const char *kDoc =
+ public:
+  static constexpr const char* kName = "ActiveConvolution";
+  static constexpr const char* kRoom = "active_conv";
+  static constexpr const char* kDoc =
       "Convolution whose taps learn where to look: one set of offsets per "
       "layer, the same at all positions, is a "
       "parameter like the weight. (Jeon and Kim, Active Convolution: Learning "
@@ -19,18 +19,16 @@ public:
       "Classification, CVPR 2017.)";
   static std::vector<InputInfo> all_inputs();
 
-  explicit ActiveConvolution(Attributes &attributes);
+  explicit ActiveConvolution(Attributes& attributes);
 
   std::vector<InputInfo> inputs() const override;
-  Shape infer_shapes(std::vector<std::optional<Shape>> *inputs) const override;
+  Shape infer_shapes(std::vector<std::optional<Shape>>* inputs) const override;
   bool backward_reads(size_t input) const override { return input != 3; }
-  void forward(const std::vector<Tensor> &inputs, Req req,
-               const Tensor &output) const override;
-  void backward(const Tensor &output_grad, const std::vector<Tensor> &inputs,
-                const std::vector<Req> &reqs,
-                const std::vector<Tensor> &input_grads) const override;
+  void forward(const std::vector<Tensor>& inputs, Req req, const Tensor& output) const override;
+  void backward(const Tensor& output_grad, const std::vector<Tensor>& inputs, const std::vector<Req>& reqs,
+                const std::vector<Tensor>& input_grads) const override;
 
-private:
+ private:
   ConvAttributes conv_;
   Boundary boundary_ = Boundary::kZero;
   bool normalize_grad_ = false;
@@ -38,4 +36,4 @@ private:
   IntList fixed_taps_;
 };
 
-} // namespace acn
+}  // namespace acn

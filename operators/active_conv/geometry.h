@@ -9,17 +9,11 @@ namespace acn {
 
 // offset: (filter offset groups, channel offset groups, taps, 2).
 template <class T>
-inline Cells<T> active_cells(const ConvShape &s, const T *offset,
-                             int64_t filter_group, int64_t channel_group,
+inline Cells<T> active_cells(const ConvShape& s, const T* offset, int64_t filter_group, int64_t channel_group,
                              int64_t position, int64_t tap, Boundary rule) {
-  const T *moved =
-      offset +
-      ((filter_group * s.channel_offset_groups + channel_group) * s.taps() +
-       tap) *
-          2;
-  return locate(
-      s.grid_y(position, tap) + moved[0], s.grid_x(position, tap) + moved[1],
-      static_cast<int32_t>(s.height), static_cast<int32_t>(s.width), rule);
+  const T* moved = offset + ((filter_group * s.channel_offset_groups + channel_group) * s.taps() + tap) * 2;
+  return locate(s.grid_y(position, tap) + moved[0], s.grid_x(position, tap) + moved[1], static_cast<int32_t>(s.height),
+                static_cast<int32_t>(s.width), rule);
 }
 
-} // namespace acn
+}  // namespace acn

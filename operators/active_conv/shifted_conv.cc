@@ -11,14 +11,10 @@
 namespace acn {
 namespace {
 
-constexpr int64_t kPixels =
-    160; // pixels of a tile: whole panels at every level
-constexpr int64_t kRow =
-    kPixels +
-    16; // and its row, skewed so that rows fall on different cache sets
-constexpr int64_t kFilters =
-    28; // filters at a time: their product maps are written and read while near
-constexpr int64_t kWavePixels = 8192; // pixels of the images treated together
+constexpr int64_t kPixels = 160;        // pixels of a tile: whole panels at every level
+constexpr int64_t kRow = kPixels + 16;  // and its row, skewed so that rows fall on different cache sets
+constexpr int64_t kFilters = 28;        // filters at a time: their product maps are written and read while near
+constexpr int64_t kWavePixels = 8192;   // pixels of the images treated together
 
 // A run of input channels with one offset set and one weight group.
 struct Segment {
@@ -32,26 +28,25 @@ struct Batch {
   bool first_of_group;
 };
 
-template <class T> class ShiftedConv {
-public:
-  ShiftedConv(const ConvShape &shape, const T *offset, Boundary rule,
-              const T *data, const T *weight)
-      : s_(shape), offset_(offset), rule_(rule), data_(data),
+template <class T>
+class ShiftedConv {
+ public:
+  ShiftedConv(const ConvShape& shape, const T* offset, Boundary rule, const T* data, const T* weight)
+      : s_(shape),
+        offset_(offset),
+        rule_(rule),
+        data_(data),
         kernels_(kernels<T>()),
-        channel_row_(round_up(s_.channels, kernels_.lanes) +
-                     2 * kernels_.lanes),
+        channel_row_(round_up(s_.channels, kernels_.lanes) + 2 * kernels_.lanes),
         weight_row_(round_up(s_.channels / s_.weight_groups, kernels_.lanes)),
         image_tiles_((s_.pixels() + kPixels - 1) / kPixels),
         map_row_(image_tiles_ * kPixels),
-        wave_(std::clamp<int64_t>(kWavePixels / s_.pixels(), 1,
-                                  std::max<int64_t>(s_.batch, 1))) {
+        wave_(std::clamp<int64_t>(kWavePixels / s_.pixels(), 1, std::max<int64_t>(s_.batch, 1))) {
     const int64_t per_group = s_.filters / s_.weight_groups;
     for (int64_t g = 0; g < s_.weight_groups; ++g) {
       segments_.push_back(find_segments(g));
       for (int64_t k = 0; k < per_group; k += kFilters) {
-        batches_.push_back({g * per_group + k,
-                            g * per_group + std::min(k + kFilters, per_group),
-                            g, k == 0});
+        batches_.push_back({g * per_group + k, g * per_group + std::min(k + kFilters, per_group), g, k == 0});
       }
     }
     packed_weight_ = scratch<T>(s_.filters * s_.taps() * weight_row_);
@@ -61,156 +56,119 @@ public:
     for (int i = 0; i < workers_; ++i) {
       rows_.push_back(scratch<T>(s_.out_width + 1));
       worker_maps_.push_back(scratch<T>(s_.pixels()));
-      worker_tiles_.push_back(
-          scratch<T>(s_.channels / s_.weight_groups * kPixels));
+      worker_tiles_.push_back(scratch<T>(s_.channels / s_.weight_groups * kPixels));
     }
   }
 
-  void forward(const T *bias, Req req, T *out) {
+  void forward(const T* bias, Req req, T* out) {
     for_waves([&](int64_t first, int64_t images) {
       pack_maps(first, images);
-      for (const Batch &batch : batches_) {
+      for (const Batch& batch : batches_) {
         multiply_maps(batch, images);
         const int64_t filters = batch.end - batch.begin;
         parallel_for(images * filters, workers_, [&](int64_t task, int worker) {
-          const int64_t image = task / filters,
-                        k = batch.begin + task % filters;
-          T *map = out + ((first + image) * s_.filters + k) * s_.positions();
+          const int64_t image = task / filters, k = batch.begin + task % filters;
+          T* map = out + ((first + image) * s_.filters + k) * s_.positions();
           const T start = bias ? bias[k] : T(0);
-          for (int64_t p = 0; p < s_.positions(); ++p)
-            store(start, req, map + p);
-          for_shifts(
-              batch, k,
-              [&](int64_t row, int64_t, const ShiftMap<T> &shift, T nan) {
-                if (nan != nan)
-                  std::fill_n(map, s_.positions(), nan);
-                else
-                  shift.add(product_map(row, image), map, rows_[worker].get());
-              });
+          for (int64_t p = 0; p < s_.positions(); ++p) store(start, req, map + p);
+          for_shifts(batch, k, [&](int64_t row, int64_t, const ShiftMap<T>& shift, T nan) {
+            if (nan != nan)
+              std::fill_n(map, s_.positions(), nan);
+            else
+              shift.add(product_map(row, image), map, rows_[worker].get());
+          });
         });
       }
     });
   }
 
-  void backward(const T *out_grad, const ConvGradients<T> &g,
-                std::vector<double> *offset_sums) {
-    const bool wants_data = g.data_req != Req::kNull,
-               wants_weight = g.weight_req != Req::kNull;
-    if (wants_data || wants_weight)
-      grads_ = scratch<T>(wave_ * image_tiles_ * most_rows() * kRow);
+  void backward(const T* out_grad, const ConvGradients<T>& g, std::vector<double>* offset_sums) {
+    const bool wants_data = g.data_req != Req::kNull, wants_weight = g.weight_req != Req::kNull;
+    if (wants_data || wants_weight) grads_ = scratch<T>(wave_ * image_tiles_ * most_rows() * kRow);
     if (wants_weight) {
       channel_last_ = scratch<T>(wave_ * s_.pixels() * channel_row_);
-      weight_sums_ = scratch<T>(kFilters * s_.taps() *
-                                round_up(widest_segment(), 2 * kernels_.lanes));
+      weight_sums_ = scratch<T>(kFilters * s_.taps() * round_up(widest_segment(), 2 * kernels_.lanes));
     }
     if (offset_sums) {
-      offset_sums->assign(s_.filter_offset_groups * s_.channel_offset_groups *
-                              s_.taps() * 2,
-                          0.0);
+      offset_sums->assign(s_.filter_offset_groups * s_.channel_offset_groups * s_.taps() * 2, 0.0);
     }
     for_waves([&](int64_t first, int64_t images) {
-      if (offset_sums)
-        pack_maps(first, images);
-      if (wants_weight)
-        pack_channel_last(first, images);
-      for (const Batch &batch : batches_) {
+      if (offset_sums) pack_maps(first, images);
+      if (wants_weight) pack_channel_last(first, images);
+      for (const Batch& batch : batches_) {
         if (offset_sums) {
           multiply_maps(batch, images);
           offset_gradient(batch, first, images, out_grad, offset_sums);
         }
-        if (wants_data || wants_weight)
-          transpose_shifts(batch, first, images, out_grad);
-        if (wants_data)
-          data_gradient(batch, first, images, g);
-        if (wants_weight)
-          weight_gradient(batch, images, first == 0 ? g.weight_req : Req::kAdd,
-                          g.weight);
+        if (wants_data || wants_weight) transpose_shifts(batch, first, images, out_grad);
+        if (wants_data) data_gradient(batch, first, images, g);
+        if (wants_weight) weight_gradient(batch, images, first == 0 ? g.weight_req : Req::kAdd, g.weight);
       }
     });
     if (s_.batch == 0 && g.weight_req == Req::kWrite) {
-      std::fill_n(g.weight,
-                  s_.filters * (s_.channels / s_.weight_groups) * s_.taps(),
-                  T(0));
+      std::fill_n(g.weight, s_.filters * (s_.channels / s_.weight_groups) * s_.taps(), T(0));
     }
-    if (g.bias_req != Req::kNull)
-      bias_gradient(s_, out_grad, g.bias_req, g.bias);
+    if (g.bias_req != Req::kNull) bias_gradient(s_, out_grad, g.bias_req, g.bias);
   }
 
-private:
-  template <class Body> void for_waves(Body body) {
-    for (int64_t first = 0; first < s_.batch; first += wave_)
-      body(first, std::min(wave_, s_.batch - first));
+ private:
+  template <class Body>
+  void for_waves(Body body) {
+    for (int64_t first = 0; first < s_.batch; first += wave_) body(first, std::min(wave_, s_.batch - first));
   }
 
   std::vector<Segment> find_segments(int64_t weight_group) const {
-    const int64_t per_weight = s_.channels / s_.weight_groups,
-                  per_offset = s_.channels / s_.channel_offset_groups;
+    const int64_t per_weight = s_.channels / s_.weight_groups, per_offset = s_.channels / s_.channel_offset_groups;
     std::vector<Segment> all;
-    for (int64_t c = weight_group * per_weight;
-         c < (weight_group + 1) * per_weight;) {
+    for (int64_t c = weight_group * per_weight; c < (weight_group + 1) * per_weight;) {
       const int64_t group = c / per_offset;
-      const int64_t end =
-          std::min((weight_group + 1) * per_weight, (group + 1) * per_offset);
+      const int64_t end = std::min((weight_group + 1) * per_weight, (group + 1) * per_offset);
       all.push_back({c, end, group});
       c = end;
     }
     return all;
   }
 
-  const std::vector<Segment> &segments(int64_t weight_group) const {
-    return segments_[weight_group];
-  }
+  const std::vector<Segment>& segments(int64_t weight_group) const { return segments_[weight_group]; }
 
   int64_t widest_segment() const { return s_.channels / s_.weight_groups; }
 
   int64_t most_rows() const {
     size_t most = 0;
-    for (int64_t g = 0; g < s_.weight_groups; ++g)
-      most = std::max(most, segments(g).size());
+    for (int64_t g = 0; g < s_.weight_groups; ++g) most = std::max(most, segments(g).size());
     return static_cast<int64_t>(most) * kFilters * s_.taps();
   }
 
   // Rows of one segment: (filter, tap) of the batch.
-  int64_t batch_rows(const Batch &batch) const {
-    return (batch.end - batch.begin) * s_.taps();
-  }
+  int64_t batch_rows(const Batch& batch) const { return (batch.end - batch.begin) * s_.taps(); }
 
-  T *product_map(int64_t row, int64_t image) const {
+  T* product_map(int64_t row, int64_t image) const {
     return products_.get() + row * wave_ * map_row_ + image * map_row_;
   }
-  T *grad_tile(int64_t tile, int64_t row) const {
-    return grads_.get() + (tile * most_rows() + row) * kRow;
-  }
-  const T *weight_row(int64_t filter, int64_t channel) const {
+  T* grad_tile(int64_t tile, int64_t row) const { return grads_.get() + (tile * most_rows() + row) * kRow; }
+  const T* weight_row(int64_t filter, int64_t channel) const {
     const int64_t in_channels = s_.channels / s_.weight_groups;
-    return packed_weight_.get() + filter * s_.taps() * weight_row_ +
-           channel % in_channels;
+    return packed_weight_.get() + filter * s_.taps() * weight_row_ + channel % in_channels;
   }
 
   // weight (channels, taps) of one filter -> (taps, channels), so that (filter,
   // tap) are rows.
-  void pack_filter(int64_t k, const T *weight) {
-    const int64_t in_channels = s_.channels / s_.weight_groups,
-                  taps = s_.taps();
-    const T *in = weight + k * in_channels * taps;
-    T *out = packed_weight_.get() + k * taps * weight_row_;
+  void pack_filter(int64_t k, const T* weight) {
+    const int64_t in_channels = s_.channels / s_.weight_groups, taps = s_.taps();
+    const T* in = weight + k * in_channels * taps;
+    T* out = packed_weight_.get() + k * taps * weight_row_;
     for (int64_t tap = 0; tap < taps; ++tap) {
-      for (int64_t c = 0; c < in_channels; ++c)
-        out[tap * weight_row_ + c] = in[c * taps + tap];
+      for (int64_t c = 0; c < in_channels; ++c) out[tap * weight_row_ + c] = in[c * taps + tap];
     }
   }
 
   // Images -> tiles (channels, kRow) of kPixels pixels, missing ones zero.
   void pack_maps(int64_t first, int64_t images) {
     parallel_for(images * image_tiles_, [&](int64_t tile, int) {
-      const int64_t begin = tile % image_tiles_ * kPixels,
-                    count = std::min(kPixels, s_.pixels() - begin);
-      const T *in = data_ +
-                    (first + tile / image_tiles_) * s_.channels * s_.pixels() +
-                    begin;
-      T *out = maps_.get() + tile * s_.channels * kRow;
-      for (int64_t c = 0; c < s_.channels;
-           ++c, in += s_.pixels(), out += kRow) {
+      const int64_t begin = tile % image_tiles_ * kPixels, count = std::min(kPixels, s_.pixels() - begin);
+      const T* in = data_ + (first + tile / image_tiles_) * s_.channels * s_.pixels() + begin;
+      T* out = maps_.get() + tile * s_.channels * kRow;
+      for (int64_t c = 0; c < s_.channels; ++c, in += s_.pixels(), out += kRow) {
         std::copy_n(in, count, out);
         std::fill(out + count, out + kPixels, T(0));
       }
@@ -220,36 +178,29 @@ private:
   // Images -> (pixels, channel_row_).
   void pack_channel_last(int64_t first, int64_t images) {
     parallel_for(images * image_tiles_, [&](int64_t tile, int) {
-      const int64_t begin = tile % image_tiles_ * kPixels,
-                    end = std::min(begin + kPixels, s_.pixels());
+      const int64_t begin = tile % image_tiles_ * kPixels, end = std::min(begin + kPixels, s_.pixels());
       const int64_t image = tile / image_tiles_;
-      const T *in = data_ + (first + image) * s_.channels * s_.pixels();
-      T *out = channel_last_.get() + image * s_.pixels() * channel_row_;
+      const T* in = data_ + (first + image) * s_.channels * s_.pixels();
+      T* out = channel_last_.get() + image * s_.pixels() * channel_row_;
       for (int64_t p = begin; p < end; ++p) {
-        std::fill(out + p * channel_row_ + s_.channels,
-                  out + (p + 1) * channel_row_, T(0));
+        std::fill(out + p * channel_row_ + s_.channels, out + (p + 1) * channel_row_, T(0));
       }
       for (int64_t c = 0; c < s_.channels; ++c) {
-        for (int64_t p = begin; p < end; ++p)
-          out[p * channel_row_ + c] = in[c * s_.pixels() + p];
+        for (int64_t p = begin; p < end; ++p) out[p * channel_row_ + c] = in[c * s_.pixels() + p];
       }
     });
   }
 
   // Product maps of all (segment, filter, tap) of the batch.
-  void multiply_maps(const Batch &batch, int64_t images) {
-    const std::vector<Segment> &parts = segments(batch.weight_group);
+  void multiply_maps(const Batch& batch, int64_t images) {
+    const std::vector<Segment>& parts = segments(batch.weight_group);
     const int64_t rows = batch_rows(batch), panel = 2 * kernels_.lanes;
     parallel_for(images * image_tiles_, [&](int64_t tile, int) {
       for (size_t i = 0; i < parts.size(); ++i) {
-        kernels_.multiply(
-            {rows, kPixels, parts[i].end - parts[i].begin,
-             weight_row(batch.begin, parts[i].begin), weight_row_, 1,
-             maps_.get() + (tile * s_.channels + parts[i].begin) * kRow, panel,
-             kRow,
-             product_map(i * rows, tile / image_tiles_) +
-                 tile % image_tiles_ * kPixels,
-             wave_ * map_row_, false});
+        kernels_.multiply({rows, kPixels, parts[i].end - parts[i].begin, weight_row(batch.begin, parts[i].begin),
+                           weight_row_, 1, maps_.get() + (tile * s_.channels + parts[i].begin) * kRow, panel, kRow,
+                           product_map(i * rows, tile / image_tiles_) + tile % image_tiles_ * kPixels, wave_ * map_row_,
+                           false});
       }
     });
   }
@@ -257,206 +208,161 @@ private:
   // body(row, offset index, shift, nan) for every (segment, tap) of one filter;
   // nan is NaN where the offset is.
   template <class Body>
-  void for_shifts(const Batch &batch, int64_t k, Body body) const {
-    const std::vector<Segment> &parts = segments(batch.weight_group);
+  void for_shifts(const Batch& batch, int64_t k, Body body) const {
+    const std::vector<Segment>& parts = segments(batch.weight_group);
     const int64_t filter_group = k / (s_.filters / s_.filter_offset_groups);
     for (size_t i = 0; i < parts.size(); ++i) {
       for (int64_t tap = 0; tap < s_.taps(); ++tap) {
-        const int64_t at =
-            (filter_group * s_.channel_offset_groups + parts[i].channel_group) *
-                s_.taps() +
-            tap;
+        const int64_t at = (filter_group * s_.channel_offset_groups + parts[i].channel_group) * s_.taps() + tap;
         const double dy = offset_[at * 2], dx = offset_[at * 2 + 1];
-        const ShiftMap<T> shift(s_.height, s_.width, s_.out_height,
-                                s_.out_width, dy + s_.grid_y(0, tap),
+        const ShiftMap<T> shift(s_.height, s_.width, s_.out_height, s_.out_width, dy + s_.grid_y(0, tap),
                                 dx + s_.grid_x(0, tap), rule_);
-        const int64_t row =
-            (i * (batch.end - batch.begin) + k - batch.begin) * s_.taps() + tap;
-        body(row, at, shift,
-             dy != dy || dx != dx ? static_cast<T>(dy + dx) : T(0));
+        const int64_t row = (i * (batch.end - batch.begin) + k - batch.begin) * s_.taps() + tap;
+        body(row, at, shift, dy != dy || dx != dx ? static_cast<T>(dy + dx) : T(0));
       }
     }
   }
 
   // Each image's share is summed on its own, then the images and filters in
   // order.
-  void offset_gradient(const Batch &batch, int64_t first, int64_t images,
-                       const T *out_grad, std::vector<double> *offset_sums) {
-    const int64_t filters = batch.end - batch.begin,
-                  per_filter = most_rows() / kFilters * 2;
+  void offset_gradient(const Batch& batch, int64_t first, int64_t images, const T* out_grad,
+                       std::vector<double>* offset_sums) {
+    const int64_t filters = batch.end - batch.begin, per_filter = most_rows() / kFilters * 2;
     std::vector<double> sums(images * filters * per_filter, 0.0);
     parallel_for(images * filters, workers_, [&](int64_t task, int worker) {
       const int64_t image = task / filters, k = batch.begin + task % filters;
-      double *sum = sums.data() + task * per_filter;
-      for_shifts(
-          batch, k, [&](int64_t row, int64_t, const ShiftMap<T> &shift, T nan) {
-            if (nan != nan)
-              sum[0] = sum[1] = nan;
-            else
-              shift.add_slopes(product_map(row, image),
-                               out_grad + ((first + image) * s_.filters + k) *
-                                              s_.positions(),
-                               sum, sum + 1, rows_[worker].get());
-            sum += 2;
-          });
+      double* sum = sums.data() + task * per_filter;
+      for_shifts(batch, k, [&](int64_t row, int64_t, const ShiftMap<T>& shift, T nan) {
+        if (nan != nan)
+          sum[0] = sum[1] = nan;
+        else
+          shift.add_slopes(product_map(row, image), out_grad + ((first + image) * s_.filters + k) * s_.positions(), sum,
+                           sum + 1, rows_[worker].get());
+        sum += 2;
+      });
     });
     for (int64_t task = 0; task < images * filters; ++task) {
-      const double *sum = sums.data() + task * per_filter;
-      for_shifts(batch, batch.begin + task % filters,
-                 [&](int64_t, int64_t at, const ShiftMap<T> &, T) {
-                   (*offset_sums)[at * 2] += *sum++;
-                   (*offset_sums)[at * 2 + 1] += *sum++;
-                 });
+      const double* sum = sums.data() + task * per_filter;
+      for_shifts(batch, batch.begin + task % filters, [&](int64_t, int64_t at, const ShiftMap<T>&, T) {
+        (*offset_sums)[at * 2] += *sum++;
+        (*offset_sums)[at * 2 + 1] += *sum++;
+      });
     }
   }
 
   // The gradients of the product maps, as tiles (rows, kRow).
-  void transpose_shifts(const Batch &batch, int64_t first, int64_t images,
-                        const T *out_grad) {
+  void transpose_shifts(const Batch& batch, int64_t first, int64_t images, const T* out_grad) {
     const int64_t filters = batch.end - batch.begin;
     parallel_for(images * filters, workers_, [&](int64_t task, int worker) {
       const int64_t image = task / filters, k = batch.begin + task % filters;
-      T *map = worker_maps_[worker].get();
-      for_shifts(
-          batch, k, [&](int64_t row, int64_t, const ShiftMap<T> &shift, T nan) {
-            std::fill_n(map, s_.pixels(), T(0));
-            if (nan == nan) {
-              shift.add_transposed(out_grad +
-                                       ((first + image) * s_.filters + k) *
-                                           s_.positions(),
-                                   map, rows_[worker].get());
-            }
-            for (int64_t tile = 0; tile < image_tiles_; ++tile) {
-              const int64_t begin = tile * kPixels,
-                            count = std::min(kPixels, s_.pixels() - begin);
-              T *out = grad_tile(image * image_tiles_ + tile, row);
-              std::copy_n(map + begin, count, out);
-              std::fill(out + count, out + kPixels, T(0));
-            }
-          });
+      T* map = worker_maps_[worker].get();
+      for_shifts(batch, k, [&](int64_t row, int64_t, const ShiftMap<T>& shift, T nan) {
+        std::fill_n(map, s_.pixels(), T(0));
+        if (nan == nan) {
+          shift.add_transposed(out_grad + ((first + image) * s_.filters + k) * s_.positions(), map,
+                               rows_[worker].get());
+        }
+        for (int64_t tile = 0; tile < image_tiles_; ++tile) {
+          const int64_t begin = tile * kPixels, count = std::min(kPixels, s_.pixels() - begin);
+          T* out = grad_tile(image * image_tiles_ + tile, row);
+          std::copy_n(map + begin, count, out);
+          std::fill(out + count, out + kPixels, T(0));
+        }
+      });
     });
   }
 
-  void data_gradient(const Batch &batch, int64_t first, int64_t images,
-                     const ConvGradients<T> &g) {
-    const std::vector<Segment> &parts = segments(batch.weight_group);
+  void data_gradient(const Batch& batch, int64_t first, int64_t images, const ConvGradients<T>& g) {
+    const std::vector<Segment>& parts = segments(batch.weight_group);
     const int64_t rows = batch_rows(batch), panel = 2 * kernels_.lanes;
     const Req req = batch.first_of_group ? g.data_req : Req::kAdd;
-    parallel_for(
-        images * image_tiles_, workers_, [&](int64_t tile, int worker) {
-          const int64_t begin = tile % image_tiles_ * kPixels,
-                        count = std::min(kPixels, s_.pixels() - begin);
-          T *sums = worker_tiles_[worker].get();
-          for (size_t i = 0; i < parts.size(); ++i) {
-            kernels_.multiply({parts[i].end - parts[i].begin, kPixels, rows,
-                               weight_row(batch.begin, parts[i].begin), 1,
-                               weight_row_, grad_tile(tile, i * rows), panel,
-                               kRow, sums, kPixels, false});
-            for (int64_t c = parts[i].begin; c < parts[i].end; ++c) {
-              T *out = g.data +
-                       ((first + tile / image_tiles_) * s_.channels + c) *
-                           s_.pixels() +
-                       begin;
-              const T *sum = sums + (c - parts[i].begin) * kPixels;
-              for (int64_t p = 0; p < count; ++p)
-                store(sum[p], req, out + p);
-            }
-          }
-        });
+    parallel_for(images * image_tiles_, workers_, [&](int64_t tile, int worker) {
+      const int64_t begin = tile % image_tiles_ * kPixels, count = std::min(kPixels, s_.pixels() - begin);
+      T* sums = worker_tiles_[worker].get();
+      for (size_t i = 0; i < parts.size(); ++i) {
+        kernels_.multiply({parts[i].end - parts[i].begin, kPixels, rows, weight_row(batch.begin, parts[i].begin), 1,
+                           weight_row_, grad_tile(tile, i * rows), panel, kRow, sums, kPixels, false});
+        for (int64_t c = parts[i].begin; c < parts[i].end; ++c) {
+          T* out = g.data + ((first + tile / image_tiles_) * s_.channels + c) * s_.pixels() + begin;
+          const T* sum = sums + (c - parts[i].begin) * kPixels;
+          for (int64_t p = 0; p < count; ++p) store(sum[p], req, out + p);
+        }
+      }
+    });
   }
 
-  void weight_gradient(const Batch &batch, int64_t images, Req req,
-                       T *weight_grad) {
-    const std::vector<Segment> &parts = segments(batch.weight_group);
-    const int64_t rows = batch_rows(batch), panel = 2 * kernels_.lanes,
-                  in_channels = s_.channels / s_.weight_groups;
+  void weight_gradient(const Batch& batch, int64_t images, Req req, T* weight_grad) {
+    const std::vector<Segment>& parts = segments(batch.weight_group);
+    const int64_t rows = batch_rows(batch), panel = 2 * kernels_.lanes, in_channels = s_.channels / s_.weight_groups;
     for (size_t i = 0; i < parts.size(); ++i) {
       const Segment part = parts[i];
       const int64_t columns = round_up(part.end - part.begin, panel);
       parallel_for(columns / panel, [&](int64_t task, int) {
-        const int64_t column = task * panel,
-                      width = std::min(panel, part.end - part.begin - column);
+        const int64_t column = task * panel, width = std::min(panel, part.end - part.begin - column);
         for (int64_t tile = 0; tile < images * image_tiles_; ++tile) {
-          const int64_t begin = tile % image_tiles_ * kPixels,
-                        count = std::min(kPixels, s_.pixels() - begin);
-          const T *maps =
-              channel_last_.get() +
-              (tile / image_tiles_ * s_.pixels() + begin) * channel_row_;
-          kernels_.multiply({rows, round_up(width, kernels_.lanes), count,
-                             grad_tile(tile, i * rows), kRow, 1,
-                             maps + part.begin + column, panel, channel_row_,
-                             weight_sums_.get() + column, columns, tile > 0});
+          const int64_t begin = tile % image_tiles_ * kPixels, count = std::min(kPixels, s_.pixels() - begin);
+          const T* maps = channel_last_.get() + (tile / image_tiles_ * s_.pixels() + begin) * channel_row_;
+          kernels_.multiply({rows, round_up(width, kernels_.lanes), count, grad_tile(tile, i * rows), kRow, 1,
+                             maps + part.begin + column, panel, channel_row_, weight_sums_.get() + column, columns,
+                             tile > 0});
         }
         for (int64_t row = 0; row < rows; ++row) {
-          T *out = weight_grad +
-                   (batch.begin + row / s_.taps()) * in_channels * s_.taps() +
-                   row % s_.taps();
+          T* out = weight_grad + (batch.begin + row / s_.taps()) * in_channels * s_.taps() + row % s_.taps();
           for (int64_t c = column; c < column + width; ++c) {
-            const int64_t channel =
-                part.begin + c - batch.weight_group * in_channels;
-            store(weight_sums_[row * columns + c], req,
-                  out + channel * s_.taps());
+            const int64_t channel = part.begin + c - batch.weight_group * in_channels;
+            store(weight_sums_[row * columns + c], req, out + channel * s_.taps());
           }
         }
       });
     }
   }
 
-  const ConvShape &s_;
-  const T *offset_;
+  const ConvShape& s_;
+  const T* offset_;
   const Boundary rule_;
-  const T *data_;
-  const Kernels<T> &kernels_;
+  const T* data_;
+  const Kernels<T>& kernels_;
   const int64_t channel_row_, weight_row_, image_tiles_, map_row_, wave_;
   const int workers_ = num_threads();
   std::vector<Batch> batches_;
-  std::vector<std::vector<Segment>> segments_; // of each weight group
-  Scratch<T> packed_weight_;                   // (filters, taps, weight_row_)
-  Scratch<T> maps_;                            // the wave's images in tiles
-  Scratch<T> channel_last_;                    // the same, channel-last
-  Scratch<T> products_;                        // (rows, wave, map_row_)
-  Scratch<T> grads_; // the gradients of products_, in tiles
+  std::vector<std::vector<Segment>> segments_;  // of each weight group
+  Scratch<T> packed_weight_;                    // (filters, taps, weight_row_)
+  Scratch<T> maps_;                             // the wave's images in tiles
+  Scratch<T> channel_last_;                     // the same, channel-last
+  Scratch<T> products_;                         // (rows, wave, map_row_)
+  Scratch<T> grads_;                            // the gradients of products_, in tiles
   Scratch<T> weight_sums_;
   std::vector<Scratch<T>> rows_, worker_maps_, worker_tiles_;
 };
 
-} // namespace
+}  // namespace
 
-bool prefers_shifted_conv(const ConvShape &s) {
+bool prefers_shifted_conv(const ConvShape& s) {
   // A column costs about as much as multiplying it by 64 filters once its
   // gradients are counted.
-  return s.stride_y == 1 && s.stride_x == 1 && s.filter_offset_groups > 1 &&
-         s.filters / s.filter_offset_groups < 64 &&
+  return s.stride_y == 1 && s.stride_x == 1 && s.filter_offset_groups > 1 && s.filters / s.filter_offset_groups < 64 &&
          s.channels / s.weight_groups >= 8;
 }
 
 template <class T>
-void shifted_conv_forward(const ConvShape &shape, const T *offset,
-                          Boundary rule, const T *data, const T *weight,
-                          const T *bias, Req req, T *out) {
-  if (req == Req::kNull || shape.batch == 0)
-    return;
+void shifted_conv_forward(const ConvShape& shape, const T* offset, Boundary rule, const T* data, const T* weight,
+                          const T* bias, Req req, T* out) {
+  if (req == Req::kNull || shape.batch == 0) return;
   ShiftedConv<T>(shape, offset, rule, data, weight).forward(bias, req, out);
 }
 
 template <class T>
-void shifted_conv_backward(const ConvShape &shape, const T *offset,
-                           Boundary rule, const T *out_grad, const T *data,
-                           const T *weight, const ConvGradients<T> &gradients,
-                           std::vector<double> *offset_sums) {
-  ShiftedConv<T>(shape, offset, rule, data, weight)
-      .backward(out_grad, gradients, offset_sums);
+void shifted_conv_backward(const ConvShape& shape, const T* offset, Boundary rule, const T* out_grad, const T* data,
+                           const T* weight, const ConvGradients<T>& gradients, std::vector<double>* offset_sums) {
+  ShiftedConv<T>(shape, offset, rule, data, weight).backward(out_grad, gradients, offset_sums);
 }
 
-#define ACN_INSTANTIATE(T)                                                     \
-  template void shifted_conv_forward(const ConvShape &, const T *, Boundary,   \
-                                     const T *, const T *, const T *, Req,     \
-                                     T *);                                     \
-  template void shifted_conv_backward(                                         \
-      const ConvShape &, const T *, Boundary, const T *, const T *, const T *, \
-      const ConvGradients<T> &, std::vector<double> *);
+#define ACN_INSTANTIATE(T)                                                                                         \
+  template void shifted_conv_forward(const ConvShape&, const T*, Boundary, const T*, const T*, const T*, Req, T*); \
+  template void shifted_conv_backward(const ConvShape&, const T*, Boundary, const T*, const T*, const T*,          \
+                                      const ConvGradients<T>&, std::vector<double>*);
 ACN_INSTANTIATE(float)
 ACN_INSTANTIATE(double)
 #undef ACN_INSTANTIATE
 
-} // namespace acn
+}  // namespace acn

@@ -18,19 +18,16 @@
 namespace acn {
 
 // Whether this path is the faster one for such a convolution.
-bool prefers_shifted_conv(const ConvShape &shape);
+bool prefers_shifted_conv(const ConvShape& shape);
 
 template <class T>
-void shifted_conv_forward(const ConvShape &shape, const T *offset,
-                          Boundary rule, const T *data, const T *weight,
-                          const T *bias, Req req, T *out);
+void shifted_conv_forward(const ConvShape& shape, const T* offset, Boundary rule, const T* data, const T* weight,
+                          const T* bias, Req req, T* out);
 
 // gradients.points is ignored; offset_sums, unless null, receives the offset
 // gradient (filter offset groups, channel offset groups, taps, 2).
 template <class T>
-void shifted_conv_backward(const ConvShape &shape, const T *offset,
-                           Boundary rule, const T *out_grad, const T *data,
-                           const T *weight, const ConvGradients<T> &gradients,
-                           std::vector<double> *offset_sums);
+void shifted_conv_backward(const ConvShape& shape, const T* offset, Boundary rule, const T* out_grad, const T* data,
+                           const T* weight, const ConvGradients<T>& gradients, std::vector<double>* offset_sums);
 
-} // namespace acn
+}  // namespace acn

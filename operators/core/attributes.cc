@@ -11,18 +11,16 @@
 namespace acn {
 namespace {
 
-std::string trimmed(const std::string &text) {
+std::string trimmed(const std::string& text) {
   size_t begin = text.find_first_not_of(" \t\n");
-  if (begin == std::string::npos)
-    return "";
+  if (begin == std::string::npos) return "";
   return text.substr(begin, text.find_last_not_of(" \t\n") - begin + 1);
 }
 
-bool parse_number(const std::string &raw, int64_t *value) {
+bool parse_number(const std::string& raw, int64_t* value) {
   std::string text = trimmed(raw);
-  if (text.size() > 1 && text.back() == 'L')
-    text.pop_back(); // Python 2 wrote long integers so
-  char *end = nullptr;
+  if (text.size() > 1 && text.back() == 'L') text.pop_back();  // Python 2 wrote long integers so
+  char* end = nullptr;
   errno = 0;
   long long parsed = std::strtoll(text.c_str(), &end, 10);
   *value = parsed;
@@ -31,64 +29,55 @@ bool parse_number(const std::string &raw, int64_t *value) {
 
 // "(3, 3)", "[3, 3]", "3, 3" and "3"; a trailing comma is Python's way to write
 // a tuple of one.
-bool parse(const std::string &raw, IntList *list) {
+bool parse(const std::string& raw, IntList* list) {
   std::string text = trimmed(raw);
   if (!text.empty() && (text.front() == '(' || text.front() == '[')) {
     char close = text.front() == '(' ? ')' : ']';
-    if (text.size() < 2 || text.back() != close)
-      return false;
+    if (text.size() < 2 || text.back() != close) return false;
     text = trimmed(text.substr(1, text.size() - 2));
   }
   list->clear();
   while (!text.empty()) {
     size_t comma = text.find(',');
     int64_t number;
-    if (!parse_number(text.substr(0, comma), &number))
-      return false;
+    if (!parse_number(text.substr(0, comma), &number)) return false;
     list->push_back(number);
     text = comma == std::string::npos ? "" : trimmed(text.substr(comma + 1));
   }
   return true;
 }
 
-bool parse(const std::string &text, Pair *pair) {
+bool parse(const std::string& text, Pair* pair) {
   IntList list;
-  if (!parse(text, &list) || list.size() != 2)
-    return false;
+  if (!parse(text, &list) || list.size() != 2) return false;
   *pair = {list[0], list[1]};
   return true;
 }
 
-bool parse(const std::string &text, int64_t *number) {
-  return parse_number(text, number);
-}
+bool parse(const std::string& text, int64_t* number) { return parse_number(text, number); }
 
-bool parse(const std::string &raw, double *number) {
+bool parse(const std::string& raw, double* number) {
   std::string text = trimmed(raw);
-  char *end = nullptr;
+  char* end = nullptr;
   *number = std::strtod(text.c_str(), &end);
   return !text.empty() && *end == '\0';
 }
 
-bool parse(const std::string &raw, bool *flag) {
+bool parse(const std::string& raw, bool* flag) {
   std::string text = trimmed(raw);
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return std::tolower(c); });
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
   *flag = text == "true" || text == "1";
   return *flag || text == "false" || text == "0";
 }
 
-std::string format(const IntList &list) {
+std::string format(const IntList& list) {
   std::ostringstream text;
   text << "(";
-  for (size_t i = 0; i < list.size(); ++i)
-    text << (i ? ", " : "") << list[i];
+  for (size_t i = 0; i < list.size(); ++i) text << (i ? ", " : "") << list[i];
   text << (list.size() == 1 ? ",)" : ")");
   return text.str();
 }
-std::string format(const Pair &pair) {
-  return format(IntList(pair.begin(), pair.end()));
-}
+std::string format(const Pair& pair) { return format(IntList(pair.begin(), pair.end())); }
 std::string format(int64_t number) { return std::to_string(number); }
 std::string format(bool flag) { return flag ? "True" : "False"; }
 std::string format(double number) {
@@ -97,17 +86,15 @@ std::string format(double number) {
   return text.str();
 }
 
-size_t edit_distance(const std::string &a, const std::string &b) {
+size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j)
-    row[j] = j;
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
   for (size_t i = 1; i <= a.size(); ++i) {
     size_t diagonal = row[0];
     row[0] = i;
     for (size_t j = 1; j <= b.size(); ++j) {
       size_t above = row[j];
-      row[j] = std::min(
-          {above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
       diagonal = above;
     }
   }
@@ -116,99 +103,79 @@ size_t edit_distance(const std::string &a, const std::string &b) {
 
 // MXNet keeps scheduling hints (__lr_mult__, __ctx_group__, ...) among a node's
 // attributes.
-bool is_hint(const std::string &name) {
-  return name.size() > 4 && name.compare(0, 2, "__") == 0 &&
-         name.compare(name.size() - 2, 2, "__") == 0;
+bool is_hint(const std::string& name) {
+  return name.size() > 4 && name.compare(0, 2, "__") == 0 && name.compare(name.size() - 2, 2, "__") == 0;
 }
 
-} // namespace
+}  // namespace
 
-Attributes::Attributes(std::string operator_name, AttributeStrings given,
-                       Mode mode)
-    : operator_name_(std::move(operator_name)), given_(std::move(given)),
-      mode_(mode) {}
+Attributes::Attributes(std::string operator_name, AttributeStrings given, Mode mode)
+    : operator_name_(std::move(operator_name)), given_(std::move(given)), mode_(mode) {}
 
 template <class T>
-void Attributes::declare(const char *name, T *field, const char *type,
-                         const char *doc, bool required) {
-  declared_.push_back(
-      {name, type, required ? "" : format(*field), doc, required});
-  if (mode_ == Mode::kDescribe)
-    return;
+void Attributes::declare(const char* name, T* field, const char* type, const char* doc, bool required) {
+  declared_.push_back({name, type, required ? "" : format(*field), doc, required});
+  if (mode_ == Mode::kDescribe) return;
   auto given = given_.find(name);
   if (given == given_.end()) {
-    if (required && missing_.empty())
-      missing_ = std::string("attribute '") + name +
-                 "' is missing; it must be " + type;
+    if (required && missing_.empty()) missing_ = std::string("attribute '") + name + "' is missing; it must be " + type;
     return;
   }
-  require(parse(given->second, field), operator_name_, ": attribute '", name,
-          "' must be ", type, ", got '", given->second, "'");
-}
-
-void Attributes::required(const char *name, Pair *field, const char *doc) {
-  declare(name, field, "a pair of integers (y, x)", doc, true);
-}
-void Attributes::required(const char *name, int64_t *field, const char *doc) {
-  declare(name, field, "an integer", doc, true);
-}
-void Attributes::optional(const char *name, Pair *field, const char *doc) {
-  declare(name, field, "a pair of integers (y, x)", doc, false);
-}
-void Attributes::optional(const char *name, int64_t *field, const char *doc) {
-  declare(name, field, "an integer", doc, false);
-}
-void Attributes::optional(const char *name, double *field, const char *doc) {
-  declare(name, field, "a number", doc, false);
-}
-void Attributes::optional(const char *name, bool *field, const char *doc) {
-  declare(name, field, "True or False", doc, false);
-}
-void Attributes::optional(const char *name, IntList *field, const char *doc) {
-  declare(name, field, "a tuple of integers", doc, false);
-}
-
-void Attributes::choice(const char *name, std::string *field,
-                        const std::vector<std::string> &choices,
-                        const char *doc) {
-  std::string type = "one of";
-  for (size_t i = 0; i < choices.size(); ++i)
-    type += (i ? ", '" : " '") + choices[i] + "'";
-  declared_.push_back({name, type, *field, doc, false});
-  if (mode_ == Mode::kDescribe)
-    return;
-  auto given = given_.find(name);
-  if (given == given_.end())
-    return;
-  *field = trimmed(given->second);
-  require(std::find(choices.begin(), choices.end(), *field) != choices.end(),
-          operator_name_, ": attribute '", name, "' must be ", type, ", got '",
+  require(parse(given->second, field), operator_name_, ": attribute '", name, "' must be ", type, ", got '",
           given->second, "'");
 }
 
+void Attributes::required(const char* name, Pair* field, const char* doc) {
+  declare(name, field, "a pair of integers (y, x)", doc, true);
+}
+void Attributes::required(const char* name, int64_t* field, const char* doc) {
+  declare(name, field, "an integer", doc, true);
+}
+void Attributes::optional(const char* name, Pair* field, const char* doc) {
+  declare(name, field, "a pair of integers (y, x)", doc, false);
+}
+void Attributes::optional(const char* name, int64_t* field, const char* doc) {
+  declare(name, field, "an integer", doc, false);
+}
+void Attributes::optional(const char* name, double* field, const char* doc) {
+  declare(name, field, "a number", doc, false);
+}
+void Attributes::optional(const char* name, bool* field, const char* doc) {
+  declare(name, field, "True or False", doc, false);
+}
+void Attributes::optional(const char* name, IntList* field, const char* doc) {
+  declare(name, field, "a tuple of integers", doc, false);
+}
+
+void Attributes::choice(const char* name, std::string* field, const std::vector<std::string>& choices,
+                        const char* doc) {
+  std::string type = "one of";
+  for (size_t i = 0; i < choices.size(); ++i) type += (i ? ", '" : " '") + choices[i] + "'";
+  declared_.push_back({name, type, *field, doc, false});
+  if (mode_ == Mode::kDescribe) return;
+  auto given = given_.find(name);
+  if (given == given_.end()) return;
+  *field = trimmed(given->second);
+  require(std::find(choices.begin(), choices.end(), *field) != choices.end(), operator_name_, ": attribute '", name,
+          "' must be ", type, ", got '", given->second, "'");
+}
+
 bool Attributes::finish() const {
-  if (mode_ == Mode::kDescribe)
-    return false;
-  for (const auto &given : given_) {
-    const std::string &name = given.first;
-    if (is_hint(name))
-      continue;
-    const AttributeInfo *nearest = nullptr;
-    for (const AttributeInfo &info : declared_) {
-      if (!nearest ||
-          edit_distance(name, info.name) < edit_distance(name, nearest->name))
-        nearest = &info;
+  if (mode_ == Mode::kDescribe) return false;
+  for (const auto& given : given_) {
+    const std::string& name = given.first;
+    if (is_hint(name)) continue;
+    const AttributeInfo* nearest = nullptr;
+    for (const AttributeInfo& info : declared_) {
+      if (!nearest || edit_distance(name, info.name) < edit_distance(name, nearest->name)) nearest = &info;
     }
-    if (nearest && nearest->name == name)
-      continue;
-    fail(operator_name_, ": unknown attribute '", name, "' (value '",
-         given.second, "')",
-         nearest ? "; the nearest known one is '" + nearest->name + "'"
-                 : std::string());
+    if (nearest && nearest->name == name) continue;
+    fail(operator_name_, ": unknown attribute '", name, "' (value '", given.second, "')",
+         nearest ? "; the nearest known one is '" + nearest->name + "'" : std::string());
   }
   require(missing_.empty(), operator_name_, ": ",
-          missing_); // after misspelt names, which explain it
+          missing_);  // after misspelt names, which explain it
   return true;
 }
 
-} // namespace acn
+}  // namespace acn

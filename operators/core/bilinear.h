@@ -31,20 +31,19 @@
 namespace acn {
 
 enum class Boundary : int32_t {
-  kZero,   // bilinear over a map surrounded by zeros
-  kInside, // zero unless the point is in [0, H) x [0, W); the last row and
-           // column are clamped
-  kBorder, // the point is moved to the nearest place of the map
+  kZero,    // bilinear over a map surrounded by zeros
+  kInside,  // zero unless the point is in [0, H) x [0, W); the last row and
+            // column are clamped
+  kBorder,  // the point is moved to the nearest place of the map
 };
 
-Boundary boundary_from(const std::string &name);
+Boundary boundary_from(const std::string& name);
 
 namespace detail {
 // One axis of length n: the two places around p (-1 = nowhere) and the fraction
 // between them.
 template <class T>
-ACN_HOST_DEVICE inline void locate_axis(T p, int32_t n, Boundary rule,
-                                        int32_t *i0, int32_t *i1, T *fraction) {
+ACN_HOST_DEVICE inline void locate_axis(T p, int32_t n, Boundary rule, int32_t* i0, int32_t* i1, T* fraction) {
   *i0 = *i1 = -1;
   *fraction = 0;
   if (rule == Boundary::kBorder) {
@@ -62,22 +61,18 @@ ACN_HOST_DEVICE inline void locate_axis(T p, int32_t n, Boundary rule,
     return;
   }
   *fraction = p - low;
-  if (i >= 0)
-    *i0 = i;
-  if (i + 1 < n)
-    *i1 = i + 1;
+  if (i >= 0) *i0 = i;
+  if (i + 1 < n) *i1 = i + 1;
 }
-} // namespace detail
+}  // namespace detail
 
 // H, W >= 1 and H * W < 2^31.
 template <class T>
-ACN_HOST_DEVICE inline Cells<T> locate(T y, T x, int32_t H, int32_t W,
-                                       Boundary rule) {
+ACN_HOST_DEVICE inline Cells<T> locate(T y, T x, int32_t H, int32_t W, Boundary rule) {
   Cells<T> cells;
   int32_t nowhere = H * W;
   if (y != y || x != x) {
-    for (int k = 0; k < 4; ++k)
-      cells.index[k] = nowhere;
+    for (int k = 0; k < 4; ++k) cells.index[k] = nowhere;
     cells.ly = cells.lx = y + x;
     return cells;
   }
@@ -92,43 +87,38 @@ ACN_HOST_DEVICE inline Cells<T> locate(T y, T x, int32_t H, int32_t W,
 }
 
 // The values of the four cells in one channel-first map.
-template <class T> struct Neighbours {
+template <class T>
+struct Neighbours {
   T v[4];
 };
 
 template <class T>
-ACN_HOST_DEVICE inline Neighbours<T> neighbours(const Cells<T> &cells,
-                                                const T *map, int32_t nowhere) {
+ACN_HOST_DEVICE inline Neighbours<T> neighbours(const Cells<T>& cells, const T* map, int32_t nowhere) {
   Neighbours<T> n;
-  for (int k = 0; k < 4; ++k)
-    n.v[k] = cells.index[k] == nowhere ? T(0) : map[cells.index[k]];
+  for (int k = 0; k < 4; ++k) n.v[k] = cells.index[k] == nowhere ? T(0) : map[cells.index[k]];
   return n;
 }
 
 template <class T>
-ACN_HOST_DEVICE inline T value(const Cells<T> &c, const Neighbours<T> &n) {
-  return (1 - c.ly) * ((1 - c.lx) * n.v[0] + c.lx * n.v[1]) +
-         c.ly * ((1 - c.lx) * n.v[2] + c.lx * n.v[3]);
+ACN_HOST_DEVICE inline T value(const Cells<T>& c, const Neighbours<T>& n) {
+  return (1 - c.ly) * ((1 - c.lx) * n.v[0] + c.lx * n.v[1]) + c.ly * ((1 - c.lx) * n.v[2] + c.lx * n.v[3]);
 }
 template <class T>
-ACN_HOST_DEVICE inline T slope_y(const Cells<T> &c, const Neighbours<T> &n) {
+ACN_HOST_DEVICE inline T slope_y(const Cells<T>& c, const Neighbours<T>& n) {
   return (1 - c.lx) * (n.v[2] - n.v[0]) + c.lx * (n.v[3] - n.v[1]);
 }
 template <class T>
-ACN_HOST_DEVICE inline T slope_x(const Cells<T> &c, const Neighbours<T> &n) {
+ACN_HOST_DEVICE inline T slope_x(const Cells<T>& c, const Neighbours<T>& n) {
   return (1 - c.ly) * (n.v[1] - n.v[0]) + c.ly * (n.v[3] - n.v[2]);
 }
 
 // map_grad += grad * d value / d map.
 template <class T>
-ACN_HOST_DEVICE inline void scatter(const Cells<T> &c, T grad, T *map_grad,
-                                    int32_t nowhere) {
-  const T weight[4] = {(1 - c.ly) * (1 - c.lx), (1 - c.ly) * c.lx,
-                       c.ly * (1 - c.lx), c.ly * c.lx};
+ACN_HOST_DEVICE inline void scatter(const Cells<T>& c, T grad, T* map_grad, int32_t nowhere) {
+  const T weight[4] = {(1 - c.ly) * (1 - c.lx), (1 - c.ly) * c.lx, c.ly * (1 - c.lx), c.ly * c.lx};
   for (int k = 0; k < 4; ++k) {
-    if (c.index[k] != nowhere)
-      map_grad[c.index[k]] += weight[k] * grad;
+    if (c.index[k] != nowhere) map_grad[c.index[k]] += weight[k] * grad;
   }
 }
 
-} // namespace acn
+}  // namespace acn

@@ -20,84 +20,74 @@ struct Handle {
   std::vector<InputInfo> inputs;
 };
 
-template <class Body> int guarded(Body body) {
+template <class Body>
+int guarded(Body body) {
   try {
     body();
     return 0;
-  } catch (const std::exception &error) {
+  } catch (const std::exception& error) {
     last_error = error.what();
     return -1;
   }
 }
 
-Tensor view(const acn_tensor &tensor) {
-  require(tensor.dtype == 0 || tensor.dtype == 1,
-          "only float32 and float64 are served on the CPU");
-  return {tensor.data, static_cast<DType>(tensor.dtype),
-          Shape(tensor.shape, tensor.shape + tensor.ndim)};
+Tensor view(const acn_tensor& tensor) {
+  require(tensor.dtype == 0 || tensor.dtype == 1, "only float32 and float64 are served on the CPU");
+  return {tensor.data, static_cast<DType>(tensor.dtype), Shape(tensor.shape, tensor.shape + tensor.ndim)};
 }
 
-std::vector<Tensor> views(const acn_tensor *tensors, int count) {
+std::vector<Tensor> views(const acn_tensor* tensors, int count) {
   std::vector<Tensor> all;
-  for (int i = 0; i < count; ++i)
-    all.push_back(view(tensors[i]));
+  for (int i = 0; i < count; ++i) all.push_back(view(tensors[i]));
   return all;
 }
 
-std::string quoted(const std::string &text) {
+std::string quoted(const std::string& text) {
   std::string out = "\"";
   for (char c : text) {
-    if (c == '"' || c == '\\')
-      out += '\\';
+    if (c == '"' || c == '\\') out += '\\';
     out += c;
   }
   return out + "\"";
 }
 
 template <class Item, class Format>
-std::string json_list(const std::vector<Item> &items, Format format) {
+std::string json_list(const std::vector<Item>& items, Format format) {
   std::string out = "[";
-  for (size_t i = 0; i < items.size(); ++i)
-    out += (i ? ", " : "") + format(items[i]);
+  for (size_t i = 0; i < items.size(); ++i) out += (i ? ", " : "") + format(items[i]);
   return out + "]";
 }
 
-std::string json_operator(const OperatorInfo &info) {
-  return "{\"name\": " + quoted(info.name) +
-         ", \"room\": " + quoted(info.room) + ", \"doc\": " + quoted(info.doc) +
+std::string json_operator(const OperatorInfo& info) {
+  return "{\"name\": " + quoted(info.name) + ", \"room\": " + quoted(info.room) + ", \"doc\": " + quoted(info.doc) +
          ", \"inputs\": " +
          json_list(info.all_inputs,
-                   [](const InputInfo &input) {
-                     return "{\"name\": " + quoted(input.name) +
-                            ", \"doc\": " + quoted(input.doc) + "}";
+                   [](const InputInfo& input) {
+                     return "{\"name\": " + quoted(input.name) + ", \"doc\": " + quoted(input.doc) + "}";
                    }) +
          ", \"attributes\": " +
          json_list(info.attributes,
-                   [](const AttributeInfo &a) {
-                     return "{\"name\": " + quoted(a.name) +
-                            ", \"type\": " + quoted(a.type) +
-                            ", \"default\": " + quoted(a.default_text) +
-                            ", \"doc\": " + quoted(a.doc) + ", \"required\": " +
-                            (a.required ? "true" : "false") + "}";
+                   [](const AttributeInfo& a) {
+                     return "{\"name\": " + quoted(a.name) + ", \"type\": " + quoted(a.type) +
+                            ", \"default\": " + quoted(a.default_text) + ", \"doc\": " + quoted(a.doc) +
+                            ", \"required\": " + (a.required ? "true" : "false") + "}";
                    }) +
          "}";
 }
 
-} // namespace
+}  // namespace
 
-const char *acn_last_error(void) { return last_error.c_str(); }
+const char* acn_last_error(void) { return last_error.c_str(); }
 
-const char *acn_describe(void) {
+const char* acn_describe(void) {
   static const std::string text = json_list(operators(), json_operator);
   return text.c_str();
 }
 
-int acn_create(const char *name, int count, const char **keys,
-               const char **values, void **handle) {
+int acn_create(const char* name, int count, const char** keys, const char** values, void** handle) {
   return guarded([&] {
     AttributeStrings given;
-    for (int i = 0; i < count; ++i)
-      given[keys[i]] = values[i];
+    for (int i = 0; i < count; ++i) given[keys[i]] = values[i];
     auto made = std::make_unique<Handle>();
     made->name = name;
     made->op = find_operator(name).make(given);
@@ -106,28 +96,21 @@ int acn_create(const char *name, int count, const char **keys,
   });
 }
 
-void acn_free(void *handle) { delete static_cast<Handle *>(handle); }
+void acn_free(void* handle) { delete static_cast<Handle*>(handle); }
 
-int acn_num_inputs(void *handle) {
-  return static_cast<int>(static_cast<Handle *>(handle)->inputs.size());
-}
+int acn_num_inputs(void* handle) { return static_cast<int>(static_cast<Handle*>(handle)->inputs.size()); }
 
-const char *acn_input_name(void *handle, int index) {
-  return static_cast<Handle *>(handle)->inputs[index].name.c_str();
-}
+const char* acn_input_name(void* handle, int index) { return static_cast<Handle*>(handle)->inputs[index].name.c_str(); }
 
-int acn_infer_shapes(void *handle, int count, int32_t *ndims, int64_t *shapes,
-                     int32_t *out_ndim, int64_t *out_shape) {
+int acn_infer_shapes(void* handle, int count, int32_t* ndims, int64_t* shapes, int32_t* out_ndim, int64_t* out_shape) {
   return guarded([&] {
-    const Handle &h = *static_cast<Handle *>(handle);
-    require(count == static_cast<int>(h.inputs.size()) && ndims[0] >= 0, h.name,
-            ": ", h.inputs.size(),
+    const Handle& h = *static_cast<Handle*>(handle);
+    require(count == static_cast<int>(h.inputs.size()) && ndims[0] >= 0, h.name, ": ", h.inputs.size(),
             " input shapes are expected, the first of them known; got ", count);
     std::vector<std::optional<Shape>> known(count);
     for (int i = 0; i < count; ++i) {
-      const int64_t *shape = shapes + i * ACN_MAX_NDIM;
-      if (ndims[i] >= 0)
-        known[i] = Shape(shape, shape + ndims[i]);
+      const int64_t* shape = shapes + i * ACN_MAX_NDIM;
+      if (ndims[i] >= 0) known[i] = Shape(shape, shape + ndims[i]);
     }
     const Shape output = h.op->infer_shapes(&known);
     for (int i = 0; i < count; ++i) {
@@ -139,25 +122,20 @@ int acn_infer_shapes(void *handle, int count, int32_t *ndims, int64_t *shapes,
   });
 }
 
-int acn_forward(void *handle, int count, const acn_tensor *inputs, int32_t req,
-                const acn_tensor *output) {
+int acn_forward(void* handle, int count, const acn_tensor* inputs, int32_t req, const acn_tensor* output) {
   return guarded([&] {
-    const Handle &h = *static_cast<Handle *>(handle);
-    checked_forward(h.name, *h.op, views(inputs, count), static_cast<Req>(req),
-                    view(*output));
+    const Handle& h = *static_cast<Handle*>(handle);
+    checked_forward(h.name, *h.op, views(inputs, count), static_cast<Req>(req), view(*output));
   });
 }
 
-int acn_backward(void *handle, const acn_tensor *output_grad, int count,
-                 const acn_tensor *inputs, const int32_t *reqs,
-                 const acn_tensor *input_grads) {
+int acn_backward(void* handle, const acn_tensor* output_grad, int count, const acn_tensor* inputs, const int32_t* reqs,
+                 const acn_tensor* input_grads) {
   return guarded([&] {
-    const Handle &h = *static_cast<Handle *>(handle);
+    const Handle& h = *static_cast<Handle*>(handle);
     std::vector<Req> wanted;
-    for (int i = 0; i < count; ++i)
-      wanted.push_back(static_cast<Req>(reqs[i]));
-    checked_backward(h.name, *h.op, view(*output_grad), views(inputs, count),
-                     wanted, views(input_grads, count));
+    for (int i = 0; i < count; ++i) wanted.push_back(static_cast<Req>(reqs[i]));
+    checked_backward(h.name, *h.op, view(*output_grad), views(inputs, count), wanted, views(input_grads, count));
   });
 }
 

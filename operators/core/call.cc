@@ -6,63 +6,49 @@
 namespace acn {
 namespace {
 
-Shape check_inputs(const std::string &name, const Operator &op,
-                   const std::vector<Tensor> &inputs) {
+Shape check_inputs(const std::string& name, const Operator& op, const std::vector<Tensor>& inputs) {
   const std::vector<InputInfo> expected = op.inputs();
   if (inputs.size() != expected.size()) {
     std::string names;
-    for (const InputInfo &input : expected)
-      names += (names.empty() ? "" : ", ") + input.name;
-    fail(name, ": ", expected.size(), " inputs are expected (", names,
-         "), got ", inputs.size());
+    for (const InputInfo& input : expected) names += (names.empty() ? "" : ", ") + input.name;
+    fail(name, ": ", expected.size(), " inputs are expected (", names, "), got ", inputs.size());
   }
   std::vector<std::optional<Shape>> shapes;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    require(inputs[i].dtype == inputs[0].dtype, name, ": ", expected[i].name,
-            " must have the dtype of data, ", to_string(inputs[0].dtype),
-            ", got ", to_string(inputs[i].dtype));
+    require(inputs[i].dtype == inputs[0].dtype, name, ": ", expected[i].name, " must have the dtype of data, ",
+            to_string(inputs[0].dtype), ", got ", to_string(inputs[i].dtype));
     shapes.push_back(inputs[i].shape);
   }
   return op.infer_shapes(&shapes);
 }
 
-void check_result(const std::string &name, const char *what,
-                  const Tensor &tensor, const Shape &shape, DType dtype) {
-  require(tensor.shape == shape && tensor.dtype == dtype, name, ": ", what,
-          " must be ", to_string(dtype), " of shape ", to_string(shape),
-          ", got ", to_string(tensor.dtype), " of shape ",
-          to_string(tensor.shape));
+void check_result(const std::string& name, const char* what, const Tensor& tensor, const Shape& shape, DType dtype) {
+  require(tensor.shape == shape && tensor.dtype == dtype, name, ": ", what, " must be ", to_string(dtype), " of shape ",
+          to_string(shape), ", got ", to_string(tensor.dtype), " of shape ", to_string(tensor.shape));
 }
 
-} // namespace
+}  // namespace
 
-void checked_forward(const std::string &name, const Operator &op,
-                     const std::vector<Tensor> &inputs, Req req,
-                     const Tensor &output) {
+void checked_forward(const std::string& name, const Operator& op, const std::vector<Tensor>& inputs, Req req,
+                     const Tensor& output) {
   const Shape shape = check_inputs(name, op, inputs);
   check_result(name, "the output", output, shape, inputs[0].dtype);
   op.forward(inputs, req, output);
 }
 
-void checked_backward(const std::string &name, const Operator &op,
-                      const Tensor &output_grad,
-                      const std::vector<Tensor> &inputs,
-                      const std::vector<Req> &reqs,
-                      const std::vector<Tensor> &input_grads) {
+void checked_backward(const std::string& name, const Operator& op, const Tensor& output_grad,
+                      const std::vector<Tensor>& inputs, const std::vector<Req>& reqs,
+                      const std::vector<Tensor>& input_grads) {
   const Shape shape = check_inputs(name, op, inputs);
-  check_result(name, "the gradient of the output", output_grad, shape,
-               inputs[0].dtype);
-  require(reqs.size() == inputs.size() && input_grads.size() == inputs.size(),
-          name, ": ", inputs.size(), " gradients are expected, got ",
-          input_grads.size());
+  check_result(name, "the gradient of the output", output_grad, shape, inputs[0].dtype);
+  require(reqs.size() == inputs.size() && input_grads.size() == inputs.size(), name, ": ", inputs.size(),
+          " gradients are expected, got ", input_grads.size());
   const std::vector<InputInfo> infos = op.inputs();
   for (size_t i = 0; i < inputs.size(); ++i) {
-    if (reqs[i] == Req::kNull)
-      continue;
-    check_result(name, ("the gradient of " + infos[i].name).c_str(),
-                 input_grads[i], inputs[i].shape, inputs[0].dtype);
+    if (reqs[i] == Req::kNull) continue;
+    check_result(name, ("the gradient of " + infos[i].name).c_str(), input_grads[i], inputs[i].shape, inputs[0].dtype);
   }
   op.backward(output_grad, inputs, reqs, input_grads);
 }
 
-} // namespace acn
+}  // namespace acn

@@ -7,13 +7,10 @@
 namespace acn {
 
 // Throw Error unless all shapes and dtypes are those of the contract; then run.
-void checked_forward(const std::string &name, const Operator &op,
-                     const std::vector<Tensor> &inputs, Req req,
-                     const Tensor &output);
-void checked_backward(const std::string &name, const Operator &op,
-                      const Tensor &output_grad,
-                      const std::vector<Tensor> &inputs,
-                      const std::vector<Req> &reqs,
-                      const std::vector<Tensor> &input_grads);
+void checked_forward(const std::string& name, const Operator& op, const std::vector<Tensor>& inputs, Req req,
+                     const Tensor& output);
+void checked_backward(const std::string& name, const Operator& op, const Tensor& output_grad,
+                      const std::vector<Tensor>& inputs, const std::vector<Req>& reqs,
+                      const std::vector<Tensor>& input_grads);
 
-} // namespace acn
+}  // namespace acn

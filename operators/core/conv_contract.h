@@ -18,12 +18,11 @@ namespace acn {
 struct ConvShape {
   int64_t batch, channels, height, width;
   int64_t filters, out_height, out_width;
-  int64_t kernel_y, kernel_x, stride_y, stride_x, dilate_y, dilate_x, pad_y,
-      pad_x;
-  int64_t weight_groups;         // num_group
-  int64_t filter_offset_groups;  // offset sets over the filters
-  int64_t channel_offset_groups; // offset sets over the input channels
-                                 // (num_deformable_group)
+  int64_t kernel_y, kernel_x, stride_y, stride_x, dilate_y, dilate_x, pad_y, pad_x;
+  int64_t weight_groups;          // num_group
+  int64_t filter_offset_groups;   // offset sets over the filters
+  int64_t channel_offset_groups;  // offset sets over the input channels
+                                  // (num_deformable_group)
 
   int64_t taps() const { return kernel_y * kernel_x; }
   int64_t positions() const { return out_height * out_width; }
@@ -41,28 +40,25 @@ struct ConvShape {
 struct ConvAttributes {
   Pair kernel{}, stride{1, 1}, dilate{1, 1}, pad{0, 0};
   int64_t num_filter = 0, num_group = 1, num_deformable_group = 1;
-  int64_t num_offset_group = 1; // declared by the rooms that have it
+  int64_t num_offset_group = 1;  // declared by the rooms that have it
   bool no_bias = false;
   std::string boundary;
 
-  ConvAttributes(Attributes &attributes, const char *default_boundary);
+  ConvAttributes(Attributes& attributes, const char* default_boundary);
 
   // Checks everything that the attributes alone can say. Call it when all
   // fields are read.
-  void check(const std::string &op) const;
+  void check(const std::string& op) const;
 
   // Checks data and the attributes that depend on it.
-  ConvShape shape(const std::string &op, const Shape &data) const;
+  ConvShape shape(const std::string& op, const Shape& data) const;
 
-  Shape output(const ConvShape &s) const {
-    return {s.batch, s.filters, s.out_height, s.out_width};
-  }
+  Shape output(const ConvShape& s) const { return {s.batch, s.filters, s.out_height, s.out_width}; }
 
   // Checks or fills in the weight and, where there is one, the bias that
   // follows it.
-  void infer_parameters(const std::string &op, const ConvShape &s,
-                        size_t weight,
-                        std::vector<std::optional<Shape>> *inputs) const;
+  void infer_parameters(const std::string& op, const ConvShape& s, size_t weight,
+                        std::vector<std::optional<Shape>>* inputs) const;
 };
 
-} // namespace acn
+}  // namespace acn

@@ -12,15 +12,16 @@ struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-template <class... Parts> [[noreturn]] void fail(const Parts &...parts) {
+template <class... Parts>
+[[noreturn]] void fail(const Parts&... parts) {
   std::ostringstream text;
   (text << ... << parts);
   throw Error(text.str());
 }
 
-template <class... Parts> void require(bool condition, const Parts &...parts) {
-  if (!condition)
-    fail(parts...);
+template <class... Parts>
+void require(bool condition, const Parts&... parts) {
+  if (!condition) fail(parts...);
 }
 
-} // namespace acn
+}  // namespace acn

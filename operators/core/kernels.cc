@@ -6,10 +6,10 @@
 
 namespace acn {
 
-#define ACN_DECLARE_LEVEL(level)                                               \
-  namespace level {                                                            \
-  extern const Kernels<float> kFloat;                                          \
-  extern const Kernels<double> kDouble;                                        \
+#define ACN_DECLARE_LEVEL(level)        \
+  namespace level {                     \
+  extern const Kernels<float> kFloat;   \
+  extern const Kernels<double> kDouble; \
   }
 ACN_DECLARE_LEVEL(v2)
 #if defined(__x86_64__)
@@ -23,15 +23,11 @@ namespace {
 int choose_level() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  const bool v3 = __builtin_cpu_supports("avx2") &&
-                  __builtin_cpu_supports("fma") &&
-                  __builtin_cpu_supports("bmi2");
-  const bool v4 = v3 && __builtin_cpu_supports("avx512f") &&
-                  __builtin_cpu_supports("avx512vl") &&
-                  __builtin_cpu_supports("avx512bw") &&
-                  __builtin_cpu_supports("avx512dq");
+  const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+  const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+                  __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
   const int widest = v4 ? 4 : v3 ? 3 : 2;
-  const char *asked = std::getenv("ACTIVE_CONVNETS_ISA");
+  const char* asked = std::getenv("ACTIVE_CONVNETS_ISA");
   const int wanted = asked && asked[0] == 'v' ? std::atoi(asked + 1) : 4;
   return wanted < widest ? wanted : widest;
 #else
@@ -44,18 +40,26 @@ int level() {
   return chosen;
 }
 
-} // namespace
+}  // namespace
 
 #if defined(__x86_64__)
-template <> const Kernels<float> &kernels() {
+template <>
+const Kernels<float>& kernels() {
   return level() >= 4 ? v4::kFloat : level() == 3 ? v3::kFloat : v2::kFloat;
 }
-template <> const Kernels<double> &kernels() {
+template <>
+const Kernels<double>& kernels() {
   return level() >= 4 ? v4::kDouble : level() == 3 ? v3::kDouble : v2::kDouble;
 }
 #else
-template <> const Kernels<float> &kernels() { return v2::kFloat; }
-template <> const Kernels<double> &kernels() { return v2::kDouble; }
+template <>
+const Kernels<float>& kernels() {
+  return v2::kFloat;
+}
+template <>
+const Kernels<double>& kernels() {
+  return v2::kDouble;
+}
 #endif
 
-} // namespace acn
+}  // namespace acn

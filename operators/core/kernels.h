@@ -9,19 +9,21 @@
 
 namespace acn {
 
-template <class T> struct Cells;
+template <class T>
+struct Cells;
 
 // C(i, j) = (add ? C(i, j) : 0) + sum over k of A(i, k) B(k, j), summed in the
 // order of k, for i < rows, k < depth and j < columns, a multiple of the lanes.
 // B comes in panels of two vectors side by side: column j of row k stands at b
 // + j / panel * b_panel + k * b_row + j % panel, with panel = 2 * lanes.
-template <class T> struct Product {
+template <class T>
+struct Product {
   int64_t rows, columns, depth;
-  const T *a;
+  const T* a;
   int64_t a_row, a_depth;
-  const T *b;
+  const T* b;
   int64_t b_panel, b_row;
-  T *c;
+  T* c;
   int64_t c_row;
   bool add;
 };
@@ -30,46 +32,46 @@ template <class T> struct Product {
 // multiple of the lanes. Maps are channel-last, so that one set of bilinear
 // weights serves a run of channels, and hold one more row than pixels: a zero
 // when read, a discarded sum when written.
-template <class T> struct Points {
-  const Cells<T> *cells;
-  const T *mask; // one factor per point, or null for 1
+template <class T>
+struct Points {
+  const Cells<T>* cells;
+  const T* mask;  // one factor per point, or null for 1
   int64_t count;
-  const T *map; // (pixels + 1, width), the last row zero
+  const T* map;  // (pixels + 1, width), the last row zero
   int64_t width;
 };
 
 // From the gradient of the column (count, width); each result may be null.
 // map_grad (pixels + 1, width) is added to; point_grad (count, components)
 // holds d/dy, d/dx and, with components = 3, d/dmask of this channel block.
-template <class T> struct ColumnGradients {
-  const T *column_grad;
-  T *column;
-  T *map_grad;
-  T *point_grad;
+template <class T>
+struct ColumnGradients {
+  const T* column_grad;
+  T* column;
+  T* map_grad;
+  T* point_grad;
   int64_t components;
 };
 
-template <class T> struct Kernels {
-  int64_t lanes; // numbers in a vector: maps, columns and weights are padded to
-                 // a multiple of it
-  void (*multiply)(const Product<T> &product);
-  void (*gather)(const Points<T> &points,
-                 T *column); // column (count, width) = mask * sampled map
-  void (*backward)(const Points<T> &points,
-                   const ColumnGradients<T> &gradients);
+template <class T>
+struct Kernels {
+  int64_t lanes;  // numbers in a vector: maps, columns and weights are padded to
+                  // a multiple of it
+  void (*multiply)(const Product<T>& product);
+  void (*gather)(const Points<T>& points,
+                 T* column);  // column (count, width) = mask * sampled map
+  void (*backward)(const Points<T>& points, const ColumnGradients<T>& gradients);
   // out = wa a + wb b, or that added to out; and the sum of u (wa a + wb b).
   // Rows of n numbers at any alignment.
-  void (*blend)(int64_t n, const T *a, T wa, const T *b, T wb, bool add,
-                T *out);
-  T (*dot)(int64_t n, const T *u, const T *a, T wa, const T *b, T wb);
+  void (*blend)(int64_t n, const T* a, T wa, const T* b, T wb, bool add, T* out);
+  T (*dot)(int64_t n, const T* u, const T* a, T wa, const T* b, T wb);
 };
 
 // Of the widest level the machine has, or of the one ACTIVE_CONVNETS_ISA names
 // ("v2", "v3", "v4") if the machine has it.
-template <class T> const Kernels<T> &kernels();
+template <class T>
+const Kernels<T>& kernels();
 
-inline int64_t round_up(int64_t count, int64_t step) {
-  return (count + step - 1) / step * step;
-}
+inline int64_t round_up(int64_t count, int64_t step) { return (count + step - 1) / step * step; }
 
-} // namespace acn
+}  // namespace acn

@@ -5,50 +5,44 @@
 
 namespace acn {
 namespace {
-std::vector<OperatorInfo> &registry() {
-  static auto *all =
-      new std::vector<OperatorInfo>; // never destroyed: callbacks may run while
-                                     // the process exits
+std::vector<OperatorInfo>& registry() {
+  static auto* all = new std::vector<OperatorInfo>;  // never destroyed: callbacks may run while
+                                                     // the process exits
   return *all;
 }
-} // namespace
+}  // namespace
 
-std::string to_string(const Shape &shape) {
+std::string to_string(const Shape& shape) {
   std::ostringstream text;
   text << "(";
-  for (size_t i = 0; i < shape.size(); ++i)
-    text << (i ? ", " : "") << shape[i];
+  for (size_t i = 0; i < shape.size(); ++i) text << (i ? ", " : "") << shape[i];
   text << (shape.size() == 1 ? ",)" : ")");
   return text.str();
 }
 
-const char *to_string(DType dtype) {
-  return dtype == DType::kFloat64 ? "float64" : "float32";
-}
+const char* to_string(DType dtype) { return dtype == DType::kFloat64 ? "float64" : "float32"; }
 
-const std::vector<OperatorInfo> &operators() { return registry(); }
+const std::vector<OperatorInfo>& operators() { return registry(); }
 
 void announce(OperatorInfo info) { registry().push_back(std::move(info)); }
 
-const OperatorInfo &find_operator(const std::string &name) {
+const OperatorInfo& find_operator(const std::string& name) {
   std::string known;
-  for (const OperatorInfo &info : registry()) {
-    if (info.name == name)
-      return info;
+  for (const OperatorInfo& info : registry()) {
+    if (info.name == name) return info;
     known += (known.empty() ? "" : ", ") + info.name;
   }
   fail("no operator is called '", name, "'; there are ", known);
 }
 
-void expect_shape(const std::string &op, const std::string &input,
-                  const Shape &expected, std::optional<Shape> *given,
-                  const std::string &why) {
+void expect_shape(const std::string& op, const std::string& input, const Shape& expected, std::optional<Shape>* given,
+                  const std::string& why) {
   if (!*given) {
     *given = expected;
     return;
   }
-  require(**given == expected, op, ": ", input, " must have shape ",
-          to_string(expected), " ", why, ", got ", to_string(**given));
+  require(**given == expected, op, ": ", input, " must have shape ", to_string(expected), " ", why, ", got ",
+          to_string(**given));
 }
 
-} // namespace acn
+}  // namespace acn

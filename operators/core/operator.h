@@ -21,7 +21,7 @@ struct InputInfo {
 // One configured operator. Immutable after construction, so any number of calls
 // may run at once.
 class Operator {
-public:
+ public:
   virtual ~Operator() = default;
 
   // The inputs in order, for the attributes this instance was made with (a bias
@@ -31,8 +31,7 @@ public:
   // Checks known input shapes, fills in unknown ones, returns the output shape.
   // The first input is always known. Throws Error naming the argument, what
   // came and what was expected.
-  virtual Shape
-  infer_shapes(std::vector<std::optional<Shape>> *inputs) const = 0;
+  virtual Shape infer_shapes(std::vector<std::optional<Shape>>* inputs) const = 0;
 
   // Whether backward reads the values of this input.
   virtual bool backward_reads(size_t input) const {
@@ -42,42 +41,39 @@ public:
 
   // Shapes and dtypes are those that infer_shapes accepted, and equal dtypes
   // are guaranteed by the caller.
-  virtual void forward(const std::vector<Tensor> &inputs, Req req,
-                       const Tensor &output) const = 0;
+  virtual void forward(const std::vector<Tensor>& inputs, Req req, const Tensor& output) const = 0;
 
   // input_grads[i].data is valid only where reqs[i] is not kNull;
   // inputs[i].data only where backward_reads(i).
-  virtual void backward(const Tensor &output_grad,
-                        const std::vector<Tensor> &inputs,
-                        const std::vector<Req> &reqs,
-                        const std::vector<Tensor> &input_grads) const = 0;
+  virtual void backward(const Tensor& output_grad, const std::vector<Tensor>& inputs, const std::vector<Req>& reqs,
+                        const std::vector<Tensor>& input_grads) const = 0;
 };
 
 struct OperatorInfo {
-  std::string name; // public name, as in MXNet
+  std::string name;  // public name, as in MXNet
   std::string room;
   std::string doc;
   std::vector<InputInfo> all_inputs;
   std::vector<AttributeInfo> attributes;
-  std::function<std::unique_ptr<Operator>(const AttributeStrings &)> make;
+  std::function<std::unique_ptr<Operator>(const AttributeStrings&)> make;
 };
 
-const std::vector<OperatorInfo> &operators();
-const OperatorInfo &find_operator(const std::string &name);
+const std::vector<OperatorInfo>& operators();
+const OperatorInfo& find_operator(const std::string& name);
 
 // Rooms announce themselves with a file-scope `static const
 // Announce<TheirOperator> announce;`. The class offers kName, kRoom, kDoc, a
 // static all_inputs(), and a constructor from Attributes&.
 void announce(OperatorInfo info);
 
-template <class Op> struct Announce {
+template <class Op>
+struct Announce {
   Announce() {
-    OperatorInfo info{Op::kName,        Op::kRoom, Op::kDoc,
-                      Op::all_inputs(), {},        nullptr};
+    OperatorInfo info{Op::kName, Op::kRoom, Op::kDoc, Op::all_inputs(), {}, nullptr};
     Attributes description(Op::kName, {}, Attributes::Mode::kDescribe);
     Op described(description);
     info.attributes = description.declared();
-    info.make = [](const AttributeStrings &given) -> std::unique_ptr<Operator> {
+    info.make = [](const AttributeStrings& given) -> std::unique_ptr<Operator> {
       Attributes attributes(Op::kName, given);
       return std::make_unique<Op>(attributes);
     };
@@ -86,12 +82,12 @@ template <class Op> struct Announce {
 };
 
 // For infer_shapes: compares with what came or fills it in.
-void expect_shape(const std::string &op, const std::string &input,
-                  const Shape &expected, std::optional<Shape> *given,
-                  const std::string &why);
+void expect_shape(const std::string& op, const std::string& input, const Shape& expected, std::optional<Shape>* given,
+                  const std::string& why);
 
 // Runs body with a value of the C++ type that the dtype names.
-template <class Body> void dispatch(DType dtype, Body body) {
+template <class Body>
+void dispatch(DType dtype, Body body) {
   if (dtype == DType::kFloat64) {
     body(double{});
   } else {
@@ -99,4 +95,4 @@ template <class Body> void dispatch(DType dtype, Body body) {
   }
 }
 
-} // namespace acn
+}  // namespace acn

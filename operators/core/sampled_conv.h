@@ -18,46 +18,46 @@ struct PointRange {
   int64_t image, filter_group, channel_group, begin, end;
 };
 
-template <class T> class PointSource {
-public:
+template <class T>
+class PointSource {
+ public:
   virtual ~PointSource() = default;
   virtual bool has_mask() const { return false; }
   // Fills cells (end - begin, taps) and, if has_mask(), mask of the same size.
-  virtual void locate(const PointRange &range, Cells<T> *cells,
-                      T *mask) const = 0;
+  virtual void locate(const PointRange& range, Cells<T>* cells, T* mask) const = 0;
 };
 
-template <class T> class PointSink {
-public:
+template <class T>
+class PointSink {
+ public:
   virtual ~PointSink() = default;
   // grads (end - begin, taps, components): d/dy, d/dx and, with a mask,
   // d/dmask. Every point comes exactly once; the ranges of one (image, filter
   // group, channel group) come in order, different ones possibly at once.
-  virtual void take(const PointRange &range, const T *grads) = 0;
+  virtual void take(const PointRange& range, const T* grads) = 0;
 };
 
 template <class T>
-void sampled_conv_forward(const ConvShape &shape, const PointSource<T> &points,
-                          const T *data, const T *weight, const T *bias,
-                          Req req, T *out);
+void sampled_conv_forward(const ConvShape& shape, const PointSource<T>& points, const T* data, const T* weight,
+                          const T* bias, Req req, T* out);
 
-template <class T> struct ConvGradients {
-  T *data;
+template <class T>
+struct ConvGradients {
+  T* data;
   Req data_req;
-  T *weight;
+  T* weight;
   Req weight_req;
-  T *bias;
+  T* bias;
   Req bias_req;
-  PointSink<T> *points; // null: not wanted
+  PointSink<T>* points;  // null: not wanted
 };
 
 template <class T>
-void sampled_conv_backward(const ConvShape &shape, const PointSource<T> &points,
-                           const T *out_grad, const T *data, const T *weight,
-                           const ConvGradients<T> &gradients);
+void sampled_conv_backward(const ConvShape& shape, const PointSource<T>& points, const T* out_grad, const T* data,
+                           const T* weight, const ConvGradients<T>& gradients);
 
 template <class T>
-void bias_gradient(const ConvShape &shape, const T *out_grad, Req req, T *bias);
+void bias_gradient(const ConvShape& shape, const T* out_grad, Req req, T* bias);
 
 // The bound on scratch memory beyond a fixed share per thread, in bytes. Part
 // of the result's definition only through rounding: it fixes how sums are
@@ -65,4 +65,4 @@ void bias_gradient(const ConvShape &shape, const T *out_grad, Req req, T *bias);
 int64_t workspace_bytes();
 void set_workspace_bytes(int64_t bytes);
 
-} // namespace acn
+}  // namespace acn

@@ -18,25 +18,28 @@ enum class DType : int32_t { kFloat32 = 0, kFloat64 = 1 };
 enum class Req : int32_t { kNull = 0, kWrite = 1, kAdd = 2 };
 
 struct Tensor {
-  void *data = nullptr; // contiguous, row-major
+  void* data = nullptr;  // contiguous, row-major
   DType dtype = DType::kFloat32;
   Shape shape;
 
-  template <class T> T *as() const { return static_cast<T *>(data); }
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data);
+  }
 };
 
-inline int64_t element_count(const Shape &shape) {
+inline int64_t element_count(const Shape& shape) {
   int64_t count = 1;
-  for (int64_t dim : shape)
-    count *= dim;
+  for (int64_t dim : shape) count *= dim;
   return count;
 }
 
-template <class T> inline void store(T value, Req req, T *place) {
+template <class T>
+inline void store(T value, Req req, T* place) {
   *place = req == Req::kAdd ? *place + value : value;
 }
 
-std::string to_string(const Shape &shape); // "(1, 3, 8, 8)"
-const char *to_string(DType dtype);
+std::string to_string(const Shape& shape);  // "(1, 3, 8, 8)"
+const char* to_string(DType dtype);
 
-} // namespace acn
+}  // namespace acn

@@ -18,16 +18,14 @@ namespace acn {
 namespace {
 
 int default_threads() {
-  for (const char *name : {"ACTIVE_CONVNETS_NUM_THREADS", "OMP_NUM_THREADS"}) {
-    const char *text = std::getenv(name);
+  for (const char* name : {"ACTIVE_CONVNETS_NUM_THREADS", "OMP_NUM_THREADS"}) {
+    const char* text = std::getenv(name);
     int count = text ? std::atoi(text) : 0;
-    if (count > 0)
-      return count;
+    if (count > 0) return count;
   }
   cpu_set_t set;
   CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0)
-    return CPU_COUNT(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
   return std::max(1u, std::thread::hardware_concurrency());
 }
 
@@ -36,44 +34,38 @@ std::atomic<int> requested_threads{0};
 struct Job {
   int64_t tasks;
   int workers;
-  const std::function<void(int64_t, int)> *body;
+  const std::function<void(int64_t, int)>* body;
   std::atomic<int64_t> next{0};
-  int joined = 1;  // workers that ever took a number; the caller is number 0.
-                   // Guarded by the pool's mutex.
-  int running = 0; // pool threads inside this job. Guarded by the pool's mutex.
+  int joined = 1;   // workers that ever took a number; the caller is number 0.
+                    // Guarded by the pool's mutex.
+  int running = 0;  // pool threads inside this job. Guarded by the pool's mutex.
   std::condition_variable idle;
-  std::exception_ptr error; // guarded by the pool's mutex
+  std::exception_ptr error;  // guarded by the pool's mutex
 
-  bool wants_worker() const {
-    return joined < workers && next.load(std::memory_order_relaxed) < tasks;
-  }
+  bool wants_worker() const { return joined < workers && next.load(std::memory_order_relaxed) < tasks; }
 };
 
 class Pool {
-public:
-  void run(const std::shared_ptr<Job> &job) {
+ public:
+  void run(const std::shared_ptr<Job>& job) {
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      for (; threads_ < job->workers - 1; ++threads_)
-        std::thread([this] { work(); }).detach();
+      for (; threads_ < job->workers - 1; ++threads_) std::thread([this] { work(); }).detach();
       jobs_.push_back(job);
     }
-    for (int i = 1; i < job->workers; ++i)
-      wake_.notify_one();
+    for (int i = 1; i < job->workers; ++i) wake_.notify_one();
     take_tasks(job.get(), 0);
     std::unique_lock<std::mutex> lock(mutex_);
     jobs_.erase(std::find(jobs_.begin(), jobs_.end(), job));
     job->idle.wait(lock, [&] { return job->running == 0; });
-    if (job->error)
-      std::rethrow_exception(job->error);
+    if (job->error) std::rethrow_exception(job->error);
   }
 
-private:
+ private:
   void work() {
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
-      auto found = std::find_if(jobs_.begin(), jobs_.end(),
-                                [](auto &job) { return job->wants_worker(); });
+      auto found = std::find_if(jobs_.begin(), jobs_.end(), [](auto& job) { return job->wants_worker(); });
       if (found == jobs_.end()) {
         wake_.wait(lock);
         continue;
@@ -84,20 +76,17 @@ private:
       lock.unlock();
       take_tasks(job.get(), worker);
       lock.lock();
-      if (--job->running == 0)
-        job->idle.notify_all();
+      if (--job->running == 0) job->idle.notify_all();
     }
   }
 
-  void take_tasks(Job *job, int worker) {
+  void take_tasks(Job* job, int worker) {
     try {
-      for (int64_t task; (task = job->next.fetch_add(1)) < job->tasks;)
-        (*job->body)(task, worker);
+      for (int64_t task; (task = job->next.fetch_add(1)) < job->tasks;) (*job->body)(task, worker);
     } catch (...) {
-      job->next.store(job->tasks); // the others stop at their next task
+      job->next.store(job->tasks);  // the others stop at their next task
       std::lock_guard<std::mutex> lock(mutex_);
-      if (!job->error)
-        job->error = std::current_exception();
+      if (!job->error) job->error = std::current_exception();
     }
   }
 
@@ -110,11 +99,10 @@ private:
 // Never destroyed: MXNet's threads may still call in while the process exits. A
 // forked child has none of its parent's threads and cannot trust its locks, so
 // it starts with a pool of its own.
-Pool *pool = new Pool;
-const int fork_handler =
-    pthread_atfork(nullptr, nullptr, [] { pool = new Pool; });
+Pool* pool = new Pool;
+const int fork_handler = pthread_atfork(nullptr, nullptr, [] { pool = new Pool; });
 
-} // namespace
+}  // namespace
 
 int num_threads() {
   int count = requested_threads.load();
@@ -125,17 +113,13 @@ int num_threads() {
 void set_num_threads(int count) { requested_threads.store(std::max(0, count)); }
 
 int workers_for(int64_t tasks) {
-  return static_cast<int>(
-      std::max<int64_t>(1, std::min<int64_t>(tasks, num_threads())));
+  return static_cast<int>(std::max<int64_t>(1, std::min<int64_t>(tasks, num_threads())));
 }
 
-void parallel_for(int64_t tasks, int workers,
-                  const std::function<void(int64_t, int)> &body) {
-  if (tasks <= 0)
-    return;
+void parallel_for(int64_t tasks, int workers, const std::function<void(int64_t, int)>& body) {
+  if (tasks <= 0) return;
   if (workers <= 1) {
-    for (int64_t task = 0; task < tasks; ++task)
-      body(task, 0);
+    for (int64_t task = 0; task < tasks; ++task) body(task, 0);
     return;
   }
   auto job = std::make_shared<Job>();
@@ -145,4 +129,4 @@ void parallel_for(int64_t tasks, int workers,
   pool->run(job);
 }
 
-} // namespace acn
+}  // namespace acn

@@ -20,18 +20,14 @@ constexpr int kVectorBytes = 32;
 constexpr int kVectorBytes = 16;
 #endif
 
-template <class T, int kBytes = kVectorBytes> struct Simd {
+template <class T, int kBytes = kVectorBytes>
+struct Simd {
   static constexpr int kLanes = kBytes / sizeof(T);
   typedef T V __attribute__((vector_size(kBytes)));
-  typedef T Unaligned
-      __attribute__((vector_size(kBytes), aligned(sizeof(T)), may_alias));
+  typedef T Unaligned __attribute__((vector_size(kBytes), aligned(sizeof(T)), may_alias));
 
-  ACN_INLINE V load(const T *place) {
-    return *reinterpret_cast<const Unaligned *>(place);
-  }
-  ACN_INLINE void store(T *place, V value) {
-    *reinterpret_cast<Unaligned *>(place) = value;
-  }
+  ACN_INLINE V load(const T* place) { return *reinterpret_cast<const Unaligned*>(place); }
+  ACN_INLINE void store(T* place, V value) { *reinterpret_cast<Unaligned*>(place) = value; }
   ACN_INLINE V all(T value) { return value - V{}; }
 };
 
@@ -47,5 +43,5 @@ ACN_INLINE T sum_lanes(typename Simd<T, kBytes>::V v) {
   }
 }
 
-} // namespace ACN_LEVEL
-} // namespace acn
+}  // namespace ACN_LEVEL
+}  // namespace acn

@@ -12,9 +12,8 @@ extern const Kernels<double> kDouble;
 
 const Kernels<float> kFloat{Simd<float>::kLanes, multiply<float>, gather<float>,
                             backward<float>,     blend<float>,    dot<float>};
-const Kernels<double> kDouble{Simd<double>::kLanes, multiply<double>,
-                              gather<double>,       backward<double>,
-                              blend<double>,        dot<double>};
+const Kernels<double> kDouble{Simd<double>::kLanes, multiply<double>, gather<double>,
+                              backward<double>,     blend<double>,    dot<double>};
 
-} // namespace ACN_LEVEL
-} // namespace acn
+}  // namespace ACN_LEVEL
+}  // namespace acn

@@ -77,7 +77,7 @@ def descriptions() -> dict:
 def attribute_text(value) -> str:
     """The text form of an attribute, as the C++ side and MXNet's graph files have it."""
     if isinstance(value, (list, tuple)):
-        return "(" + ", ".join(str(int(v)) for v in value) + ("," if len(value) == 1 else "") + ")"
+        return "(" + ", ".join(str(v) for v in value) + ("," if len(value) == 1 else "") + ")"
     return str(value)
 
 

@@ -13,9 +13,10 @@ std::vector<InputInfo> ActiveConvolution::all_inputs() {
           {"offset",
            "(num_offset_group, num_deformable_group, kernel y, "
            "kernel x, 2): dy, dx in input pixels, added to the "
-           "regular dilated grid"},
+           "regular dilated grid",
+           5},
           {"weight", "(num_filter, C / num_group, kernel y, kernel x)"},
-          {"bias", "(num_filter,), absent with no_bias"}};
+          {"bias", "(num_filter,), absent with no_bias", 1}};
 }
 
 ActiveConvolution::ActiveConvolution(Attributes& attributes) : conv_(attributes, "zero") {

@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t kPixels = 160;        // pixels of a tile: whole panels at every level
 constexpr int64_t kRow = kPixels + 16;  // and its row, skewed so that rows fall on different cache sets
-constexpr int64_t kFilters = 28;        // filters at a time: their product maps are written and read while near
+constexpr int64_t kMostFilters = 28;    // at a time: their product maps are written and read while near
 constexpr int64_t kWavePixels = 8192;   // pixels of the images treated together
 
 // A run of input channels with one offset set and one weight group.
@@ -42,11 +42,13 @@ class ShiftedConv {
         image_tiles_((s_.pixels() + kPixels - 1) / kPixels),
         map_row_(image_tiles_ * kPixels),
         wave_(std::clamp<int64_t>(kWavePixels / s_.pixels(), 1, std::max<int64_t>(s_.batch, 1))) {
+    for (int64_t g = 0; g < s_.weight_groups; ++g) segments_.push_back(find_segments(g));
+    const int64_t product_bytes = filter_rows() * wave_ * map_row_ * int64_t{sizeof(T)};
+    filters_ = std::clamp<int64_t>(workspace_bytes() / 4 / product_bytes, 1, kMostFilters);
     const int64_t per_group = s_.filters / s_.weight_groups;
     for (int64_t g = 0; g < s_.weight_groups; ++g) {
-      segments_.push_back(find_segments(g));
-      for (int64_t k = 0; k < per_group; k += kFilters) {
-        batches_.push_back({g * per_group + k, g * per_group + std::min(k + kFilters, per_group), g, k == 0});
+      for (int64_t k = 0; k < per_group; k += filters_) {
+        batches_.push_back({g * per_group + k, g * per_group + std::min(k + filters_, per_group), g, k == 0});
       }
     }
     packed_weight_ = scratch<T>(s_.filters * s_.taps() * weight_row_);
@@ -87,7 +89,7 @@ class ShiftedConv {
     if (wants_data || wants_weight) grads_ = scratch<T>(wave_ * image_tiles_ * most_rows() * kRow);
     if (wants_weight) {
       channel_last_ = scratch<T>(wave_ * s_.pixels() * channel_row_);
-      weight_sums_ = scratch<T>(kFilters * s_.taps() * round_up(widest_segment(), 2 * kernels_.lanes));
+      weight_sums_ = scratch<T>(filters_ * s_.taps() * round_up(widest_segment(), 2 * kernels_.lanes));
     }
     if (offset_sums) {
       offset_sums->assign(s_.filter_offset_groups * s_.channel_offset_groups * s_.taps() * 2, 0.0);
@@ -133,11 +135,13 @@ class ShiftedConv {
 
   int64_t widest_segment() const { return s_.channels / s_.weight_groups; }
 
-  int64_t most_rows() const {
+  // The product maps of one filter, and of as many as are treated together.
+  int64_t filter_rows() const {
     size_t most = 0;
     for (int64_t g = 0; g < s_.weight_groups; ++g) most = std::max(most, segments(g).size());
-    return static_cast<int64_t>(most) * kFilters * s_.taps();
+    return static_cast<int64_t>(most) * s_.taps();
   }
+  int64_t most_rows() const { return filter_rows() * filters_; }
 
   // Rows of one segment: (filter, tap) of the batch.
   int64_t batch_rows(const Batch& batch) const { return (batch.end - batch.begin) * s_.taps(); }
@@ -205,20 +209,31 @@ class ShiftedConv {
     });
   }
 
+  // Which pair of offset_ moves one tap of one filter over the channels of one set.
+  int64_t offset_index(int64_t k, int64_t channel_group, int64_t tap) const {
+    const int64_t filter_group = k / (s_.filters / s_.filter_offset_groups);
+    return (filter_group * s_.channel_offset_groups + channel_group) * s_.taps() + tap;
+  }
+
+  // NaN where the pair is, else 0.
+  T nan_of(int64_t at) const {
+    const T dy = offset_[at * 2], dx = offset_[at * 2 + 1];
+    return dy != dy || dx != dx ? dy + dx : T(0);
+  }
+
   // body(row, offset index, shift, nan) for every (segment, tap) of one filter;
   // nan is NaN where the offset is.
   template <class Body>
   void for_shifts(const Batch& batch, int64_t k, Body body) const {
     const std::vector<Segment>& parts = segments(batch.weight_group);
-    const int64_t filter_group = k / (s_.filters / s_.filter_offset_groups);
     for (size_t i = 0; i < parts.size(); ++i) {
       for (int64_t tap = 0; tap < s_.taps(); ++tap) {
-        const int64_t at = (filter_group * s_.channel_offset_groups + parts[i].channel_group) * s_.taps() + tap;
+        const int64_t at = offset_index(k, parts[i].channel_group, tap);
         const double dy = offset_[at * 2], dx = offset_[at * 2 + 1];
         const ShiftMap<T> shift(s_.height, s_.width, s_.out_height, s_.out_width, dy + s_.grid_y(0, tap),
                                 dx + s_.grid_x(0, tap), rule_);
         const int64_t row = (i * (batch.end - batch.begin) + k - batch.begin) * s_.taps() + tap;
-        body(row, at, shift, dy != dy || dx != dx ? static_cast<T>(dy + dx) : T(0));
+        body(row, at, shift, nan_of(at));
       }
     }
   }
@@ -227,7 +242,7 @@ class ShiftedConv {
   // order.
   void offset_gradient(const Batch& batch, int64_t first, int64_t images, const T* out_grad,
                        std::vector<double>* offset_sums) {
-    const int64_t filters = batch.end - batch.begin, per_filter = most_rows() / kFilters * 2;
+    const int64_t filters = batch.end - batch.begin, per_filter = filter_rows() * 2;
     std::vector<double> sums(images * filters * per_filter, 0.0);
     parallel_for(images * filters, workers_, [&](int64_t task, int worker) {
       const int64_t image = task / filters, k = batch.begin + task % filters;
@@ -307,10 +322,12 @@ class ShiftedConv {
                              tile > 0});
         }
         for (int64_t row = 0; row < rows; ++row) {
-          T* out = weight_grad + (batch.begin + row / s_.taps()) * in_channels * s_.taps() + row % s_.taps();
+          const int64_t k = batch.begin + row / s_.taps(), tap = row % s_.taps();
+          const T nan = nan_of(offset_index(k, part.channel_group, tap));  // what a NaN point samples
+          T* out = weight_grad + k * in_channels * s_.taps() + tap;
           for (int64_t c = column; c < column + width; ++c) {
             const int64_t channel = part.begin + c - batch.weight_group * in_channels;
-            store(weight_sums_[row * columns + c], req, out + channel * s_.taps());
+            store(weight_sums_[row * columns + c] + nan, req, out + channel * s_.taps());
           }
         }
       });
@@ -324,6 +341,7 @@ class ShiftedConv {
   const Kernels<T>& kernels_;
   const int64_t channel_row_, weight_row_, image_tiles_, map_row_, wave_;
   const int workers_ = num_threads();
+  int64_t filters_;  // at a time, so that their product maps fit the workspace
   std::vector<Batch> batches_;
   std::vector<std::vector<Segment>> segments_;  // of each weight group
   Scratch<T> packed_weight_;                    // (filters, taps, weight_row_)

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cmath>
 #include <cstdlib>
 
 #include "error.h"
@@ -60,7 +61,7 @@ bool parse(const std::string& raw, double* number) {
   std::string text = trimmed(raw);
   char* end = nullptr;
   *number = std::strtod(text.c_str(), &end);
-  return !text.empty() && *end == '\0';
+  return !text.empty() && *end == '\0' && std::isfinite(*number);
 }
 
 bool parse(const std::string& raw, bool* flag) {

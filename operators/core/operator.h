@@ -16,6 +16,7 @@ namespace acn {
 
 struct InputInfo {
   std::string name, doc;
+  int ndim = 4;  // all that is known of its shape before that of the first input is
 };
 
 // One configured operator. Immutable after construction, so any number of calls

@@ -19,7 +19,7 @@ std::vector<InputInfo> DeformConv::inputs_of(bool modulated) {
     all.push_back({"mask", "(N, num_deformable_group * kernel y * kernel x, output H, output W): a factor per tap"});
   }
   all.push_back({"weight", "(num_filter, C / num_group, kernel y, kernel x)"});
-  all.push_back({"bias", "(num_filter,), absent with no_bias"});
+  all.push_back({"bias", "(num_filter,), absent with no_bias", 1});
   return all;
 }
 

@@ -10,7 +10,7 @@ from mxnet.base import MXNetError, _Null
 from operators import library
 
 # What MXNet itself treats as hints, with or without underscores.
-HINTS = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage", "profiler_scope")
+HINTS = ("ctx_group", "lr_mult", "wd_mult", "force_mirroring", "mirror_stage")
 
 
 @dataclass

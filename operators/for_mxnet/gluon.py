@@ -4,6 +4,8 @@ with the same parameter names, so that parameter files fit both."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from operators.for_mxnet import nd, sym
 
 import mxnet as mx  # isort: skip
@@ -16,8 +18,11 @@ def _pair(value) -> tuple:
     return (value, value) if isinstance(value, int) else tuple(value)
 
 
-def _front(F):
-    return nd if F is mx.nd else sym
+def _operator(block: HybridBlock, F, name: str):
+    """The layer's operator; its node is `<prefix>fwd`, which a symbol gets from the name scope and an array does not."""
+    if F is mx.nd:
+        return partial(getattr(nd, name), name=block.prefix + "fwd")
+    return partial(getattr(sym, name), name="fwd")
 
 
 class _Conv(HybridBlock):
@@ -130,8 +135,8 @@ class ActiveConvolution(_Conv):
             )
 
     def hybrid_forward(self, F, x, offset, weight, bias=None):
-        result = _front(F).ActiveConvolution(x, offset, weight, bias, name="fwd", **self._attributes)
-        return self._activated(result)
+        operator = _operator(self, F, "ActiveConvolution")
+        return self._activated(operator(x, offset, weight, bias, **self._attributes))
 
 
 class DeformableConvolution(_Conv):
@@ -141,14 +146,14 @@ class DeformableConvolution(_Conv):
     ----------
     channels ... bias_initializer
         As gluon.nn.Conv2D.
-    num_deformable_group, boundary
-        As the operator DeformableConvolution.
+    num_deformable_group, layout, boundary
+        As the operator DeformableConvolution; arguments of MXNet's own layer stand where they stand there.
     offset_weight_initializer, offset_bias_initializer : default zeros, an ordinary convolution at the start.
     offset_use_bias : bool, default True
     offset_lr_mult : float, default 1. Learning-rate multiplier of the offset branch.
     """
 
-    _operator, _numbers_per_tap, _boundary = "DeformableConvolution", 2, "inside"
+    _name_of_operator, _numbers_per_tap, _boundary = "DeformableConvolution", 2, "inside"
 
     def __init__(
         self,
@@ -159,7 +164,7 @@ class DeformableConvolution(_Conv):
         dilation=(1, 1),
         groups=1,
         num_deformable_group=1,
-        boundary=None,
+        layout="NCHW",
         use_bias=True,
         in_channels=0,
         activation=None,
@@ -168,6 +173,7 @@ class DeformableConvolution(_Conv):
         offset_weight_initializer="zeros",
         offset_bias_initializer="zeros",
         offset_use_bias=True,
+        boundary=None,
         offset_lr_mult=1.0,
         prefix=None,
         params=None,
@@ -186,6 +192,7 @@ class DeformableConvolution(_Conv):
             bias_initializer,
             ("deformable_conv_weight", "deformable_conv_bias"),
             num_deformable_group=num_deformable_group,
+            layout=layout,
             boundary=boundary or self._boundary,
             prefix=prefix,
             params=params,
@@ -208,25 +215,31 @@ class DeformableConvolution(_Conv):
 
     def hybrid_forward(self, F, x, offset_weight, deformable_conv_weight, offset_bias=None, deformable_conv_bias=None):
         branch = F.Convolution(x, offset_weight, offset_bias, name="offset", **self._branch)
-        operator = getattr(_front(F), self._operator)
+        operator = _operator(self, F, self._name_of_operator)
         result = operator(
-            x, *self._points(F, branch), deformable_conv_weight, deformable_conv_bias, name="fwd", **self._attributes
+            x, *self._points(F, branch), deformable_conv_weight, deformable_conv_bias, **self._attributes
         )
         return self._activated(result)
 
     def _points(self, F, branch):
         return (branch,)
 
+    def _alias(self):
+        return "deformable_conv"
+
 
 class ModulatedDeformableConvolution(DeformableConvolution):
     """As DeformableConvolution, and the branch also computes a mask, 2 * sigmoid, which starts at 1."""
 
-    _operator, _numbers_per_tap, _boundary = "ModulatedDeformableConvolution", 3, "zero"
+    _name_of_operator, _numbers_per_tap, _boundary = "ModulatedDeformableConvolution", 3, "zero"
 
     def _points(self, F, branch):
         offset = F.slice_axis(branch, axis=1, begin=0, end=self._split)
         mask = F.slice_axis(branch, axis=1, begin=self._split, end=None)
         return offset, 2 * F.sigmoid(mask)
+
+    def _alias(self):
+        return "modulated_deformable_conv"
 
 
 class Shift(HybridBlock):
@@ -256,4 +269,4 @@ class Shift(HybridBlock):
             )
 
     def hybrid_forward(self, F, x, offset):
-        return _front(F).Shift(x, offset, boundary=self._boundary, name="fwd")
+        return _operator(self, F, "Shift")(x, offset, boundary=self._boundary)

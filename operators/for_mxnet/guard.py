@@ -1,30 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-from __future__ import annotations
+"""The oneDNN guard, which every input and the output of an operator passes.
 
-import os
+MXNet 1.9.1 hands a custom operator an array that is in oneDNN's blocked layout (what a stock Convolution leaves behind)
+as a pointer to a temporary copy, which may be gone when the operator runs in its own thread. What comes out of a clip
+is never in that layout, and neither is the gradient that comes back through it. Clipping to [-inf, inf] keeps every
+value, NaN included, and shapes and dtypes are inferred through it in both directions.
+
+The gradient of a clip overwrites where it should add, so each input passes an identity first: its gradient adds, in a
+graph it costs nothing, and the clip's gradient is left with one reader, into which it always writes.
+
+Simpler ones fail: ``identity``, ``reshape`` and arithmetic with a constant may be done in place by a graph, and then
+keep the layout; through ``slice_axis``, which guards as well, the shape of a weight cannot be inferred.
+"""
+
+from __future__ import annotations
 
 import mxnet as mx
 
 _WHOLE_LINE = {"a_min": -float("inf"), "a_max": float("inf")}
-KIND = os.environ.get("KIND", "mul")
 
-def _first(m, x):
-    return m.identity(x) if KIND == "identity" else m._internal._mul_scalar(x, scalar=1.0)
 
 def guarded_input(array):
-    if KIND == "only":
-        return mx.nd._internal._mul_scalar(array, scalar=1.0)
-    return mx.nd.clip(_first(mx.nd, array), **_WHOLE_LINE)
+    return mx.nd.clip(mx.nd.identity(array), **_WHOLE_LINE)
+
 
 def guarded_output(array, out=None):
     return mx.nd.clip(array, **_WHOLE_LINE, out=out)
 
 
-def guarded_symbol_input(symbol, name: str, hints: dict):
-    if KIND == "only":
-        return mx.sym._internal._mul_scalar(symbol, scalar=1.0, name=name)
-    return mx.sym.clip(_first(mx.sym, symbol), **_WHOLE_LINE, name=name, attr=hints)
+def guarded_input_symbol(symbol, name: str, hints: dict):
+    same = mx.sym.identity(symbol, name=f"{name}_same", attr=hints)
+    return mx.sym.clip(same, **_WHOLE_LINE, name=f"{name}_guard", attr=hints)
 
 
-def guarded_symbol_output(symbol, name: str, hints: dict):
+def guarded_output_symbol(symbol, name: str, hints: dict):
     return mx.sym.clip(symbol, **_WHOLE_LINE, name=name, attr=hints)

@@ -20,7 +20,11 @@ def _make(description: library.Description):
         if missing:
             raise MXNetError(f"Error in operator {node}: {description.name}: {', '.join(missing)} is missing")
         arrays = [guarded_input(call.arrays[i]) for i in call.inputs]
-        return guarded_output(mx.nd.Custom(*arrays, op_type=description.name, **call.attributes), out=out)
+        try:
+            raw = mx.nd.Custom(*arrays, op_type=description.name, **call.attributes)
+        except MXNetError as error:  # it knows no node
+            raise MXNetError(f"Error in operator {node}: {error}") from None
+        return guarded_output(raw, out=out)
 
     function.__name__ = function.__qualname__ = description.name
     function.__doc__ = description.docstring("NDArray")

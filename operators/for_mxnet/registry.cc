@@ -6,6 +6,7 @@
 // an MXNetError. Forward and backward run in MXNet's own threads, where nothing may be thrown.
 #include <cstdio>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 
 #include "../core/call.h"
@@ -77,6 +78,8 @@ int list_auxiliary(char*** names, void*) {
   return 1;
 }
 
+constexpr int kOutputNdim = 4;
+
 bool is_known(int ndim, const int* shape, bool numpy_shape) {
   if (ndim <= 0) return false;
   for (int i = 0; i < ndim; ++i) {
@@ -100,9 +103,12 @@ int infer_shape(int count, int* ndims, int** shapes, void* state) {
   mxnet.is_numpy_shape(&numpy_shape);
   const size_t inputs = node.inputs.size();
   if (static_cast<size_t>(count) != inputs + 1) throw std::runtime_error(node.name + ": wrong number of inputs");
-  if (!is_known(ndims[0], shapes[0], numpy_shape)) {  // nothing follows from the parameters alone
-    ndims[inputs] = numpy_shape ? -1 : 0;
-    shapes[inputs] = nullptr;
+  if (!is_known(ndims[0], shapes[0], numpy_shape)) {
+    // Sizes of -1 are unknown. MXNet takes no unknown number of dimensions back.
+    for (size_t i = 0; i < inputs; ++i) {
+      if (ndims[i] < 0) hand_back(Shape(node.inputs[i].ndim, -1), i, ndims, shapes);
+    }
+    hand_back(Shape(kOutputNdim, -1), inputs, ndims, shapes);
     return 1;
   }
   std::vector<std::optional<Shape>> known(inputs);
@@ -162,6 +168,9 @@ int run(const Instance& instance, int count, void** arrays, Body body) {
   int done = 1;
   try {
     body();
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "%s: not enough memory for its scratch space\n", instance.name.c_str());
+    done = 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     done = 0;

@@ -41,5 +41,7 @@ def register() -> None:
     )
     functions = (ctypes.c_void_p * len(names))(*(library.address(getattr(_LIB, name)) for name in names))
     check_call(library.library().acn_mxnet_register(functions))
-    # A hybridized network with updates still pending hangs in MXNet's own exit otherwise.
+    # A hybridized network with updates still pending hangs in MXNet's own exit otherwise, and with custom operators
+    # pending MXNet does not survive a fork.
     atexit.register(mxnet.nd.waitall)
+    os.register_at_fork(before=mxnet.nd.waitall)

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 from operators import library
 from operators.for_mxnet import registry  # noqa: F401  (loads MXNet with its settings)
 from operators.for_mxnet.arguments import sort_arguments
-from operators.for_mxnet.guard import guarded_symbol_input, guarded_symbol_output
+from operators.for_mxnet.guard import guarded_input_symbol, guarded_output_symbol
 
 import mxnet as mx  # isort: skip
 
@@ -17,6 +19,17 @@ def _current(manager: type):
     return manager._current.value
 
 
+@contextmanager
+def _fresh(manager: type):
+    """Names and hints that are final must not meet an outer prefix or scope again."""
+    outer = _current(manager)
+    manager._current.value = manager()
+    try:
+        yield
+    finally:
+        manager._current.value = outer
+
+
 def _make(description: library.Description):
     def function(*args, name=None, attr=None, **kwargs):
         kwargs.pop("out", None)  # stock symbol functions take and ignore it
@@ -24,14 +37,14 @@ def _make(description: library.Description):
         kwargs.update(_current(mx.AttrScope).get(attr))
         call = sort_arguments(description, name, mx.sym.Symbol, args, kwargs)
         hints = call.hints  # stock MXNet passes a node's hints on to the variables it creates for it
-        with mx.name.NameManager():  # the name is final: an outer prefix must not be added again
+        with _fresh(mx.name.NameManager), _fresh(mx.AttrScope):
             symbols = []
             for key in call.inputs:
                 given = call.arrays.get(key)
                 symbol = mx.sym.var(f"{name}_{key}", attr=hints) if given is None else given
-                symbols.append(guarded_symbol_input(symbol, f"{name}_{key}_guard", hints))
+                symbols.append(guarded_input_symbol(symbol, f"{name}_{key}", hints))
             raw = mx.sym.Custom(*symbols, op_type=description.name, name=name, attr=hints, **call.attributes)
-            return guarded_symbol_output(raw, name, hints)
+            return guarded_output_symbol(raw, name, hints)
 
     function.__name__ = function.__qualname__ = description.name
     function.__doc__ = description.docstring("Symbol")

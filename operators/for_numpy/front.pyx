@@ -142,7 +142,7 @@ cdef class Operator:
 
     def forward(self, *arrays, out=None, str req="write"):
         """The output for these input arrays (in the order of `inputs`), written or added to `out` where that is given."""
-        self._check(arrays)
+        self._check_inputs(arrays)
         if out is None:
             _, shape = self.shapes(*[a.shape for a in arrays])
             out = np.zeros(shape, arrays[0].dtype)
@@ -162,7 +162,7 @@ cdef class Operator:
         req : "write", "add" or "null", or one of these per input. grads : arrays to write or add to; new ones otherwise.
         Returns a list with None where req is "null".
         """
-        self._check(arrays)
+        self._check_inputs(arrays)
         _check_array(self.name, "out_grad", out_grad)
         reqs = [req] * len(arrays) if isinstance(req, str) else list(req)
         if len(reqs) != len(arrays):
@@ -178,8 +178,8 @@ cdef class Operator:
         for name, r, g in zip(names, reqs, grads):
             if _mode(self.name, r) and g is None:
                 raise _library.OperatorError(f"{self.name}: {name} is missing, but its req is {r}")
-        _check_apart(self.name, grads, names, [*arrays, out_grad], [*self.inputs, "out_grad"])
         cdef _Views results = _Views(self.name, grads, names, writable=True)
+        _check_apart(self.name, grads, names, [*arrays, out_grad], [*self.inputs, "out_grad"])
         cdef _Views head = _Views(self.name, [out_grad], ["out_grad"])
         cdef int32_t modes[MAX_INPUTS]
         for i, r in enumerate(reqs):
@@ -195,7 +195,7 @@ cdef class Operator:
             raise _library.OperatorError(
                 f"{self.name}: {len(self.inputs)} {what} are expected ({', '.join(self.inputs)}), got {len(given)}")
 
-    def _check(self, arrays):
+    def _check_inputs(self, arrays):
         self._count(arrays, "arrays", least=len(self.inputs))
         for name, array in zip(self.inputs, arrays):
             _check_array(self.name, name, array)

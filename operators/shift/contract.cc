@@ -11,7 +11,7 @@ const Announce<Shift> kAnnounce;
 }
 
 std::vector<InputInfo> Shift::all_inputs() {
-  return {{"data", "(N, C, H, W)"}, {"offset", "(C, 2): dy, dx of each channel in pixels"}};
+  return {{"data", "(N, C, H, W)"}, {"offset", "(C, 2): dy, dx of each channel in pixels", 2}};
 }
 
 Shift::Shift(Attributes& attributes) {

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads configurations: BASE files first, then the file itself, then `key=value` overrides; all checked alike."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from deeplab.config.keys import ConfigError, check_keys
+from deeplab.config.schema import Config
+from deeplab.config.values import check_values, normal_scales
+
+
+def load(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Config:
+    """Gives the configuration of a YAML file.
+
+    overrides: `section.key=value`, the value in YAML syntax, as typed on a command line.
+    Numbers such as 5e-4, which YAML reads as text, count as numbers. `run.name` is the file's stem unless it is set.
+    Raises ConfigError naming the file (or the override), the full key and, for an unknown key, the nearest valid one.
+    """
+    merged = OmegaConf.structured(Config)
+    for source, node in [*_files(Path(path), ()), *_overrides(overrides)]:
+        check_keys(node, source)
+        normal_scales(node, source)
+        try:
+            merged = OmegaConf.merge(merged, OmegaConf.create(node))
+            OmegaConf.resolve(merged)
+        except OmegaConfBaseException as error:
+            first_line = str(error.msg or error).splitlines()[0]
+            raise ConfigError(f"{source}: {error.full_key}: {first_line}") from None
+    cfg = OmegaConf.to_object(merged)
+    cfg.run.name = cfg.run.name or Path(path).stem
+    check_values(cfg, str(path))
+    return cfg
+
+
+def as_dict(cfg: Config) -> dict:
+    """The configuration as plain dictionaries, in the order of the schema."""
+    return asdict(cfg)
+
+
+def save(cfg: Config, path: str | Path) -> None:
+    """Writes the whole configuration, defaults included, as YAML that `load` reads back to the same values."""
+    content = as_dict(cfg)
+    content["BASE"] = ""  # already merged
+    Path(path).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def _files(path: Path, above: tuple[Path, ...]) -> list[tuple[str, dict]]:
+    """The file and, before it, those it is based on, as (name, content)."""
+    if path.resolve() in above:
+        raise ConfigError(f"{path}: BASE leads back to this file")
+    if not path.is_file():
+        found = ", ".join(sorted(other.name for other in path.parent.glob("*.yaml"))) or "no YAML file"
+        raise ConfigError(f"configuration {path} does not exist; {path.parent} has {found}")
+    try:
+        node = OmegaConf.to_container(OmegaConf.load(path))  # safe loading; a key that stands twice is an error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+    except OSError:
+        node = None
+    if not isinstance(node, dict):
+        raise ConfigError(f"{path}: expected sections and keys")
+    base = node.get("BASE") or ""
+    if not isinstance(base, str):
+        raise ConfigError(f"{path}: BASE: expected the path of a YAML file, got {base!r}")
+    bases = _files(path.parent / base, (*above, path.resolve())) if base else []
+    return [*bases, (str(path), node)]
+
+
+def _overrides(texts) -> list[tuple[str, dict]]:
+    nodes = []
+    for text in texts:
+        source = f"command line: {text}"
+        if "=" not in text[1:]:
+            raise ConfigError(f"{source}: expected section.key=value, for example TRAIN.lr=0.001")
+        text += "''" if text.endswith("=") else ""  # YAML would read nothing as null; here it means empty text
+        try:
+            nodes.append((source, OmegaConf.to_container(OmegaConf.from_dotlist([text]))))
+        except (yaml.YAMLError, OmegaConfBaseException) as error:
+            raise ConfigError(f"{source}: not a value in YAML syntax: {error}") from None
+    return nodes

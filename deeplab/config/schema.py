@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every key a configuration may hold, with its type and default.
+
+The sections `default`, `network`, `dataset`, `TRAIN` and `TEST` and the keys beside them are those of
+Deformable-ConvNets' deeplab, with its defaults, so that its YAML files load unchanged. What this project adds stands
+in `net` (the network's shape), `run` (how it is trained) and `BASE`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Default:
+    frequent: int = 1000  # batches between two log lines
+    kvstore: str = "device"  # MXNet's data-parallel engine: device, local, dist_sync
+
+
+@dataclass
+class Network:
+    pretrained: str = "../model/pretrained_model/resnet_v1-101"  # prefix of a checkpoint; '' trains from scratch
+    pretrained_epoch: int = 0
+    PIXEL_MEANS: list[float] = field(default_factory=lambda: [103.06, 115.90, 123.15])  # blue, green, red
+    IMAGE_STRIDE: int = 0  # pad images to a multiple of this; 0 = as they are
+    # An argument whose name contains one of these words is not trained.
+    FIXED_PARAMS: list[str] = field(default_factory=lambda: ["conv1", "bn_conv1", "res2", "bn2", "gamma", "beta"])
+    FIXED_PARAMS_SHARED: list[str] = field(default_factory=list)  # set in the original's YAML, read by nothing
+
+
+@dataclass
+class Dataset:
+    dataset: str = "cityscapes"  # CityScape or PascalVOC, in any case
+    image_set: str = "leftImg8bit_train"
+    test_image_set: str = "leftImg8bit_val"
+    root_path: str = "../data"
+    dataset_path: str = "../data/cityscapes"
+    NUM_CLASSES: int = 19
+    annotation_prefix: str = "gtFine"
+
+
+@dataclass
+class Train:
+    lr: float = 0.0
+    lr_step: str = ""  # epochs, fractions allowed, comma separated: '40.336' or '4,6.5'
+    warmup: bool = False
+    warmup_lr: float = 0.0  # the constant rate of the first warmup_step iterations
+    warmup_step: int = 0
+    momentum: float = 0.9
+    wd: float = 0.0005
+    begin_epoch: int = 0
+    end_epoch: int = 0
+    model_prefix: str = "deeplab"
+    RESUME: bool = False
+    FLIP: bool = True  # every image a second time, mirrored
+    SHUFFLE: bool = True
+    ENABLE_OHEM: bool = False
+    BATCH_IMAGES: int = 1  # per device
+    ENABLE_CROP: bool = False
+    CROP_HEIGHT: int = 768
+    CROP_WIDTH: int = 1024
+
+
+@dataclass
+class Test:
+    BATCH_IMAGES: int = 1
+    test_epoch: int = 0
+
+
+@dataclass
+class Net:
+    """Shape of the network. Channel counts, strides and dilations in pixels of the layer's input."""
+
+    depth: int = 101  # 18, 34, 50 or 101
+    width: int = 64  # channels of conv1; bottleneck stages have width*{4,8,16,32}, basic ones width*{1,2,4,8}
+    output_stride: int = 16  # image pixels per pixel of the last stage: 8, 16 or 32
+    head_channels: int = 1024
+    train_bn: bool = False  # False: batch normalisation uses the stored statistics, as the original does
+    res5_dilate: int = 2  # dilation (and padding) of the 3x3 convolutions of res5, of every kind
+    offset_dilate: int = 1  # dilation of the convolution that predicts the offsets (dcn, modulated)
+    num_deformable_group: int = 1
+    num_offset_group: int = 1  # acn: groups of filters with an own set of offsets
+    boundary: str = ""  # what lies outside the map: inside, zero, border; '' = the operator's default
+    normalize_grad: bool = False  # acn: divide each tap's offset gradient by its norm
+    offset_lr_rate: float = 1.0  # acn: factor on the offset gradient
+    offset_lr_mult: float = 1.0  # learning-rate factor of the acn offsets and of the mask branch
+
+
+@dataclass
+class Run:
+    """How the network is trained, beyond the original's TRAIN section."""
+
+    name: str = ""  # folder and log name; '' = the YAML file's name
+    seed: int = 0  # initial weights, order of images, crops
+    threads: int = 0  # CPU threads; 0 = all cores
+    offset_warmup_epochs: int = 0  # offsets of active convolutions stay exactly 0 for this many epochs
+    lr_factor: float = 0.1  # the learning rate is multiplied by this at each lr_step
+
+
+@dataclass
+class Config:
+    BASE: str = ""  # a YAML file, relative to this one, that is read first
+    MXNET_VERSION: str = ""  # '' or 'mxnet' = the installed one; a number must be the installed one's
+    output_path: str = ""
+    symbol: str = ""  # name of a file in deeplab/symbols
+    gpus: str = ""  # '0,1'; '' = CPU
+    CLASS_AGNOSTIC: bool = True
+    # (short side, long side) in pixels: an image is scaled so that its short side is SCALES[0][0], unless its
+    # long side would then exceed SCALES[0][1]. In YAML [1024, 2048] and [[1024, 2048]] mean the same.
+    SCALES: list[list[int]] = field(default_factory=lambda: [[360, 600]])
+    default: Default = field(default_factory=Default)
+    network: Network = field(default_factory=Network)
+    dataset: Dataset = field(default_factory=Dataset)
+    TRAIN: Train = field(default_factory=Train)
+    TEST: Test = field(default_factory=Test)
+    net: Net = field(default_factory=Net)
+    run: Run = field(default_factory=Run)

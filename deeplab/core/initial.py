@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Initial values of parameters, made from the run's seed and the parameter's name alone.
+
+Two networks that share a name share the value (the plain and the deformable run of a comparison start from the same
+backbone and head), whatever other parameters they have and in whatever order they are created.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+
+def initial_value(kind: str, name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """A float32 array of `shape`; `kind` is one of
+
+    zeros, ones; normal: N(0, 0.01); msra: N(0, sqrt(2 / fan_in)) with fan_in = the product of all axes but the first
+    (He et al. 2015, for ReLU networks); bilinear: the interpolation kernel of a Deconvolution (C, 1, k, k).
+    """
+    if kind not in _KINDS:
+        raise ValueError(f"parameter {name!r}: unknown initial value {kind!r}; known: {', '.join(sorted(_KINDS))}")
+    random = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    return np.ascontiguousarray(_KINDS[kind](tuple(shape), random), dtype=np.float32)
+
+
+def _zeros(shape, random):
+    return np.zeros(shape)
+
+
+def _ones(shape, random):
+    return np.ones(shape)
+
+
+def _normal(shape, random):
+    return 0.01 * random.standard_normal(shape, dtype=np.float32)
+
+
+def _msra(shape, random):
+    return np.float32(np.sqrt(2.0 / np.prod(shape[1:]))) * random.standard_normal(shape, dtype=np.float32)
+
+
+def _bilinear(shape, random):
+    factor = (shape[-1] + 1) // 2
+    centre = (2 * factor - 1 - factor % 2) / (2 * factor)
+    tent = 1 - np.abs(np.arange(shape[-1]) / factor - centre)
+    return np.broadcast_to(tent[:, None] * tent, shape)
+
+
+_KINDS = {"zeros": _zeros, "ones": _ones, "normal": _normal, "msra": _msra, "bilinear": _bilinear}

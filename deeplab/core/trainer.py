@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+from mxnet import autograd, gluon
+
+from deeplab import symbols
+from deeplab.core import checkpoint, params
+from deeplab.core.devices import contexts
+from deeplab.core.folder import prefix
+from deeplab.core.log import Metrics, Progress
+from deeplab.core.metric import FCNLogLoss
+from deeplab.core.network import Network
+from deeplab.core.schedule import schedule
+from deeplab.dataset.batches import Batches
+
+
+class Diverged(RuntimeError):
+    """The loss or a parameter is no longer a finite number."""
+
+
+def train(cfg, dataset, begin: int, facts: dict, log) -> None:
+    """Trains from `begin` complete epochs to cfg.TRAIN.end_epoch; a checkpoint after each.
+
+    dataset: from `deeplab.dataset.load_dataset`. facts: goes into every checkpoint's .json. log: a logging.Logger.
+    Two runs of one configuration give the same losses bit for bit on one machine with one number of threads, whether
+    or not one of them was interrupted. Raises Diverged; the last checkpoint then is still a good one.
+    """
+    devices = contexts(cfg)
+    batch = cfg.TRAIN.BATCH_IMAGES * len(devices)
+    batches = Batches(dataset, cfg, train=True, seed=cfg.run.seed, batch=batch)
+    images = len(dataset.records) * (2 if cfg.TRAIN.FLIP else 1)
+    rate = schedule(cfg, images, batch)
+    crop = (cfg.TRAIN.CROP_HEIGHT, cfg.TRAIN.CROP_WIDTH) if cfg.TRAIN.ENABLE_CROP else cfg.SCALES[0]
+    network = Network(cfg, symbols.get_symbol(cfg), (cfg.TRAIN.BATCH_IMAGES, 3, *crop), devices)
+    trainer = gluon.Trainer(
+        network.params,
+        "sgd",
+        {"learning_rate": cfg.TRAIN.lr, "momentum": cfg.TRAIN.momentum, "wd": cfg.TRAIN.wd},
+        kvstore=cfg.default.kvstore,
+        update_on_kvstore=False,
+    )
+    _start(cfg, begin, images, network, trainer, log)
+    update, loss = begin * len(batches), FCNLogLoss()
+    metrics = Metrics(prefix(cfg).parent / "metrics.jsonl", update)
+    with Progress(log, cfg.default.frequent, batch, cfg.TRAIN.end_epoch * len(batches), update) as progress:
+        for epoch in range(begin, cfg.TRAIN.end_epoch):
+            hold_offsets(network, epoch < cfg.run.offset_warmup_epochs)
+            mx.random.seed(cfg.run.seed + epoch)  # for networks with dropout: a resumed epoch draws the same
+            loss.reset()
+            progress.start_epoch(epoch)
+            for number, (data, label) in enumerate(batches.epoch(epoch)):
+                update += 1
+                trainer.set_learning_rate(rate(update))
+                data = gluon.utils.split_and_load(mx.nd.array(data), devices)
+                labels = gluon.utils.split_and_load(mx.nd.array(label), devices)
+                with autograd.record():
+                    outputs = [network.block(*pair) for pair in zip(data, labels)]
+                autograd.backward(outputs)
+                trainer.step(1)  # the loss is already a mean over pixels; devices are summed, as in the original
+                value = loss.add(labels, outputs)
+                metrics.write(event="update", update=update, epoch=epoch, lr=rate(update), loss=value)
+                if not math.isfinite(value):
+                    raise Diverged(_advice(f"the loss is {value}", epoch, update, rate(update), network))
+                progress.batch_line(epoch, number, loss.value)
+            _check_finite(network, epoch, update, rate(update))
+            seconds = progress.epoch_lines(epoch, loss.value)
+            speed = len(batches) * batch / seconds
+            metrics.write(event="epoch", update=update, epoch=epoch, loss=loss.value, seconds=seconds,
+                          images_per_second=speed, offsets=offset_lengths(network))  # fmt: skip
+            metrics.flush()
+            checkpoint.save(prefix(cfg), epoch + 1, network, trainer, {"update": update, "images": images, **facts})
+    metrics.close()
+
+
+def hold_offsets(network, hold: bool) -> None:
+    """Keeps the offsets of active convolutions as they are (no gradient, no momentum) or lets them learn again."""
+    for name in network.offsets():
+        network.params[name].grad_req = "null" if hold else network.rules[name].grad_req
+
+
+def offset_lengths(network) -> dict[str, dict[str, float]]:
+    """Mean and largest displacement, in pixels of the layer's input, of each active convolution."""
+    lengths = {name: np.hypot(*np.moveaxis(offset, -1, 0)) for name, offset in network.offsets().items()}
+    return {name: {"mean": float(each.mean()), "max": float(each.max())} for name, each in lengths.items()}
+
+
+def _start(cfg, begin, images, network, trainer, log) -> None:
+    """Gives the network its initial, pretrained or checkpointed state."""
+    folder = prefix(cfg).parent
+    shutil.copy(Path(symbols.__path__[0]) / f"{cfg.symbol}.py", folder)  # as the original does
+    if begin:
+        before = checkpoint.read_state(prefix(cfg), begin)["images"]
+        if before != images:
+            raise ValueError(f"the data set has {images} images per epoch; the run in {folder} was begun with {before}")
+        checkpoint.restore(prefix(cfg), begin, network, trainer)
+        log.info("continue after epoch %d of %s", begin, prefix(cfg))
+    elif cfg.network.pretrained:
+        path = checkpoint.find(Path(cfg.network.pretrained), cfg.network.pretrained_epoch)
+        unused = network.load_pretrained(*params.load(path))
+        log.info("pretrained parameters from %s%s", path, f"; not used: {', '.join(unused)}" if unused else "")
+    else:
+        log.info("training from random initial values (network.pretrained is empty)")
+        if not cfg.net.train_bn:
+            log.info(
+                "net.train_bn=false: batch norm keeps mean 0 and variance 1, deep networks will diverge from these"
+            )
+
+
+def _check_finite(network, epoch, update, rate) -> None:
+    """A loss can stay finite for a while when a parameter is not; a checkpoint must not hold one."""
+    for part in network.to_numpy():
+        for name, value in part.items():
+            if not np.isfinite(value).all():
+                raise Diverged(_advice(f"parameter {name} is not finite", epoch, update, rate, network))
+
+
+def _advice(what, epoch, update, rate, network) -> str:
+    largest = max((each["max"] for each in offset_lengths(network).values()), default=None)
+    offset = "the network has no offset parameters" if largest is None else f"largest |offset| {largest:.3g} px"
+    return (
+        f"training diverged: {what} at update {update} (epoch {epoch}), learning rate {rate:g}, {offset}.\n"
+        "Try a smaller TRAIN.lr, or TRAIN.warmup=true with a small TRAIN.warmup_lr; for active convolutions also "
+        "net.normalize_grad=true with a smaller net.offset_lr_rate, or run.offset_warmup_epochs. "
+        "The last checkpoint is from before this and stays."
+    )

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns a dataset into the arrays of one epoch: order, mirror images, size, crop, means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from deeplab.dataset import pictures
+from deeplab.dataset.pictures import DatasetError
+from deeplab.dataset.prefetch import prefetch
+
+CACHE_BYTES = 256 << 20
+"""Decoded pictures are kept if the whole set takes no more than this; Cityscapes (24 GB) is read anew each epoch."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What is taken from one picture: its place in ds.records, mirrored or not, and the crop's corner in 0..1."""
+
+    index: int
+    mirrored: bool
+    down: float
+    right: float
+
+
+class Batches:
+    """Batches of a dataset, epoch by epoch.
+
+    Args:
+        ds: a dataset as load_dataset gives it.
+        cfg: configuration; reads SCALES, network.PIXEL_MEANS and, for training, TRAIN.{FLIP, SHUFFLE, ENABLE_CROP,
+            CROP_HEIGHT, CROP_WIDTH}.
+        train: True: shuffled, flipped and cropped as cfg says, the incomplete last batch is dropped. False: the
+            records in their order, whole, the incomplete last batch is kept.
+        seed: what the random choices start from. Those of epoch k depend on (seed, k) alone, so that a resumed run
+            sees what the uninterrupted one would have seen.
+        batch: pictures per batch; None: TRAIN.BATCH_IMAGES or TEST.BATCH_IMAGES.
+    """
+
+    def __init__(self, ds, cfg, train: bool, seed: int = 0, batch: int | None = None):
+        self._ds, self._cfg, self._train, self._seed = ds, cfg, train, seed
+        self.batch = (cfg.TRAIN if train else cfg.TEST).BATCH_IMAGES if batch is None else batch
+        if self.batch < 1:
+            raise ValueError(f"batch: expected at least 1 picture, got {self.batch}")
+        if cfg.network.IMAGE_STRIDE:
+            raise ValueError(
+                f"network.IMAGE_STRIDE: pictures are not padded here, expected 0, got {cfg.network.IMAGE_STRIDE}"
+            )
+        self._copies = 2 if train and cfg.TRAIN.FLIP else 1
+        self._samples = len(ds.records) * self._copies
+        if train and self._samples < self.batch:
+            raise DatasetError(
+                f"{ds.root}: {self._samples} pictures (mirrored ones counted) make no batch of {self.batch}"
+            )
+        self._cache: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._cacheable: bool | None = None
+
+    def __len__(self) -> int:
+        """Batches per epoch."""
+        return self._samples // self.batch if self._train else -(-self._samples // self.batch)
+
+    def plan(self, epoch: int) -> list[list[Sample]]:
+        """What epoch `epoch` takes, batch by batch, without reading anything."""
+        rng = np.random.default_rng((self._seed, epoch))
+        shuffle = self._train and self._cfg.TRAIN.SHUFFLE
+        order = rng.permutation(self._samples) if shuffle else np.arange(self._samples)
+        corners = rng.random((self._samples, 2))
+        pictures_in_set = len(self._ds.records)
+        samples = [
+            Sample(int(i) % pictures_in_set, bool(i >= pictures_in_set), *map(float, corner))
+            for i, corner in zip(order, corners)
+        ]
+        return [samples[k * self.batch : (k + 1) * self.batch] for k in range(len(self))]
+
+    def epoch(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields (data, label) of one epoch, read ahead in the background.
+
+        data: float32 (B, 3, h, w), RGB minus means. label: float32 (B, h, w), train ids and 255.
+        Raises DatasetError naming the file that is broken or does not fit.
+        """
+        return prefetch(lambda: (self._make(samples) for samples in self.plan(epoch)))
+
+    def _make(self, samples: list[Sample]) -> tuple[np.ndarray, np.ndarray]:
+        pairs = [self._take(sample) for sample in samples]
+        first = pairs[0][1].shape
+        for sample, (_, truth) in zip(samples, pairs):
+            if truth.shape != first:
+                raise DatasetError(
+                    f"{self._ds.records[sample.index].image}: {truth.shape[1]} x {truth.shape[0]} pixels, but "
+                    f"others of its batch have {first[1]} x {first[0]}; crop (TRAIN.ENABLE_CROP) or use batches of 1"
+                )
+        data = np.stack([pictures.to_tensor(image, self._cfg.network.PIXEL_MEANS) for image, _ in pairs])
+        return data, np.stack([truth for _, truth in pairs]).astype(np.float32)
+
+    def _take(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+        image, truth = self._read(sample.index)
+        if self._train and self._cfg.TRAIN.ENABLE_CROP:
+            window = self._window(sample, truth.shape)
+            image, truth = image[window], truth[window]
+        if sample.mirrored:
+            image, truth = image[:, ::-1], truth[:, ::-1]
+        return image, truth
+
+    def _window(self, sample: Sample, size: tuple[int, int]):
+        height, width = self._cfg.TRAIN.CROP_HEIGHT, self._cfg.TRAIN.CROP_WIDTH
+        if size[0] < height or size[1] < width:
+            raise DatasetError(
+                f"{self._ds.records[sample.index].image}: {size[1]} x {size[0]} pixels under SCALES, smaller than "
+                f"TRAIN.CROP_WIDTH x CROP_HEIGHT = {width} x {height}"
+            )
+        top, left = int(sample.down * (size[0] - height + 1)), int(sample.right * (size[1] - width + 1))
+        return slice(top, top + height), slice(left, left + width)
+
+    def _read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Picture and truth at the size of cfg.SCALES."""
+        if index in self._cache:
+            return self._cache[index]
+        image, truth = self._ds.pair(self._ds.records[index])
+        size = pictures.scaled_size(*truth.shape, self._cfg.SCALES)
+        pair = pictures.resize_image(image, size), pictures.resize_label(truth, size)
+        if self._cacheable is None:
+            self._cacheable = len(self._ds.records) * sum(array.nbytes for array in pair) <= CACHE_BYTES
+        if self._cacheable:
+            self._cache[index] = pair
+        return pair

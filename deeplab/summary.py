@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Draws what a run has learned into one picture: python -m deeplab.summary --cfg CONFIG [key=value ...]
+
+It reads what training and evaluation have left in the output folder, and the test images; no network runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from deeplab.config import ConfigError, load
+from deeplab.core import checkpoint, folder, panels
+from deeplab.core.atomic import replacing
+from deeplab.core.log import read_metrics
+from deeplab.dataset import load_dataset, pictures
+
+PICTURES = 2
+OFFSET_COLUMNS = 4
+WIDTH, DPI = 13.0, 110  # inches, pixels per inch
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Gives the exit status: 0, or 1 after an error told on standard error."""
+    parser = argparse.ArgumentParser("python -m deeplab.summary", description="Draw summary.png of a run.")
+    parser.add_argument("--cfg", required=True, help="YAML file of the trained and evaluated network")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings that replace those of the file")
+    options = parser.parse_intermixed_args(arguments)
+    try:
+        cfg = load(options.cfg, options.overrides)
+        results, zero = read_results(cfg)
+        print(headline(cfg, results, zero))
+        print(draw(cfg, results, zero))
+    except (ConfigError, OSError, ValueError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def read_results(cfg) -> tuple[dict, dict | None]:
+    """The evaluation and, if there is one of the same parameters, that with offsets 0."""
+    path = folder.results_path(cfg)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist: evaluate first (python -m deeplab.test --cfg ...)")
+    results = json.loads(path.read_text(encoding="utf-8"))
+    path = folder.results_path(cfg, zero_offsets=True)
+    zero = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return results, zero if zero and zero["sha256"] == results["sha256"] else None
+
+
+def headline(cfg, results: dict, zero: dict | None) -> str:
+    """The run's numbers in one line."""
+    text = f"{cfg.run.name}: meanIU {results['meanIU']:.3f} after {results['epoch']} epochs"
+    if zero:
+        gain = results["meanIU"] - zero["meanIU"]
+        text += f"; with its offsets set to 0: {zero['meanIU']:.3f} ({gain:+.3f} from the offsets)"
+    return text
+
+
+def draw(cfg, results: dict, zero: dict | None) -> Path:
+    """Writes <output_path>/<run name>/summary.png and gives its path."""
+    dataset = load_dataset(cfg, cfg.dataset.test_image_set)
+    offsets = checkpoint.read_offsets(folder.prefix(cfg), results["epoch"])
+    columns = ["image", "truth", "prediction"] + (["prediction, offsets set to 0"] if zero else [])
+    height, width = dataset.image(dataset.records[0]).shape[:2]
+    heights = [PICTURES * (WIDTH / len(columns) - 0.1) * height / width + 1.0]
+    heights += [3.4 * -(-len(offsets) // OFFSET_COLUMNS)] if offsets else []
+    heights += [3.9]
+    figure = Figure(figsize=(WIDTH, sum(heights) + 0.5), layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.07)
+    figure.suptitle(headline(cfg, results, zero), fontsize=13, fontweight="bold")
+    blocks = list(np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights, hspace=0.02)))
+    _pictures(blocks.pop(0), cfg, dataset, columns)
+    if offsets:
+        _offsets(blocks.pop(0), cfg, offsets)
+    _numbers(blocks.pop(0), cfg, results, zero)
+    path = Path(cfg.output_path) / cfg.run.name / "summary.png"
+    with replacing(path) as new:
+        figure.savefig(new, format="png", dpi=DPI)
+    return path
+
+
+def _pictures(block, cfg, dataset, columns) -> None:
+    """Some test images, evenly spaced in the list: image, truth, prediction, prediction with offsets 0."""
+    axes = block.subplots(PICTURES, len(columns), gridspec_kw={"wspace": 0.02, "hspace": 0.02})
+    seen: set[int] = set()
+    chosen = np.linspace(0, len(dataset.records) - 1, PICTURES + 2).astype(int)[1:-1]
+    for row, number in enumerate(chosen):
+        record = dataset.records[number]
+        image, truth = dataset.pair(record)
+        maps = [truth] + [_result(cfg, record, zero, truth.shape) for zero in (False, True)[: len(columns) - 2]]
+        seen.update(*(np.unique(each).tolist() for each in maps))
+        for axis, title, one in zip(axes[row], columns, [image, *(dataset.palette[each] for each in maps)]):
+            panels.picture(axis, one, title if row == 0 else "")
+    classes = [index for index in range(dataset.num_classes) if index in seen]
+    panels.class_legend(block, classes, dataset.class_names, dataset.palette)
+
+
+def _offsets(block, cfg, offsets: dict[str, np.ndarray]) -> None:
+    """One panel per active convolution, all to one scale, and one that says how to read them."""
+    dilate = cfg.net.res5_dilate
+    reach = max(np.abs(each).max() + dilate * (each.shape[2] // 2) + 0.6 for each in offsets.values())
+    rows = -(-len(offsets) // OFFSET_COLUMNS)
+    axes = block.subplots(rows, OFFSET_COLUMNS, squeeze=False).ravel()
+    for axis, (name, offset) in zip(axes, offsets.items()):
+        panels.offsets(axis, name.removesuffix("_offset"), offset, dilate, max(reach, dilate + 1.0))
+    for axis in axes[len(offsets) :]:
+        axis.axis("off")
+    if len(offsets) < len(axes):
+        panels.offset_key(axes[len(offsets)], dilate, cfg.net.output_stride)
+
+
+def _numbers(block, cfg, results: dict, zero: dict | None) -> None:
+    """Loss curve and IoU per class."""
+    path = folder.prefix(cfg).parent / "metrics.jsonl"
+    lines = [line for line in read_metrics(path) if line["epoch"] < results["epoch"]]
+    updates = [line for line in lines if line["event"] == "update"]
+    epochs = [line for line in lines if line["event"] == "epoch"]
+    left, right = block.subplots(1, 2, gridspec_kw={"width_ratios": [7, 5]})
+    panels.loss_curve(left, updates, epochs)
+    panels.class_bars(right, results, zero)
+
+
+def _result(cfg, record, zero_offsets: bool, size) -> np.ndarray:
+    """The prediction that evaluation stored for a record, at the size of its truth."""
+    path = folder.results_path(cfg, zero_offsets).with_suffix("") / record.city / f"{record.name}.png"
+    return pictures.resize_label(pictures.read_label(path), size)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the variants of the 3x3 convolution of res5 have in common."""
+
+from __future__ import annotations
+
+import mxnet as mx
+
+
+def geometry(num_filter: int, net) -> dict:
+    """Attributes of every variant: 3x3, stride 1, no bias, size kept by padding as far as it is dilated.
+
+    net: cfg.net; reads res5_dilate.
+    """
+    dilate = (net.res5_dilate, net.res5_dilate)
+    return {"num_filter": num_filter, "kernel": (3, 3), "pad": dilate, "dilate": dilate, "no_bias": True}
+
+
+def sampling(net) -> dict:
+    """Attributes of the variants with offsets. net: cfg.net; reads num_deformable_group and boundary.
+
+    An empty boundary leaves each operator its own default: DeformableConvolution 'inside', the others 'zero'.
+    """
+    attributes = {"num_deformable_group": net.num_deformable_group}
+    if net.boundary:
+        attributes["boundary"] = net.boundary
+    return attributes
+
+
+def offset_branch(data: mx.sym.Symbol, name: str, num_filter: int, net) -> mx.sym.Symbol:
+    """The 3x3 convolution `<name>_offset`, with bias, that computes offsets from the features (N, num_filter, H, W).
+
+    net: cfg.net; reads offset_dilate (1 in the original: it looks nearer than the convolution it steers).
+    """
+    dilate = (net.offset_dilate, net.offset_dilate)
+    return mx.sym.Convolution(
+        data, name=f"{name}_offset", num_filter=num_filter, kernel=(3, 3), pad=dilate, dilate=dilate
+    )

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one builder of ResNet v1 (He et al. 2015, arXiv 1512.03385) in the Caffe style of the original's DeepLab.
+
+Caffe style: convolutions without bias, the stride of a bottleneck on its first 1x1 (`branch2a`) and on the shortcut,
+parameter names of the published Caffe models (`res4b22_branch2c_weight`, `bn4b22_branch2c_gamma`, ...), so that
+their converted files load. Which convolution stands at `branch2b` of the res5 units is the caller's choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import mxnet as mx
+
+BOTTLENECKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
+BASIC = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
+# (stride, dilation) of res2..res5 by output stride: a stage that may not halve the map looks twice as far instead. The
+# res5 entry holds for its ordinary 3x3 convolutions; branch2b has net.res5_dilate.
+STAGES = {
+    32: ((1, 1), (2, 1), (2, 1), (2, 1)),
+    16: ((1, 1), (2, 1), (2, 1), (1, 1)),
+    8: ((1, 1), (2, 1), (1, 2), (1, 2)),
+}
+
+Branch2b = Callable[[mx.sym.Symbol, str, int, object], mx.sym.Symbol]
+"""(data, name, num_filter, cfg.net) -> a 3x3 convolution of that name, stride 1, without bias, size kept."""
+
+
+@dataclass(frozen=True)
+class _Unit:
+    name: str  # '4b22'
+    filters: int  # of the 3x3 convolutions
+    stride: int
+    dilate: int
+    project: bool  # the shortcut is a convolution because the unit changes the shape
+    branch2b: Branch2b
+
+
+def backbone(data: mx.sym.Symbol, net, res5_branch2b: Branch2b) -> mx.sym.Symbol:
+    """Features of res5, (N, C, ceil(H/os), ceil(W/os)) up to the stem's rounding, C = width*32 (width*8 in 18 and 34).
+
+    data: (N, 3, H, W).
+    net: cfg.net; reads depth (18, 34, 50, 101), width (filters of conv1, 64 in the papers), output_stride (8, 16, 32),
+        train_bn (False: batch norm uses its stored statistics, as the original).
+    res5_branch2b: see `Branch2b`.
+    Raises ValueError for a depth, output stride or width that does not exist.
+    """
+    _check(net)
+    bottleneck = net.depth in BOTTLENECKS
+    unit, expansion = (_bottleneck, 4) if bottleneck else (_basic, 1)
+    counts = (BOTTLENECKS if bottleneck else BASIC)[net.depth]
+    x, channels = _stem(data, net), net.width
+    for stage, count, (stride, dilate) in zip((2, 3, 4, 5), counts, STAGES[net.output_stride]):
+        filters = net.width * 2 ** (stage - 2)
+        branch2b = res5_branch2b if stage == 5 else _ordinary(dilate)
+        for letter in unit_names(net.depth, stage, count):
+            project = stride != 1 or channels != filters * expansion
+            x = unit(x, _Unit(f"{stage}{letter}", filters, stride, dilate, project, branch2b), net)
+            stride, channels = 1, filters * expansion
+    return x
+
+
+def unit_names(depth: int, stage: int, count: int) -> list[str]:
+    """Unit letters of a stage as in the Caffe models: a, b, c, ..., but a, b1, b2, ... in res3 and res4 of the 101."""
+    if depth == 101 and stage in (3, 4):
+        return ["a"] + [f"b{i}" for i in range(1, count)]
+    return list("abcdefghij"[:count])
+
+
+def _check(net) -> None:
+    depths = sorted((*BASIC, *BOTTLENECKS))
+    if net.depth not in depths:
+        raise ValueError(f"net.depth: no ResNet of depth {net.depth!r} here, expected one of {depths}")
+    if net.output_stride not in STAGES:
+        raise ValueError(f"net.output_stride: got {net.output_stride!r}, expected one of {sorted(STAGES)}")
+    if net.width < 1:
+        raise ValueError(f"net.width: got {net.width!r}, expected at least 1 filter")
+
+
+def _stem(data, net):
+    x = _relu(_bn(_conv(data, "conv1", net.width, kernel=7, stride=2), "bn_conv1", net), "conv1_relu")
+    return mx.sym.Pooling(
+        x, name="pool1", kernel=(3, 3), stride=(2, 2), pad=(0, 0), pool_type="max", pooling_convention="full"
+    )
+
+
+def _bottleneck(x, unit, net):
+    res, bn = f"res{unit.name}", f"bn{unit.name}"
+    y = _bn(_conv(x, f"{res}_branch2a", unit.filters, stride=unit.stride), f"{bn}_branch2a", net)
+    y = unit.branch2b(_relu(y, f"{res}_branch2a_relu"), f"{res}_branch2b", unit.filters, net)
+    y = _relu(_bn(y, f"{bn}_branch2b", net), f"{res}_branch2b_relu")
+    y = _bn(_conv(y, f"{res}_branch2c", unit.filters * 4), f"{bn}_branch2c", net)
+    return _join(x, y, unit, unit.filters * 4, net)
+
+
+def _basic(x, unit, net):
+    res, bn = f"res{unit.name}", f"bn{unit.name}"
+    y = _conv(x, f"{res}_branch2a", unit.filters, kernel=3, stride=unit.stride, dilate=unit.dilate)
+    y = _relu(_bn(y, f"{bn}_branch2a", net), f"{res}_branch2a_relu")
+    y = _bn(unit.branch2b(y, f"{res}_branch2b", unit.filters, net), f"{bn}_branch2b", net)
+    return _join(x, y, unit, unit.filters, net)
+
+
+def _join(x, y, unit, channels, net):
+    res, bn = f"res{unit.name}", f"bn{unit.name}"
+    if unit.project:
+        x = _bn(_conv(x, f"{res}_branch1", channels, stride=unit.stride), f"{bn}_branch1", net)
+    return _relu(mx.sym.elemwise_add(x, y, name=res), f"{res}_relu")
+
+
+def _ordinary(dilate: int) -> Branch2b:
+    return lambda data, name, num_filter, net: _conv(data, name, num_filter, kernel=3, dilate=dilate)
+
+
+def _conv(x, name, num_filter, kernel=1, stride=1, dilate=1):
+    pad = dilate * (kernel // 2)
+    return mx.sym.Convolution(
+        x,
+        name=name,
+        num_filter=num_filter,
+        kernel=(kernel, kernel),
+        stride=(stride, stride),
+        dilate=(dilate, dilate),
+        pad=(pad, pad),
+        no_bias=True,
+    )
+
+
+def _bn(x, name, net):
+    return mx.sym.BatchNorm(x, name=name, use_global_stats=not net.train_bn, fix_gamma=False, eps=1e-5)
+
+
+def _relu(x, name):
+    return mx.sym.Activation(x, name=name, act_type="relu")

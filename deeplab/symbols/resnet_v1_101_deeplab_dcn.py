@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DeepLab whose res5 looks where the features tell it to (Dai et al. 2017, arXiv 1703.06211)."""
+
+from __future__ import annotations
+
+from deeplab.symbols.operators import DeformableConvolution
+from deeplab.symbols.res5 import geometry, offset_branch, sampling
+
+
+def res5_branch2b(data, name, num_filter, net):
+    """Deformable convolution; the convolution `<name>_offset` gives (y, x) for every tap at every position."""
+    offset = offset_branch(data, name, 2 * 9 * net.num_deformable_group, net)
+    return DeformableConvolution(data=data, offset=offset, name=name, **geometry(num_filter, net), **sampling(net))

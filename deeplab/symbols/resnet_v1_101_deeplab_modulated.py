@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DeepLab whose res5 looks where, and as hard as, the features tell it to (Zhu et al. 2018, arXiv 1811.11168)."""
+
+from __future__ import annotations
+
+import mxnet as mx
+
+from deeplab.symbols.operators import ModulatedDeformableConvolution
+from deeplab.symbols.res5 import geometry, offset_branch, sampling
+
+
+def res5_branch2b(data, name, num_filter, net):
+    """Modulated deformable convolution; the convolution `<name>_offset` gives all offsets, then all masks.
+
+    mask = 2*sigmoid, so that zero weights start as the ordinary convolution (the original's example symbol).
+    """
+    taps = 9 * net.num_deformable_group
+    both = offset_branch(data, name, 3 * taps, net)
+    offset = mx.sym.slice_axis(both, axis=1, begin=0, end=2 * taps)
+    mask = 2 * mx.sym.sigmoid(mx.sym.slice_axis(both, axis=1, begin=2 * taps, end=3 * taps))
+    return ModulatedDeformableConvolution(
+        data=data, offset=offset, mask=mask, name=name, **geometry(num_filter, net), **sampling(net)
+    )

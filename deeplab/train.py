@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains the network of a configuration: python -m deeplab.train --cfg CONFIG [key=value ...]"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+
+from deeplab.config import ConfigError, load
+from deeplab.core.threads import use_threads
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Gives the exit status: 0 trained or already done, 1 an error told on standard error, 130 interrupted."""
+    parser = argparse.ArgumentParser("python -m deeplab.train", description="Train the network of a configuration.")
+    parser.add_argument("--cfg", required=True, help="YAML file, see experiments/deeplab/cfgs")
+    parser.add_argument("--frequent", type=int, help="batches between two log lines (default.frequent)")
+    parser.add_argument("--resume", action="store_true", help="continue even if the configuration has changed")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings that replace those of the file")
+    options = parser.parse_intermixed_args(arguments)
+    frequent = [f"default.frequent={options.frequent}"] if options.frequent else []
+    try:
+        cfg = load(options.cfg, [*options.overrides, *frequent])
+        threads = use_threads(cfg.run.threads)  # before anything imports MXNet
+        return _train(cfg, threads, options.resume or cfg.TRAIN.RESUME)
+    except (ConfigError, OSError, ValueError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _train(cfg, threads: int, resume: bool) -> int:
+    from deeplab.core import checkpoint, devices, folder
+    from deeplab.core.atomic import write_json
+    from deeplab.core.log import open_log
+    from deeplab.core.provenance import provenance
+    from deeplab.core.trainer import train
+    from deeplab.dataset import load_dataset
+
+    devices.check_version(cfg)
+    devices.contexts(cfg)
+    place = folder.prefix(cfg).parent
+    begin = folder.starting_epoch(cfg, resume)
+    if begin >= cfg.TRAIN.end_epoch:
+        print(f"{place} has all {cfg.TRAIN.end_epoch} epochs: nothing to train")
+        return 0
+    log = open_log(place, cfg.run.name)
+    lock = folder.Lock(place)
+    facts = provenance(cfg, threads)
+    write_json(place / "run.json", facts)
+    dataset = load_dataset(cfg, cfg.dataset.image_set)
+    if begin:
+        for change in folder.differences(cfg, begin):
+            log.info("changed since epoch %d: %s", begin, change)
+        before = checkpoint.read_state(folder.prefix(cfg), begin)["threads"]
+        if before != threads:
+            log.info("%d threads now, %d before: the last bits differ from an unbroken run", threads, before)
+    count = len(dataset.records)
+    log.info("%s: %d images, %d threads, gpus %r, output %s", cfg.run.name, count, threads, cfg.gpus, place)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a batch system's way to say Ctrl-C
+    try:
+        train(cfg, dataset, begin, facts, log)
+    except KeyboardInterrupt:
+        log.info("interrupted; the same command continues after epoch %d", folder.starting_epoch(cfg, resume=True))
+        return 130
+    finally:
+        lock.release()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ActiveConvolution: the places of the taps are parameters of the layer."""

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hypothesis strategies of cases: any sizes the contract allows, small enough to be quick."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from operators.checks.case import Case
+
+
+def _pairs(least: int, most: int):
+    return st.tuples(st.integers(least, most), st.integers(least, most))
+
+
+@st.composite
+def maps(draw, operator: str):
+    """Operators whose one attribute is the boundary."""
+    data = draw(st.tuples(st.integers(0, 3), st.integers(1, 5), st.integers(1, 9), st.integers(1, 9)))
+    return Case(operator, "random", data)
+
+
+def _fit(size: int, kernel: int, stride: int, dilate: int, pad: int) -> int:
+    """The size of a map that gives `size` output positions, or the least there is if that is less than 1."""
+    return max(1, (size - 1) * stride + dilate * (kernel - 1) + 1 - 2 * pad)
+
+
+@st.composite
+def convolutions(draw, operator: str, filter_sets: bool = False):
+    """Convolutions; with filter_sets also several offset sets over the filters (num_offset_group)."""
+    kernel, dilate, pad = draw(_pairs(1, 3)), draw(_pairs(1, 3)), draw(_pairs(0, 3))
+    stride = draw(st.one_of(st.just((1, 1)), _pairs(1, 3)))
+    out = draw(_pairs(1, 6))
+    height, width = (_fit(out[i], kernel[i], stride[i], dilate[i], pad[i]) for i in (0, 1))
+    num_group, num_deformable_group = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    num_offset_group = draw(st.integers(1, 3)) if filter_sets else 1
+    channels = num_group * num_deformable_group * draw(st.sampled_from([1, 2, 3, 11, 17]))
+    attributes = {
+        "kernel": kernel,
+        "stride": stride,
+        "dilate": dilate,
+        "pad": pad,
+        "num_filter": num_group * num_offset_group * draw(st.integers(1, 3)),
+        "num_group": num_group,
+        "num_deformable_group": num_deformable_group,
+        "no_bias": draw(st.booleans()),
+    }
+    if filter_sets:
+        attributes["num_offset_group"] = num_offset_group
+    return Case(operator, "random", (draw(st.integers(0, 3)), channels, height, width), attributes)

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two deformable convolutions in NumPy, float64: the definition.
+
+Sources: Dai et al., Deformable Convolutional Networks, ICCV 2017; Zhu et al., Deformable ConvNets v2, CVPR 2019.
+Attributes and their defaults are those of MXNet 1.9.1, and `boundary`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from operators.core.reference import Reference
+from operators.core.reference_conv import ConvAttributes, Points, conv_backward, conv_forward
+
+
+@dataclass(frozen=True)
+class DeformableAttributes(ConvAttributes):
+    boundary: str = "inside"
+    workspace: int = 1024  # means nothing, as in MXNet
+    layout: str = "None"  # or "NCHW", which is what None means
+
+
+@dataclass(frozen=True)
+class ModulatedAttributes(ConvAttributes):
+    boundary: str = "zero"
+    workspace: int = 1024
+    layout: str = "None"
+    im2col_step: int = 64  # means nothing
+
+
+def _points(a: ConvAttributes, data, offset, mask=None) -> Points:
+    N, _, H, W = data.shape
+    y, x = a.grid(H, W)
+    positions = y.shape[1]
+    moved = offset.reshape(N, 1, a.num_deformable_group, a.taps, 2, positions)  # per tap: a map of dy, then one of dx
+    if mask is not None:
+        mask = mask.reshape(N, 1, a.num_deformable_group, a.taps, positions)
+    return Points(y + moved[..., 0, :], x + moved[..., 1, :], mask)
+
+
+def _offset_grad(g, offset):
+    return np.stack([g.y, g.x], axis=-2).reshape(offset.shape)
+
+
+def deformable_convolution(data, offset, weight, bias=None, **attributes):
+    """Convolution whose taps stand, at every output position, at the regular dilated grid plus `offset` there.
+
+    Parameters
+    ----------
+    data : (N, C, H, W)
+    offset : (N, num_deformable_group * 2 * kernel y * kernel x, H', W') in input pixels: group by group, tap by tap
+        (row-major), a map of dy and then one of dx
+    weight : (num_filter, C / num_group, kernel y, kernel x)
+    bias : (num_filter,), absent with no_bias
+    **attributes : the fields of DeformableAttributes; kernel and num_filter have no default. TypeError for an unknown one.
+
+    Returns
+    -------
+    (N, num_filter, H', W') float64
+    """
+    a = DeformableAttributes(**attributes)
+    data, offset, weight = (np.asarray(v, np.float64) for v in (data, offset, weight))
+    return conv_forward(a, _points(a, data, offset), data, weight, bias)
+
+
+def deformable_convolution_backward(out_grad, data, offset, weight, bias=None, **attributes):
+    """The gradients [data, offset, weight] and, with a bias, [.., bias] of sum(out_grad * output); shapes as the inputs."""
+    a = DeformableAttributes(**attributes)
+    out_grad, data, offset, weight = (np.asarray(v, np.float64) for v in (out_grad, data, offset, weight))
+    g = conv_backward(a, _points(a, data, offset), out_grad, data, weight)
+    grads = [g.data, _offset_grad(g, offset), g.weight]
+    return grads if a.no_bias else [*grads, g.bias]
+
+
+def modulated_deformable_convolution(data, offset, mask, weight, bias=None, **attributes):
+    """As deformable_convolution (default boundary "zero"), every sample multiplied by its own factor.
+
+    mask : (N, num_deformable_group * kernel y * kernel x, H', W'), used as it is (no sigmoid), finite
+    **attributes : the fields of ModulatedAttributes
+    """
+    a = ModulatedAttributes(**attributes)
+    data, offset, mask, weight = (np.asarray(v, np.float64) for v in (data, offset, mask, weight))
+    return conv_forward(a, _points(a, data, offset, mask), data, weight, bias)
+
+
+def modulated_deformable_convolution_backward(out_grad, data, offset, mask, weight, bias=None, **attributes):
+    """The gradients [data, offset, mask, weight] and, with a bias, [.., bias]; shapes as the inputs."""
+    a = ModulatedAttributes(**attributes)
+    out_grad, data, offset, mask, weight = (np.asarray(v, np.float64) for v in (out_grad, data, offset, mask, weight))
+    g = conv_backward(a, _points(a, data, offset, mask), out_grad, data, weight)
+    grads = [g.data, _offset_grad(g, offset), g.mask.reshape(mask.shape), g.weight]
+    return grads if a.no_bias else [*grads, g.bias]
+
+
+REFERENCES = {
+    "DeformableConvolution": Reference(
+        DeformableAttributes, deformable_convolution, deformable_convolution_backward
+    ),
+    "ModulatedDeformableConvolution": Reference(
+        ModulatedAttributes, modulated_deformable_convolution, modulated_deformable_convolution_backward
+    ),
+}

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The original's keys load with the original's values; every mistake is named with its place and its remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deeplab.config import ConfigError, as_dict, load, save
+from deeplab.config.schema import Config
+
+ORIGINAL = Path(__file__).parent / "configs"
+SHIPPED = Path(__file__).parents[2] / "experiments" / "deeplab" / "cfgs"
+
+
+def write(folder: Path, text: str, name: str = "some.yaml") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def message(folder: Path, text: str, overrides=()) -> str:
+    with pytest.raises(ConfigError) as error:
+        load(write(folder, text), overrides)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("name", ["cityscapes_base", "cityscapes_dcn", "cityscapes_flow", "voc_base", "voc_dcn"])
+def test_original_files_load_unchanged(name):
+    cfg = load(ORIGINAL / f"{name}.yaml")
+    city = name.startswith("cityscapes")
+    assert cfg.SCALES == ([[1024, 2048]] if city else [[360, 600]])
+    assert cfg.network.PIXEL_MEANS == [103.06, 115.90, 123.15]
+    assert cfg.network.FIXED_PARAMS == ["conv1", "bn_conv1", "res2", "bn2", "gamma", "beta"]
+    assert len(cfg.network.FIXED_PARAMS_SHARED) == 10
+    assert cfg.TRAIN.lr == 5e-4 and cfg.TRAIN.warmup_lr == 5e-5 and cfg.TRAIN.warmup is city
+    assert cfg.TRAIN.lr_step == ("40.336" if city else "8")
+    assert cfg.TRAIN.ENABLE_CROP is city and cfg.TRAIN.CROP_HEIGHT == 768
+    assert cfg.TEST.test_epoch == cfg.TRAIN.end_epoch == (53 if city else 12)
+    assert cfg.dataset.NUM_CLASSES == (19 if city else 21)
+    assert cfg.gpus == "0" and cfg.default.kvstore == "device" and cfg.default.frequent == 10
+    assert cfg.run.name == name
+
+
+def test_defaults_are_the_originals():
+    cfg = Config()
+    assert (cfg.MXNET_VERSION, cfg.output_path, cfg.symbol, cfg.gpus, cfg.CLASS_AGNOSTIC) == ("", "", "", "", True)
+    assert cfg.SCALES == [[360, 600]] and cfg.default.frequent == 1000
+    assert cfg.network.pretrained == "../model/pretrained_model/resnet_v1-101"
+    assert (cfg.TRAIN.lr, cfg.TRAIN.lr_step, cfg.TRAIN.momentum, cfg.TRAIN.wd) == (0, "", 0.9, 0.0005)
+    assert (cfg.TRAIN.begin_epoch, cfg.TRAIN.end_epoch, cfg.TRAIN.RESUME) == (0, 0, False)
+    assert (cfg.TRAIN.FLIP, cfg.TRAIN.SHUFFLE, cfg.TRAIN.model_prefix) == (True, True, "deeplab")
+    assert (cfg.net.depth, cfg.net.width, cfg.net.output_stride, cfg.net.head_channels) == (101, 64, 16, 1024)
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("TRAIN: {lrr: 1}", "unknown key TRAIN.lrr; did you mean TRAIN.lr?"),
+    ("TRAIN: {LR_STEP: '1'}", "unknown key TRAIN.LR_STEP; did you mean TRAIN.lr_step?"),
+    ("TRAIN: {depth: 18}", "unknown key TRAIN.depth; did you mean net.depth?"),
+    ("datasett: {NUM_CLASSES: 3}", "unknown key datasett; did you mean dataset?"),
+    ("net: {xyz: 3}", "unknown key net.xyz; valid here: depth, width"),
+    ("TRAIN: {lr: fast}", "TRAIN.lr: Value 'fast'"),
+    ("TRAIN: {end_epoch: 5.5}", "TRAIN.end_epoch: Value '5.5'"),
+    ("TRAIN: {warmup: perhaps}", "TRAIN.warmup: Value 'perhaps'"),
+    ("network: {PIXEL_MEANS: [a, 1, 2]}", "network.PIXEL_MEANS[0]: Value 'a'"),
+    ("network: {PIXEL_MEANS: [1, 2]}", "network.PIXEL_MEANS: expected 3 numbers"),
+    ("TRAIN: 3", "TRAIN is a section: expected keys below it, got 3"),
+    ("gpus: {a: 1}", "gpus is a value: expected text"),
+    ("gpus: cpu", "gpus: expected device numbers"),
+    ("SCALES: [2048, 1024]", "SCALES: expected [short side, long side]"),
+    ("SCALES: 1024", "SCALES: expected [short side, long side]"),
+    ("net: {depth: 20}", "net.depth: expected one of 18, 34, 50, 101, got 20"),
+    ("TRAIN: {lr_step: '4;6'}", "TRAIN.lr_step: expected growing epochs"),
+    ("TRAIN: {BATCH_IMAGES: 0}", "TRAIN.BATCH_IMAGES: expected at least 1"),
+    ("TRAIN: {lr: 1, lr: 2}", "duplicate key lr"),
+    ("- 1", "expected sections and keys"),
+    ("a: [", "not valid YAML"),
+    ("BASE: some.yaml", "BASE leads back to this file"),
+])  # fmt: skip
+def test_mistake_names_file_key_and_remedy(tmp_path, text, expected):
+    said = message(tmp_path, text)
+    assert expected in said and "some.yaml" in said
+
+
+def test_every_unknown_key_is_listed_at_once(tmp_path):
+    said = message(tmp_path, "TRAIN: {lrr: 1}\nnet: {depht: 18}")
+    assert "TRAIN.lrr" in said and "net.depht" in said
+
+
+def test_missing_file_lists_the_files_beside_it(tmp_path):
+    write(tmp_path, "gpus: ''", "there.yaml")
+    with pytest.raises(ConfigError, match=r"nope\.yaml does not exist; .* has there\.yaml"):
+        load(tmp_path / "nope.yaml")
+
+
+def test_numbers_that_yaml_reads_as_text_count_as_numbers(tmp_path):
+    cfg = load(write(tmp_path, "TRAIN: {lr: 5e-4, wd: '1e-3', end_epoch: '7'}"), ["TRAIN.warmup_lr=1e-6"])
+    assert (cfg.TRAIN.lr, cfg.TRAIN.wd, cfg.TRAIN.end_epoch, cfg.TRAIN.warmup_lr) == (5e-4, 1e-3, 7, 1e-6)
+
+
+def test_base_is_merged_first_and_lists_are_replaced(tmp_path):
+    (tmp_path / "bases").mkdir()
+    below = "SCALES: [10, 20]\nnet: {depth: 18}\nTRAIN: {lr: 1, wd: 2}\nnetwork: {FIXED_PARAMS: [a, b]}"
+    write(tmp_path, below, "a.yaml")
+    write(tmp_path, "BASE: ../a.yaml\nTRAIN: {lr: 3}", "bases/b.yaml")
+    cfg = load(write(tmp_path, "BASE: bases/b.yaml\nTRAIN: {wd: 4}\nnetwork: {FIXED_PARAMS: [c]}"))
+    assert (cfg.SCALES, cfg.net.depth, cfg.TRAIN.lr, cfg.TRAIN.wd) == ([[10, 20]], 18, 3, 4)
+    assert cfg.network.FIXED_PARAMS == ["c"]
+
+
+def test_mistake_in_a_base_names_the_base(tmp_path):
+    write(tmp_path, "net: {depht: 18}", "below.yaml")
+    assert "below.yaml: unknown key net.depht; did you mean net.depth?" in message(tmp_path, "BASE: below.yaml")
+
+
+def test_command_line_overrides_win_and_are_checked(tmp_path):
+    text = "TRAIN: {lr: 1}\ngpus: '0'"
+    overrides = ["TRAIN.lr=0.5", "gpus=", "SCALES=[128,192]", "run.name=other", "TRAIN.lr_step=4,6"]
+    cfg = load(write(tmp_path, text), overrides)
+    assert (cfg.TRAIN.lr, cfg.gpus, cfg.SCALES, cfg.run.name) == (0.5, "", [[128, 192]], "other")
+    assert cfg.TRAIN.lr_step == "4,6"
+    assert "command line: TRAIN.lrr=1: unknown key TRAIN.lrr; did you mean TRAIN.lr?" in message(
+        tmp_path, text, ["TRAIN.lrr=1"]
+    )
+    assert "expected section.key=value" in message(tmp_path, text, ["TRAIN.lr"])
+    assert "could not be converted" in message(tmp_path, text, ["TRAIN.lr=quick"])
+
+
+def test_saved_configuration_reads_back_the_same(tmp_path):
+    cfg = load(ORIGINAL / "cityscapes_dcn.yaml", ["run.seed=5"])
+    save(cfg, tmp_path / "saved.yaml")
+    assert load(tmp_path / "saved.yaml") == cfg
+    assert as_dict(cfg)["TRAIN"]["lr"] == 5e-4
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_configurations_load_and_name_an_existing_symbol(path):
+    cfg = load(path)
+    symbols = SHIPPED.parents[2] / "deeplab" / "symbols"
+    assert (symbols / f"{cfg.symbol}.py").is_file(), f"{path.name}: symbol {cfg.symbol} is not in {symbols}"
+    assert cfg.output_path and cfg.TRAIN.end_epoch > 0 and cfg.TRAIN.lr > 0

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the oneDNN guard must do, and what happens without it."""
+
+from __future__ import annotations
+
+import mxnet as mx
+import numpy as np
+import pytest
+from neighbours import network
+
+from operators.for_mxnet import nd
+from operators.for_mxnet.guard import guarded_input, guarded_input_symbol, guarded_output
+
+PROGRAM = "neighbours.py"
+
+
+@pytest.mark.parametrize("mode", ["imperative", "static_alloc"])
+def test_without_the_guard_steps_go_wrong_and_with_it_none_does(run_program, mode):
+    assert run_program(PROGRAM, "ActiveConvolution", mode, 300).stdout.split() == ["0"]
+    unguarded = run_program(PROGRAM, "ActiveConvolution", mode, 300, "unguarded", check=False)
+    assert unguarded.returncode or int(unguarded.stdout) >= 1  # it reads freed memory, so it may also crash
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("guarded", [guarded_input, guarded_output])
+def test_every_value_and_every_gradient_passes(guarded, dtype):
+    values = np.array([np.nan, np.inf, -np.inf, 1e30, -1e-40, -0.0, 1], dtype)
+    x = mx.nd.array(values, dtype=dtype)
+    x.attach_grad()
+    with mx.autograd.record():
+        y = guarded(x)
+    y.backward(mx.nd.arange(1, 8, dtype=dtype))
+    assert y.dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(y.asnumpy(), values)
+    np.testing.assert_array_equal(x.grad.asnumpy(), np.arange(1, 8))
+
+
+def test_shapes_and_dtypes_are_inferred_through_it_in_both_directions():
+    guarded = guarded_input_symbol(mx.sym.var("x"), "x", {})
+    both = guarded + mx.sym.var("y")
+    assert both.infer_shape(x=(2, 3))[1] == both.infer_shape(y=(2, 3))[1] == [(2, 3)]
+    assert both.infer_shape(y=(2, 3))[0] == [(2, 3), (2, 3)]
+    assert both.infer_type(y="float64")[0] == [np.float64] * 2
+
+
+def test_it_survives_saving():
+    values = mx.nd.array([np.nan, np.inf, -np.inf, 2])
+    loaded = mx.sym.load_json(guarded_input_symbol(mx.sym.var("x"), "x", {}).tojson())
+    (result,) = loaded.bind(mx.cpu(), {"x": values}).forward()
+    np.testing.assert_array_equal(result.asnumpy(), values.asnumpy())
+
+
+def test_weights_that_a_stock_convolution_keeps_in_its_own_layout():
+    """In inference a stock convolution reorders its weight in place; ours may share it."""
+    net = network("ActiveConvolution", ours=True)
+    weight, offset = net.middle.weight.data(), net.middle.offset.data()
+    x = mx.nd.random.normal(shape=(1, 64, 8, 10))
+    sizes = {"kernel": (3, 3), "pad": (1, 1), "num_filter": 64, "no_bias": True}
+    pairs = [
+        (mx.nd.Convolution(x, weight, **sizes), nd.ActiveConvolution(x, offset, weight, **sizes)) for _ in range(100)
+    ]
+    for stock, ours in pairs:
+        np.testing.assert_allclose(ours.asnumpy(), stock.asnumpy(), rtol=0, atol=1e-4)

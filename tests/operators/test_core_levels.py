@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every instruction-set level of the kernels computes the same; the other tests run the widest this machine has."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+NEEDS = {"v2": set(), "v3": {"avx2", "fma", "bmi2"}, "v4": {"avx512f", "avx512vl", "avx512bw", "avx512dq"}}
+PROGRAM = """
+import importlib
+from operators.checks import backends, draw
+from operators.checks.agreement import check
+from operators.core.reference_bilinear import BOUNDARIES
+from operators.rooms import ROOMS
+for room in ROOMS:
+    cases = importlib.import_module(f"operators.{room}.cases")
+    for name in dir(cases):
+        for case in getattr(cases, name) if name.endswith("CASES") else []:
+            for i, dtype in enumerate(["float32", "float64"]):
+                boundary = BOUNDARIES[(len(case.name) + i) % 3]
+                for offsets in (draw.between_lines, draw.special):
+                    check(backends.for_numpy, case, boundary, dtype, offsets)
+                    print(case, dtype)
+"""
+
+
+def _cpu_flags() -> set:
+    with open("/proc/cpuinfo") as file:
+        return set(next((line for line in file if line.startswith("flags")), "").split())
+
+
+@pytest.mark.parametrize("level", NEEDS)
+def test_level_equals_reference(level):
+    missing = NEEDS[level] - _cpu_flags()
+    if missing:
+        pytest.skip(f"this CPU has no {', '.join(sorted(missing))}")
+    environment = {**os.environ, "ACTIVE_CONVNETS_ISA": level}
+    run = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    assert len(run.stdout.splitlines()) > 200

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scratch memory is bounded by the workspace and the threads, not by the size of the column of the whole image."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import re, sys
+import numpy as np
+import operators
+from operators.for_numpy import Operator
+
+def peak():
+    with open("/proc/self/status") as file:
+        return int(re.search(r"VmHWM:\\s+(\\d+)", file.read()).group(1)) >> 10
+
+operators.set_num_threads(2)
+operators.set_workspace_bytes(16 << 20)
+operator = Operator(sys.argv[1], kernel=(5, 5), pad=(2, 2), num_filter=2, no_bias=True)
+shapes, out = operator.shapes((4, 64, 96, 96))
+arrays = [np.full(shape, 0.25, "float32") for shape in shapes]
+head, grads, result = np.ones(out, "float32"), [np.ones_like(a) for a in arrays], np.ones(out, "float32")
+before = peak()
+operator.forward(*arrays, out=result)
+operator.backward(head, *arrays, grads=grads)
+print(peak() - before)
+"""
+COLUMN_MIB = 4 * 64 * 25 * 96 * 96 * 4 >> 20  # 225: the column of all images
+
+
+@pytest.mark.parametrize("operator", ["ActiveConvolution", "DeformableConvolution"])
+def test_scratch_memory(operator):
+    run = subprocess.run([sys.executable, "-c", PROGRAM, operator], capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    # The workspace of 16 MiB and a share per thread (here a block's maps, columns and weights); far from the column.
+    assert int(run.stdout) < 48 < COLUMN_MIB / 4, f"{run.stdout} MiB"

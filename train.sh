@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Trains a network, evaluates it and draws summary.png: ./train.sh [CONFIG [key=value ...]]; CONFIG: quick_acn unless given.
+# CONFIG is a YAML file or the name of one in experiments/deeplab/cfgs. On a fresh machine it first sets up everything.
+# What is already there (set-up, data, trained epochs, results) is not made again; an interrupted run goes on.
+set -euo pipefail
+cd "$(dirname "$0")"
+scripts/setup.sh mxnet,deeplab
+. scripts/config.sh
+.venv/bin/python -m deeplab.train --cfg "$config" "$@"
+exec ./test.sh "$config" "${settings[@]}"

@@ -71,19 +71,21 @@ class Test:
 class Net:
     """Shape of the network. Channel counts, strides and dilations in pixels of the layer's input."""
 
-    depth: int = 101  # 18, 34, 50 or 101
+    depth: int = 101  # 10, 18, 34, 50 or 101
     width: int = 64  # channels of conv1; bottleneck stages have width*{4,8,16,32}, basic ones width*{1,2,4,8}
     output_stride: int = 16  # image pixels per pixel of the last stage: 8, 16 or 32
+    dilate_stages: bool = True  # a stage that may not halve the map looks twice as far instead, as in DeepLab
     head_channels: int = 1024
+    head_init: str = "normal"  # of fc6: normal (0.01, the original, on a pretrained backbone) or msra (from scratch)
     train_bn: bool = False  # False: batch normalisation uses the stored statistics, as the original does
-    res5_dilate: int = 2  # dilation (and padding) of the 3x3 convolutions of res5, of every kind
+    res5_dilate: int = 2  # dilation (and padding) of res5's branch2b, of every kind
     offset_dilate: int = 1  # dilation of the convolution that predicts the offsets (dcn, modulated)
     num_deformable_group: int = 1
     num_offset_group: int = 1  # acn: groups of filters with an own set of offsets
     boundary: str = ""  # what lies outside the map: inside, zero, border; '' = the operator's default
     normalize_grad: bool = False  # acn: divide each tap's offset gradient by its norm
     offset_lr_rate: float = 1.0  # acn: factor on the offset gradient
-    offset_lr_mult: float = 1.0  # learning-rate factor of the acn offsets and of the mask branch
+    offset_lr_mult: float = 1.0  # factor on the learning rate of all that makes offsets and masks
 
 
 @dataclass

@@ -6,7 +6,8 @@ from __future__ import annotations
 from deeplab.config.keys import ConfigError
 
 CHOICES = {
-    "net.depth": (18, 34, 50, 101),
+    "net.depth": (10, 18, 34, 50, 101),
+    "net.head_init": ("normal", "msra"),
     "net.output_stride": (8, 16, 32),
     "net.boundary": ("", "inside", "zero", "border"),
 }

@@ -48,7 +48,8 @@ def _table(cfg) -> tuple[_Row, ...]:
     weight, bias = (0.1, 0.1) if str(cfg.symbol).endswith("_modulated") else (1.0, 2.0)
     return (
         _Row(r"upsampling_weight", 0.0, "bilinear"),
-        _Row(r"(fc6|score)_weight", 1.0, "normal"),
+        _Row(r"fc6_weight", 1.0, cfg.net.head_init),
+        _Row(r"score_weight", 1.0, "normal"),
         _Row(r"(fc6|score)_bias", 2.0, "zeros"),
         _Row(r".*_offset_weight", weight * scale, "zeros"),
         _Row(r".*_offset_bias", bias * scale, "zeros"),
@@ -62,8 +63,8 @@ def _table(cfg) -> tuple[_Row, ...]:
 def rules(cfg, names: Iterable[str]) -> dict[str, Rule]:
     """The Rule of every parameter in `names` (arguments and auxiliary states, without `data` and `label`).
 
-    cfg: reads `symbol` (a name ending in `_modulated` has a slow offset branch), `net.offset_lr_mult` (factor on the
-    multipliers of all that makes offsets; 1 by default) and `network.FIXED_PARAMS` (a parameter whose name contains one
+    cfg: reads `symbol` (a name ending in `_modulated` has a slow offset branch), `net.head_init`,
+    `net.offset_lr_mult` (factor on the multipliers of all that makes offsets; 1 by default) and `network.FIXED_PARAMS` (a parameter whose name contains one
     of these strings is not updated). A parameter with lr_mult 0 is not updated either.
     Raises ValueError for a name that no row of the table knows.
     """

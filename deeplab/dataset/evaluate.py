@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from pathlib import Path
@@ -23,7 +24,8 @@ class Evaluator:
     """Collects the predictions of a dataset in a folder and evaluates them.
 
     The result files are also the cache, as in the original: what lies in the folder need not be predicted again. A
-    file beside them says which weights made them, so that results of other weights are never taken for these.
+    file beside them says which weights made them from which pictures, so that results of other weights or of another
+    dataset with the same names are never taken for these.
 
     Args:
         ds: a dataset as load_dataset gives it.
@@ -53,7 +55,7 @@ class Evaluator:
             if stored:
                 self._log.info("discarded %d cached results in %s: %s", len(stored), self._dir, reason)
             self._dir.mkdir(parents=True, exist_ok=True)
-            write_json(self._dir / STAMP, {"made_by": self._made_by})
+            write_json(self._dir / STAMP, {"made_by": self._made_by, "pictures": self._pictures()})
             return list(self._ds.records)
         self._log.info(
             "using %d of %d results cached in %s, made by %s; --ignore_cache predicts them again",
@@ -64,12 +66,18 @@ class Evaluator:
 
     def _why_stale(self) -> str:
         try:
-            made_by = json.loads((self._dir / STAMP).read_text(encoding="utf-8"))["made_by"]
+            stamp = json.loads((self._dir / STAMP).read_text(encoding="utf-8"))
+            made_by, seen = stamp["made_by"], stamp["pictures"]
         except (OSError, ValueError, KeyError, TypeError):
             return f"{STAMP} does not say which weights made them"
-        if made_by == self._made_by:
-            return ""
-        return f"made by {made_by or 'unnamed weights'}, not {self._made_by or 'unnamed weights'}"
+        if made_by != self._made_by:
+            return f"made by {made_by or 'unnamed weights'}, not {self._made_by or 'unnamed weights'}"
+        return "" if seen == self._pictures() else "made from other pictures of the same names"
+
+    def _pictures(self) -> str:
+        """A digest of the pictures' names and file sizes: cheap, and it survives copying, unlike times."""
+        listing = "\n".join(f"{r.city}/{r.name} {r.image.stat().st_size}" for r in self._ds.records)
+        return hashlib.sha256(listing.encode()).hexdigest()[:16]
 
     def add(self, record, train_ids: np.ndarray) -> Path:
         """Writes the prediction of a record, completely or not at all, and gives the file's path.

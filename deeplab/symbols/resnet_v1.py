@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import mxnet as mx
 
 BOTTLENECKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
-BASIC = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
+BASIC = {10: (1, 1, 1, 1), 18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
 # (stride, dilation) of res2..res5 by output stride: a stage that may not halve the map looks twice as far instead. The
 # res5 entry holds for its ordinary 3x3 convolutions; branch2b has net.res5_dilate.
 STAGES = {
@@ -38,10 +38,14 @@ class _Unit:
 
 
 def backbone(data: mx.sym.Symbol, net, res5_branch2b: Branch2b) -> mx.sym.Symbol:
-    """Features of res5, (N, C, ceil(H/os), ceil(W/os)) up to the stem's rounding, C = width*32 (width*8 in 18 and 34).
+    """Features of res5, (N, C, ceil(H/os), ceil(W/os)) up to the stem's rounding.
+
+    C = width*32, or width*8 in depths 10, 18 and 34.
 
     data: (N, 3, H, W).
-    net: cfg.net; reads depth (18, 34, 50, 101), width (filters of conv1, 64 in the papers), output_stride (8, 16, 32),
+    net: cfg.net; reads depth (10, 18, 34, 50, 101), width (filters of conv1, 64 in the papers),
+        output_stride (8, 16, 32),
+        dilate_stages (False: only res5_branch2b may look further than its neighbours),
         train_bn (False: batch norm uses its stored statistics, as the original).
     res5_branch2b: see `Branch2b`.
     Raises ValueError for a depth, output stride or width that does not exist.
@@ -52,6 +56,7 @@ def backbone(data: mx.sym.Symbol, net, res5_branch2b: Branch2b) -> mx.sym.Symbol
     counts = (BOTTLENECKS if bottleneck else BASIC)[net.depth]
     x, channels = _stem(data, net), net.width
     for stage, count, (stride, dilate) in zip((2, 3, 4, 5), counts, STAGES[net.output_stride]):
+        dilate = dilate if net.dilate_stages else 1
         filters = net.width * 2 ** (stage - 2)
         branch2b = res5_branch2b if stage == 5 else _ordinary(dilate)
         for letter in unit_names(net.depth, stage, count):

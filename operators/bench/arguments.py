@@ -108,6 +108,8 @@ def _options(given: argparse.Namespace) -> Options:
         if getattr(given, option) is not None and owner != chosen:
             belongs = "--op" if owner == "op" else f"--suite {owner}"
             raise ValueError(f"--{option.replace('_', '-')} belongs to {belongs}, not to --{_said(given)}")
+    if given.python and ROOT.name in ("site-packages", "dist-packages"):
+        raise ValueError("--python needs a checkout: from an installed package it would hand over this one's libraries")
     return Options(
         jobs=_jobs(given, chosen),
         engines=_engines(given, chosen),

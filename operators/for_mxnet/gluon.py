@@ -19,7 +19,7 @@ def _pair(value) -> tuple:
 
 
 def _operator(block: HybridBlock, F, name: str):
-    """The layer's operator; its node is `<prefix>fwd`, which a symbol gets from the name scope and an array does not."""
+    """The layer's operator, its node called `<prefix>fwd`: a symbol gets the prefix from the name scope."""
     if F is mx.nd:
         return partial(getattr(nd, name), name=block.prefix + "fwd")
     return partial(getattr(sym, name), name="fwd")
@@ -216,9 +216,7 @@ class DeformableConvolution(_Conv):
     def hybrid_forward(self, F, x, offset_weight, deformable_conv_weight, offset_bias=None, deformable_conv_bias=None):
         branch = F.Convolution(x, offset_weight, offset_bias, name="offset", **self._branch)
         operator = _operator(self, F, self._name_of_operator)
-        result = operator(
-            x, *self._points(F, branch), deformable_conv_weight, deformable_conv_bias, **self._attributes
-        )
+        result = operator(x, *self._points(F, branch), deformable_conv_weight, deformable_conv_bias, **self._attributes)
         return self._activated(result)
 
     def _points(self, F, branch):

@@ -70,7 +70,7 @@ def test_defaults_are_the_originals():
     ("gpus: cpu", "gpus: expected device numbers"),
     ("SCALES: [2048, 1024]", "SCALES: expected [short side, long side]"),
     ("SCALES: 1024", "SCALES: expected [short side, long side]"),
-    ("net: {depth: 20}", "net.depth: expected one of 18, 34, 50, 101, got 20"),
+    ("net: {depth: 20}", "net.depth: expected one of 10, 18, 34, 50, 101, got 20"),
     ("TRAIN: {lr_step: '4;6'}", "TRAIN.lr_step: expected growing epochs"),
     ("TRAIN: {BATCH_IMAGES: 0}", "TRAIN.BATCH_IMAGES: expected at least 1"),
     ("TRAIN: {lr: 1, lr: 2}", "duplicate key lr"),

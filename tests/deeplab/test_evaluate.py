@@ -171,6 +171,15 @@ def test_results_of_other_weights_are_discarded_and_the_log_says_so(dataset, tmp
     assert not evaluator.path(dataset.records[0]).exists()
 
 
+def test_results_of_other_pictures_with_the_same_names_are_discarded(dataset, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    fill(dataset, tmp_path, "epoch 6")
+    with open(dataset.records[1].image, "ab") as file:
+        file.write(b"more")
+    assert Evaluator(dataset, tmp_path, "epoch 6").pending() == dataset.records
+    assert "discarded 3 cached results" in caplog.text and "made from other pictures" in caplog.text
+
+
 @pytest.mark.parametrize("stamp", [None, "not json", "[]"])
 def test_results_of_unknown_origin_are_discarded(dataset, tmp_path, caplog, stamp):
     caplog.set_level(logging.INFO)

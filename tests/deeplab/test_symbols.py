@@ -196,7 +196,7 @@ def test_shared_files_are_no_networks(config_of):
 @pytest.mark.parametrize(
     "net, message",
     [
-        ({"depth": 19}, r"net.depth: no ResNet of depth 19 here, expected one of \[18, 34, 50, 101\]"),
+        ({"depth": 19}, r"net.depth: no ResNet of depth 19 here, expected one of \[10, 18, 34, 50, 101\]"),
         ({"output_stride": 4}, r"net.output_stride: got 4, expected one of \[8, 16, 32\]"),
         ({"width": 0}, "net.width: got 0"),
     ],

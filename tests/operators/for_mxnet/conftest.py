@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-# Before MXNet loads: on a machine that does other work too, OpenMP threads that spin while they wait take whole seconds.
+# Before MXNet loads: on a busy machine, OpenMP threads that spin while they wait take whole seconds.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pytest
@@ -16,7 +16,7 @@ PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 
 @pytest.fixture
 def run_program():
-    """run_program(file of this folder, *arguments) -> the finished process; more than `timeout` seconds fail the test."""
+    """run_program(file of this folder, *arguments) -> the finished process; after `timeout` seconds the test fails."""
 
     def run(name, *arguments, check=True, timeout=120, **environment):
         paths = [PROJECT, os.environ.get("PYTHONPATH", "")]

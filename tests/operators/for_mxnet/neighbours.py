@@ -95,6 +95,18 @@ def _bound_steps(net: Neighbours, x, steps: int):
         yield loss, [grads[p.name] for p in net.common()]
 
 
+def inferences(net: Neighbours, x, count: int, mode: str) -> np.ndarray:
+    """The losses of `count` passes outside training, without any wait in between."""
+    if mode == "bind":
+        symbol = net(mx.sym.var("data"))
+        arrays = {"data": x, **{name: parameter.data() for name, parameter in net.collect_params().items()}}
+        executor = symbol.bind(mx.cpu(), arrays, grad_req="null")
+        losses = [executor.forward(is_train=False)[0].copy() for _ in range(count)]
+    else:
+        losses = [net(x) for _ in range(count)]
+    return np.array([loss.asscalar() for loss in losses])
+
+
 def results(net: Neighbours, x, steps: int, mode: str) -> list:
     """Per step, without any wait in between: the loss and the gradients of the common parameters."""
     run = _bound_steps if mode == "bind" else _gluon_steps
@@ -102,7 +114,7 @@ def results(net: Neighbours, x, steps: int, mode: str) -> list:
     return [[array.asnumpy() for array in step] for step in kept]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def stock_step(operator: str, shape: tuple, **sizes) -> list:
     """The one step that the network of stock operators makes again and again, as nothing is updated."""
     return results(network(operator, False, **sizes), data(shape), 1, "imperative")[0]

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Program: loads the graph and parameters that another process saved, in the way named, and prints the largest error."""
+"""Program: loads the graph and parameters that another process saved, in the way named; prints the largest error."""
 
 from __future__ import annotations
 
+import importlib
 import sys
 
+import mxnet as mx
 import numpy as np
 
 how, folder = sys.argv[1:3]
 if how != "no import":
-    import operators.for_mxnet  # noqa: F401  (all that a program that loads a graph needs)
-
-import mxnet as mx
+    importlib.import_module("operators.for_mxnet")  # all that a program needs to load such a graph
 
 x = mx.nd.load(f"{folder}/data.nd")[0]
 if how == "Module":

@@ -22,7 +22,7 @@ def numpy_shapes():
 def test_forward_and_backward_of_no_image(operator):
     one = sample(operator, (0, 4, 7, 6))
     arrays = one.ndarrays()
-    for name, array in arrays.items():
+    for array in arrays.values():
         array.attach_grad()
         if array.size:
             array.grad[:] = 7  # what is there must be overwritten: the sum over no image is 0

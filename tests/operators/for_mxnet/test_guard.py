@@ -7,6 +7,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 from neighbours import network
+from samples import sample
 
 from operators.for_mxnet import nd
 from operators.for_mxnet.guard import guarded_input, guarded_input_symbol, guarded_output
@@ -61,3 +62,16 @@ def test_weights_that_a_stock_convolution_keeps_in_its_own_layout():
     ]
     for stock, ours in pairs:
         np.testing.assert_allclose(ours.asnumpy(), stock.asnumpy(), rtol=0, atol=1e-4)
+
+
+def test_a_diverged_offset_shows():
+    """Stock's deformable convolution turns NaN offsets into zeros, and the loss stays finite."""
+    one = sample("DeformableConvolution")
+    arrays = one.ndarrays()
+    arrays["offset"][0, 0, 1, 2] = np.nan
+    arrays["offset"].attach_grad()
+    with mx.autograd.record():
+        result = one.call(*arrays.values())
+    result.backward()
+    assert np.isnan(result.asnumpy()[0, :3, 1, 2]).all()  # the filters that read the first group of channels
+    assert np.isnan(arrays["offset"].grad.asnumpy()[0, 0, 1, 2])

@@ -95,20 +95,6 @@ def test_lr_mult_and_wd_mult_scale_the_update_of_a_module(operator):
         np.testing.assert_allclose(updated[f"n_{name}"].asnumpy(), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_ctx_group_places_the_operator():
-    one = sample("ActiveConvolution")
-    with mx.AttrScope(ctx_group="here"):
-        data = mx.sym.identity(mx.sym.var("data"))
-    with mx.AttrScope(ctx_group="there"):
-        symbol = sym.ActiveConvolution(data, name="n", **one.attributes)
-    devices = {"here": mx.cpu(0), "there": mx.cpu(1)}
-    executor = symbol.simple_bind(mx.cpu(0), group2ctx=devices, data=one.arrays["data"].shape)
-    assert executor.arg_dict["n_weight"].context == mx.cpu(1)
-    values = {f"n_{k}" if k != "data" else k: mx.nd.array(v) for k, v in one.arrays.items()}
-    executor.copy_params_from(values)
-    np.testing.assert_allclose(executor.forward()[0].asnumpy(), one.output(), rtol=1e-4, atol=1e-4)
-
-
 def test_no_warning_of_a_deprecated_interface():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -6,13 +6,26 @@ from __future__ import annotations
 import mxnet as mx
 import numpy as np
 import pytest
-from neighbours import MODES, OPERATORS, count_wrong, data, network
+from neighbours import MODES, OPERATORS, count_wrong, data, inferences, network
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_every_step_is_that_of_the_stock_network(operator, mode):
     assert count_wrong(operator, mode, steps=150) == 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_inference(operator, mode):
+    x = data((1, 16, 8, 10))
+    losses = inferences(network(operator, True, mode), x, 100, mode)
+    np.testing.assert_allclose(losses, inferences(network(operator, False), x, 1, "imperative")[0], rtol=1e-4)
+
+
+def test_the_engine_that_runs_everything_at_once(run_program):
+    done = run_program("neighbours.py", "DeformableConvolution", "hybridize", 50, MXNET_ENGINE_TYPE="NaiveEngine")
+    assert done.stdout.split() == ["0"]
 
 
 @pytest.mark.parametrize("mode", ["imperative", "hybridize", "static_shape", "bind"])
@@ -38,7 +51,10 @@ def _train(ours: bool, operator: str, mode: str, steps: int) -> tuple:
     return np.array([loss.asscalar() for loss in losses]), [p.data().asnumpy() for p in net.common()]
 
 
-@pytest.mark.parametrize("operator, mode", [("ActiveConvolution", "imperative"), ("DeformableConvolution", "hybridize")])
+LONG = [("ActiveConvolution", "imperative"), ("DeformableConvolution", "hybridize"), ("Shift", "static_shape")]
+
+
+@pytest.mark.parametrize("operator, mode", LONG)
 def test_500_training_steps_without_a_wait_end_as_stock_does(operator, mode):
     losses, weights = _train(True, operator, mode, 500)
     stock_losses, stock_weights = _train(False, operator, mode, 500)

@@ -57,7 +57,9 @@ WRONG = {
     "stride is zero": Wrong(["'stride'", "at least 1", "got (0, 1)"], attributes={"stride": (0, 1)}),
     "pad is negative": Wrong(["'pad'", "at least 0", "got (-1, 0)"], attributes={"pad": (-1, 0)}),
     "no_bias is neither": Wrong(["'no_bias'", "True or False", "got 'perhaps'"], attributes={"no_bias": "perhaps"}),
-    "boundary is unknown": Wrong(["'boundary'", "'zero', 'inside', 'border'", "got 'v2'"], attributes={"boundary": "v2"}),
+    "boundary is unknown": Wrong(
+        ["'boundary'", "'zero', 'inside', 'border'", "got 'v2'"], attributes={"boundary": "v2"}
+    ),
     "layout": Wrong(["'layout'", "'NCHW'", "got 'NHWC'"], attributes={"layout": "NHWC"}),
     "rate is a word": Wrong(["'offset_lr_rate'", "a number", "got 'low'"], ACTIVE, {"offset_lr_rate": "low"}),
     "fixed tap beyond the kernel": Wrong(["'fixed_taps'", "0 to 5", "got 6"], ACTIVE, {"fixed_taps": (0, 6)}),
@@ -90,16 +92,24 @@ WRONG = {
     "all int32": Wrong(
         ["data must be float32 or float64", "got int32"], "Shift", dtypes=dict.fromkeys(("data", "offset"), "int32")
     ),
-    "offset of another dtype": Wrong(["offset must have the dtype of data, float64", "got float32"], dtypes={"offset": "float32"}),
+    "offset of another dtype": Wrong(
+        ["offset must have the dtype of data, float64", "got float32"], dtypes={"offset": "float32"}
+    ),
     "mask of another dtype": Wrong(["mask must", "float64", "got float16"], MODULATED, dtypes={"mask": "float16"}),
     "weight of another dtype": Wrong(["weight must", "float64", "got int8"], dtypes={"weight": "int8"}),
     "bias with no_bias": Wrong(["bias was given", "no_bias=True"], attributes={"no_bias": True}),
     "an input there is not": Wrong(
         ["no input 'mask'", "data, offset, weight, bias"], more={"mask": mx.nd.zeros(1)}, fronts=(nd,)
     ),
-    "a NumPy array": Wrong(["offset must be of type NDArray", "got ndarray"], more={"offset": np.zeros(1)}, fronts=(nd,)),
-    "a Symbol among arrays": Wrong(["weight must", "NDArray", "got Symbol"], more={"weight": mx.sym.var("w")}, fronts=(nd,)),
-    "an array among Symbols": Wrong(["data must", "Symbol", "got NDArray"], more={"data": mx.nd.zeros(1)}, fronts=(sym,)),
+    "a NumPy array": Wrong(
+        ["offset must be of type NDArray", "got ndarray"], more={"offset": np.zeros(1)}, fronts=(nd,)
+    ),
+    "a Symbol among arrays": Wrong(
+        ["weight must", "NDArray", "got Symbol"], more={"weight": mx.sym.var("w")}, fronts=(nd,)
+    ),
+    "an array among Symbols": Wrong(
+        ["data must", "Symbol", "got NDArray"], more={"data": mx.nd.zeros(1)}, fronts=(sym,)
+    ),
     "a number for an array": Wrong(["bias must", "got int"], more={"bias": 0}),
     "an input is missing": Wrong(["mask", "is missing"], MODULATED, more={"mask": None}, fronts=(nd,)),
     "a hint for one variable": Wrong(["weight=mx.sym.var(..., lr_mult=2)"], attributes={"weight_lr_mult": 2}),

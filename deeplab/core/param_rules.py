@@ -64,8 +64,9 @@ def rules(cfg, names: Iterable[str]) -> dict[str, Rule]:
     """The Rule of every parameter in `names` (arguments and auxiliary states, without `data` and `label`).
 
     cfg: reads `symbol` (a name ending in `_modulated` has a slow offset branch), `net.head_init`,
-    `net.offset_lr_mult` (factor on the multipliers of all that makes offsets; 1 by default) and `network.FIXED_PARAMS` (a parameter whose name contains one
-    of these strings is not updated). A parameter with lr_mult 0 is not updated either.
+    `net.offset_lr_mult` (factor on the multipliers of all that makes offsets; 1 by default) and `network.FIXED_PARAMS`
+    (a parameter whose name contains one of these strings is not updated). A parameter with lr_mult 0 is not updated
+    either.
     Raises ValueError for a name that no row of the table knows.
     """
     table = _table(cfg)

@@ -55,8 +55,14 @@ CASES = [
         (2, 8, 4, 5),
         dict(kernel=(2, 1), num_filter=60, num_offset_group=2),
     ),
-    _case("filter offset sets on one row", (2, 8, 1, 7), dict(kernel=(1, 3), num_filter=4, pad=(0, 5), num_offset_group=2)),
-    _case("filter offset sets on one pixel", (3, 8, 1, 1), dict(kernel=(3, 3), num_filter=2, pad=(1, 1), num_offset_group=2)),
+    _case(
+        "filter offset sets on one row", (2, 8, 1, 7), dict(kernel=(1, 3), num_filter=4, pad=(0, 5), num_offset_group=2)
+    ),
+    _case(
+        "filter offset sets on one pixel",
+        (3, 8, 1, 1),
+        dict(kernel=(3, 3), num_filter=2, pad=(1, 1), num_offset_group=2),
+    ),
     # 65 of these images are more than are treated at once.
     _case("filter offset sets, wide map", (1, 8, 11, 13), dict(kernel=(2, 2), num_filter=2, num_offset_group=2)),
     _case(

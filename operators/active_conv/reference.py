@@ -43,7 +43,8 @@ def active_convolution(data, offset, weight, bias=None, **attributes):
     offset : (num_offset_group, num_deformable_group, kernel y, kernel x, 2), (dy, dx) in input pixels
     weight : (num_filter, C / num_group, kernel y, kernel x)
     bias : (num_filter,), absent with no_bias
-    **attributes : the fields of ActiveAttributes; kernel and num_filter have no default. TypeError for an unknown one.
+    **attributes : the fields of ActiveAttributes; TypeError for one that is unknown or, of kernel and
+        num_filter, missing.
 
     Returns
     -------
@@ -55,7 +56,7 @@ def active_convolution(data, offset, weight, bias=None, **attributes):
 
 
 def active_convolution_backward(out_grad, data, offset, weight, bias=None, **attributes):
-    """The gradients [data, offset, weight] and, with a bias, [.., bias] of sum(out_grad * output); shapes as the inputs.
+    """The gradients of sum(out_grad * output): [data, offset, weight] and, with a bias, bias; shaped as the inputs.
 
     The offset gradient is summed over images and positions. Then, with normalize_grad, each tap's (dy, dx) is divided
     by its norm (0 stays 0); it is multiplied by offset_lr_rate; and taps in fixed_taps (row-major numbers) get 0.

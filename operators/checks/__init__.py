@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one harness that tests every operator: cases, tolerances, backends, numeric gradients. README.md of operators/ tells how."""
+"""The one harness that tests every operator: cases, tolerances, backends, numeric gradients (operators/README.md)."""

@@ -18,7 +18,7 @@ from operators.checks.tolerance import NUMERIC_TOLERANCE, assert_close
 from operators.for_numpy import Operator
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def expected(case: Case, boundary: str, offsets=draw.between_lines):
     """Inputs, output gradient and what the reference makes of them; computed once, so treat it as read-only."""
     case = case.at(boundary)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ways through MXNet, with the face of backends.py: our operators as nd functions and as Symbols, and stock MXNet's."""
+"""The ways through MXNet, with the face of backends.py: our operators as nd functions and Symbols, and stock ones."""
 
 from __future__ import annotations
 

@@ -38,7 +38,8 @@ def assert_close(got, want, what: str, tolerance: float = None):
 
 def assert_same_bits(got, want, what: str):
     """Raises AssertionError unless both arrays hold the same bytes."""
-    assert got.shape == want.shape and got.dtype == want.dtype, f"{what}: {got.dtype}{got.shape} is not {want.dtype}{want.shape}"
+    assert got.shape == want.shape, f"{what}: shape {want.shape} is expected, got {got.shape}"
+    assert got.dtype == want.dtype, f"{what}: {want.dtype} is expected, got {got.dtype}"
     if got.tobytes() != want.tobytes():
         with np.errstate(invalid="ignore"):
             raise AssertionError(f"{what}: {(got != want).sum()} of {want.size} elements have other bits")

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every operator shares: views, bilinear sampling, columns, matrix product, threads (C++), and the NumPy references' common part."""
+"""What every operator shares: bilinear sampling, columns, products, threads (C++); the references' ground (Python)."""

@@ -74,5 +74,5 @@ def sampling(y, x, height: int, width: int, boundary: str):
 
 
 def scatter(S, value_grad):
-    """The gradient of the maps, (H * W, ...), from that of the values at the points, (P, ...). NaN points give nothing."""
+    """The gradient (H * W, ...) of the map from that of the values at the points, (P, ...). NaN points give nothing."""
     return np.where(np.isnan(S), 0, S).T @ value_grad

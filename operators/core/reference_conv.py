@@ -11,7 +11,6 @@ one set per equal share of the filters, one per equal share of the channels. A r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
 
 import numpy as np
 
@@ -58,11 +57,11 @@ class ConvAttributes:
 
 @dataclass
 class Points:
-    """Sampling points (N, offset sets over filters, over channels, taps, positions); mask of that shape, or None for 1."""
+    """Sampling points: (N, offset sets over filters, over channels, taps, positions). mask: the same, or None for 1."""
 
     y: np.ndarray
     x: np.ndarray
-    mask: Optional[np.ndarray] = None
+    mask: np.ndarray | None = None
 
     def mask_of(self, *index):
         return np.ones(self.y[index].shape) if self.mask is None else self.mask[index]

@@ -54,7 +54,8 @@ def deformable_convolution(data, offset, weight, bias=None, **attributes):
         (row-major), a map of dy and then one of dx
     weight : (num_filter, C / num_group, kernel y, kernel x)
     bias : (num_filter,), absent with no_bias
-    **attributes : the fields of DeformableAttributes; kernel and num_filter have no default. TypeError for an unknown one.
+    **attributes : the fields of DeformableAttributes; TypeError for one that is unknown or, of kernel
+        and num_filter, missing.
 
     Returns
     -------
@@ -66,7 +67,7 @@ def deformable_convolution(data, offset, weight, bias=None, **attributes):
 
 
 def deformable_convolution_backward(out_grad, data, offset, weight, bias=None, **attributes):
-    """The gradients [data, offset, weight] and, with a bias, [.., bias] of sum(out_grad * output); shapes as the inputs."""
+    """The gradients of sum(out_grad * output): [data, offset, weight] and, with a bias, bias; shaped as the inputs."""
     a = DeformableAttributes(**attributes)
     out_grad, data, offset, weight = (np.asarray(v, np.float64) for v in (out_grad, data, offset, weight))
     g = conv_backward(a, _points(a, data, offset), out_grad, data, weight)
@@ -86,7 +87,7 @@ def modulated_deformable_convolution(data, offset, mask, weight, bias=None, **at
 
 
 def modulated_deformable_convolution_backward(out_grad, data, offset, mask, weight, bias=None, **attributes):
-    """The gradients [data, offset, mask, weight] and, with a bias, [.., bias]; shapes as the inputs."""
+    """The gradients of sum(out_grad * output): [data, offset, mask, weight] and, with a bias, bias."""
     a = ModulatedAttributes(**attributes)
     out_grad, data, offset, mask, weight = (np.asarray(v, np.float64) for v in (out_grad, data, offset, mask, weight))
     g = conv_backward(a, _points(a, data, offset, mask), out_grad, data, weight)
@@ -95,9 +96,7 @@ def modulated_deformable_convolution_backward(out_grad, data, offset, mask, weig
 
 
 REFERENCES = {
-    "DeformableConvolution": Reference(
-        DeformableAttributes, deformable_convolution, deformable_convolution_backward
-    ),
+    "DeformableConvolution": Reference(DeformableAttributes, deformable_convolution, deformable_convolution_backward),
     "ModulatedDeformableConvolution": Reference(
         ModulatedAttributes, modulated_deformable_convolution, modulated_deformable_convolution_backward
     ),

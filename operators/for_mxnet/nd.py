@@ -6,7 +6,7 @@ from __future__ import annotations
 from operators import library
 from operators.for_mxnet import registry  # noqa: F401  (loads MXNet with its settings)
 from operators.for_mxnet.arguments import sort_arguments
-from operators.for_mxnet.guard import guarded_input, guarded_output
+from operators.for_mxnet.guard import guarded_array
 
 import mxnet as mx  # isort: skip
 from mxnet.base import MXNetError  # isort: skip
@@ -19,12 +19,12 @@ def _make(description: library.Description):
         missing = [i for i in call.inputs if i not in call.arrays]
         if missing:
             raise MXNetError(f"Error in operator {node}: {description.name}: {', '.join(missing)} is missing")
-        arrays = [guarded_input(call.arrays[i]) for i in call.inputs]
+        arrays = [guarded_array(call.arrays[i]) for i in call.inputs]
         try:
             raw = mx.nd.Custom(*arrays, op_type=description.name, **call.attributes)
         except MXNetError as error:  # it knows no node
             raise MXNetError(f"Error in operator {node}: {error}") from None
-        return guarded_output(raw, out=out)
+        return guarded_array(raw, out=out)
 
     function.__name__ = function.__qualname__ = description.name
     function.__doc__ = description.docstring("NDArray")

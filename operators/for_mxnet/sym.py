@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from operators import library
 from operators.for_mxnet import registry  # noqa: F401  (loads MXNet with its settings)
 from operators.for_mxnet.arguments import sort_arguments
-from operators.for_mxnet.guard import guarded_input_symbol, guarded_output_symbol
+from operators.for_mxnet.guard import guarded_data_symbol, guarded_parameter_symbol
 
 import mxnet as mx  # isort: skip
 
@@ -42,9 +42,10 @@ def _make(description: library.Description):
             for key in call.inputs:
                 given = call.arrays.get(key)
                 symbol = mx.sym.var(f"{name}_{key}", attr=hints) if given is None else given
-                symbols.append(guarded_input_symbol(symbol, f"{name}_{key}", hints))
+                guarded = guarded_parameter_symbol if symbols else guarded_data_symbol
+                symbols.append(guarded(symbol, f"{name}_{key}_guard", hints))
             raw = mx.sym.Custom(*symbols, op_type=description.name, name=name, attr=hints, **call.attributes)
-            return guarded_output_symbol(raw, name, hints)
+            return guarded_data_symbol(raw, name, hints)
 
     function.__name__ = function.__qualname__ = description.name
     function.__doc__ = description.docstring("Symbol")

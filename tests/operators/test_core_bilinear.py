@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The boundary rules by hand: values and right-hand derivatives worked out on paper, for the kernels and the reference."""
+"""The boundary rules by hand: values and right-hand derivatives worked out on paper, for kernels and reference."""
 
 from __future__ import annotations
 

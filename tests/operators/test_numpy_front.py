@@ -64,7 +64,13 @@ SHAPES = [
     ("DeformableConvolution", CONV, [(2, 4, 5, 6), None, (4, 3, 3, 3)], "weight", "(4, 4, 3, 3)"),
     ("DeformableConvolution", CONV, [(2, 4, 5, 6), None, None, (5,)], "bias", "(4,)"),
     ("DeformableConvolution", {**CONV, "pad": (0, 0)}, [(2, 4, 2, 6)], "does not fit", "(2, 4, 2, 6)"),
-    ("DeformableConvolution", {**CONV, "num_deformable_group": 3}, [(2, 4, 5, 6)], "num_deformable_group=3", "channels"),
+    (
+        "DeformableConvolution",
+        {**CONV, "num_deformable_group": 3},
+        [(2, 4, 5, 6)],
+        "num_deformable_group=3",
+        "the channels",
+    ),
     ("DeformableConvolution", {**CONV, "num_group": 4}, [(2, 6, 5, 6)], "num_group=4", "channels"),
     ("ModulatedDeformableConvolution", CONV, [(2, 4, 5, 6), None, (2, 8, 5, 6)], "mask", "(2, 9, 5, 6)"),
     ("ActiveConvolution", CONV, [(2, 4, 5, 6), (3, 3, 2)], "offset", "(1, 1, 3, 3, 2)"),
@@ -156,5 +162,6 @@ def test_attributes_may_be_text_as_in_graph_files(texts):
 
 
 def test_attributes_may_be_lists_and_numpy_numbers():
-    operator = Operator("DeformableConvolution", kernel=[np.int64(3), 3], num_filter=np.int32(4), no_bias=np.bool_(True))
+    settings = dict(kernel=[np.int64(3), 3], num_filter=np.int32(4), no_bias=np.bool_(True))
+    operator = Operator("DeformableConvolution", **settings)
     assert operator.shapes((1, 2, 3, 3))[1] == (1, 4, 1, 1)

@@ -134,8 +134,8 @@ def count_wrong(operator: str, mode: str, steps: int, shape: tuple = (1, 16, 8, 
 
 
 def _take_guard_away():
-    nd.guarded_input = nd.guarded_output = lambda array, out=None: array
-    sym.guarded_input_symbol = sym.guarded_output_symbol = lambda symbol, name, hints: symbol
+    nd.guarded_array = lambda array, out=None: array
+    sym.guarded_data_symbol = sym.guarded_parameter_symbol = lambda symbol, name, hints: symbol
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from neighbours import network
 from samples import sample
 
 from operators.for_mxnet import nd
-from operators.for_mxnet.guard import guarded_input, guarded_input_symbol, guarded_output
+from operators.for_mxnet.guard import guarded_array, guarded_data_symbol, guarded_parameter_symbol
 
 PROGRAM = "neighbours.py"
 
@@ -23,30 +23,38 @@ def test_without_the_guard_steps_go_wrong_and_with_it_none_does(run_program, mod
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("guarded", [guarded_input, guarded_output])
-def test_every_value_and_every_gradient_passes(guarded, dtype):
+@pytest.mark.parametrize("guarded", [guarded_data_symbol, guarded_parameter_symbol, guarded_array])
+@pytest.mark.parametrize("req", ["write", "add"])
+def test_every_value_and_every_gradient_passes(guarded, req, dtype):
     values = np.array([np.nan, np.inf, -np.inf, 1e30, -1e-40, -0.0, 1], dtype)
-    x = mx.nd.array(values, dtype=dtype)
-    x.attach_grad()
-    with mx.autograd.record():
-        y = guarded(x)
-    y.backward(mx.nd.arange(1, 8, dtype=dtype))
+    x, grad = mx.nd.array(values, dtype=dtype), mx.nd.ones(7, dtype=dtype)
+    head = mx.nd.arange(1, 8, dtype=dtype)
+    if guarded is guarded_array:
+        mx.autograd.mark_variables([x], [grad], grad_reqs=req)
+        with mx.autograd.record():
+            y = guarded(x)
+        y.backward(head)
+    else:
+        bound = guarded(mx.sym.var("x"), "x_guard", {}).bind(mx.cpu(), {"x": x}, {"x": grad}, grad_req=req)
+        (y,) = bound.forward(is_train=True)
+        bound.backward(head)
     assert y.dtype == np.dtype(dtype)
     np.testing.assert_array_equal(y.asnumpy(), values)
-    np.testing.assert_array_equal(x.grad.asnumpy(), np.arange(1, 8))
+    np.testing.assert_array_equal(grad.asnumpy(), np.arange(1, 8) + (req == "add"))
 
 
-def test_shapes_and_dtypes_are_inferred_through_it_in_both_directions():
-    guarded = guarded_input_symbol(mx.sym.var("x"), "x", {})
+def test_shapes_and_dtypes_of_parameters_are_inferred_through_it_in_both_directions():
+    guarded = guarded_parameter_symbol(mx.sym.var("x"), "x_guard", {})
     both = guarded + mx.sym.var("y")
     assert both.infer_shape(x=(2, 3))[1] == both.infer_shape(y=(2, 3))[1] == [(2, 3)]
     assert both.infer_shape(y=(2, 3))[0] == [(2, 3), (2, 3)]
     assert both.infer_type(y="float64")[0] == [np.float64] * 2
 
 
-def test_it_survives_saving():
+@pytest.mark.parametrize("guarded", [guarded_data_symbol, guarded_parameter_symbol])
+def test_it_survives_saving(guarded):
     values = mx.nd.array([np.nan, np.inf, -np.inf, 2])
-    loaded = mx.sym.load_json(guarded_input_symbol(mx.sym.var("x"), "x", {}).tojson())
+    loaded = mx.sym.load_json(guarded(mx.sym.var("x"), "x_guard", {}).tojson())
     (result,) = loaded.bind(mx.cpu(), {"x": values}).forward()
     np.testing.assert_array_equal(result.asnumpy(), values.asnumpy())
 

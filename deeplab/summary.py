@@ -21,7 +21,6 @@ from deeplab.core.log import read_metrics
 from deeplab.dataset import load_dataset, pictures
 
 PICTURES = 2
-OFFSET_COLUMNS = 4
 WIDTH, DPI = 13.0, 110  # inches, pixels per inch
 
 
@@ -69,7 +68,7 @@ def draw(cfg, results: dict, zero: dict | None) -> Path:
     columns = ["image", "truth", "prediction"] + (["prediction, offsets set to 0"] if zero else [])
     height, width = dataset.image(dataset.records[0]).shape[:2]
     heights = [PICTURES * (WIDTH / len(columns) - 0.1) * height / width + 1.0]
-    heights += [3.4 * -(-len(offsets) // OFFSET_COLUMNS)] if offsets else []
+    heights += [3.4] if offsets else []
     heights += [3.9]
     figure = Figure(figsize=(WIDTH, sum(heights) + 0.5), layout="constrained")
     figure.get_layout_engine().set(h_pad=0.07)
@@ -77,7 +76,7 @@ def draw(cfg, results: dict, zero: dict | None) -> Path:
     blocks = list(np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights, hspace=0.02)))
     _pictures(blocks.pop(0), cfg, dataset, columns)
     if offsets:
-        _offsets(blocks.pop(0), cfg, offsets)
+        _offsets(blocks.pop(0), cfg, offsets, dataset, results, zero)
     _numbers(blocks.pop(0), cfg, results, zero)
     path = Path(cfg.output_path) / cfg.run.name / "summary.png"
     with replacing(path) as new:
@@ -85,12 +84,16 @@ def draw(cfg, results: dict, zero: dict | None) -> Path:
     return path
 
 
+def _chosen(dataset) -> np.ndarray:
+    """Numbers of the test images that are shown, evenly spaced in the list."""
+    return np.linspace(0, len(dataset.records) - 1, PICTURES + 2).astype(int)[1:-1]
+
+
 def _pictures(block, cfg, dataset, columns) -> None:
-    """Some test images, evenly spaced in the list: image, truth, prediction, prediction with offsets 0."""
+    """Some test images: image, truth, prediction, prediction with offsets 0."""
     axes = block.subplots(PICTURES, len(columns), gridspec_kw={"wspace": 0.02, "hspace": 0.02})
     seen: set[int] = set()
-    chosen = np.linspace(0, len(dataset.records) - 1, PICTURES + 2).astype(int)[1:-1]
-    for row, number in enumerate(chosen):
+    for row, number in enumerate(_chosen(dataset)):
         record = dataset.records[number]
         image, truth = dataset.pair(record)
         maps = [truth] + [_result(cfg, record, zero, truth.shape) for zero in (False, True)[: len(columns) - 2]]
@@ -101,18 +104,31 @@ def _pictures(block, cfg, dataset, columns) -> None:
     panels.class_legend(block, classes, dataset.class_names, dataset.palette)
 
 
-def _offsets(block, cfg, offsets: dict[str, np.ndarray]) -> None:
-    """One panel per active convolution, all to one scale, and one that says how to read them."""
+def _offsets(block, cfg, offsets: dict[str, np.ndarray], dataset, results: dict, zero: dict | None) -> None:
+    """One panel per active convolution, all to one scale, how to read them, and the last one's taps on a picture."""
     dilate = cfg.net.res5_dilate
     reach = max(np.abs(each).max() + dilate * (each.shape[2] // 2) + 0.6 for each in offsets.values())
-    rows = -(-len(offsets) // OFFSET_COLUMNS)
-    axes = block.subplots(rows, OFFSET_COLUMNS, squeeze=False).ravel()
+    panes = [*offsets, "key", "picture"]
+    ratios = [1.0] * len(offsets) + [0.9, 1.6]
+    axes = block.subplots(1, len(panes), gridspec_kw={"width_ratios": ratios})
     for axis, (name, offset) in zip(axes, offsets.items()):
         panels.offsets(axis, name.removesuffix("_offset"), offset, dilate, max(reach, dilate + 1.0))
-    for axis in axes[len(offsets) :]:
-        axis.axis("off")
-    if len(offsets) < len(axes):
-        panels.offset_key(axes[len(offsets)], dilate, cfg.net.output_stride)
+    panels.offset_key(axes[-2], dilate, cfg.net.output_stride)
+    axes[-2].axis("off")
+    image, truth = dataset.pair(dataset.records[_chosen(dataset)[0]])
+    shown = _telling_class(truth, results, zero)
+    pixel = panels.middle_of(truth == shown, reach=max(2, truth.shape[0] // 12))
+    panels.sampling(axes[-1], image, pixel, list(offsets.values())[-1], dilate, cfg.net.output_stride)
+
+
+def _telling_class(truth: np.ndarray, results: dict, zero: dict | None) -> int:
+    """Of the classes in a picture, that to which the offsets matter most; the most frequent one where nobody asked."""
+    score = np.array(list(results["IU"].values()))
+    present = [int(index) for index in np.unique(truth) if index < len(score)]
+    if zero is None:
+        return max(present, key=lambda index: (truth == index).sum())
+    gain = score - np.array(list(zero["IU"].values()))
+    return max(present, key=lambda index: gain[index])
 
 
 def _numbers(block, cfg, results: dict, zero: dict | None) -> None:

@@ -56,6 +56,40 @@ def offsets(axis, name: str, offset: np.ndarray, dilate: int, reach: float) -> N
     axis.set_title(f"{name}\nmoved {length.mean():.2f} px on average, {length.max():.2f} at most", fontsize=9)
 
 
+def sampling(axis, image: np.ndarray, pixel: tuple[int, int], offset: np.ndarray, dilate: int, stride: int) -> None:
+    """Where one layer looks from one pixel of a picture: rings for the regular grid, dots for the learned places.
+
+    pixel: (y, x) in the image. stride: image pixels per pixel of the layer's input. One ResNet stem is between them:
+    its unpadded pooling puts the centre of feature pixel i at image pixel stride * i + 2.
+    """
+    rows, columns = offset.shape[2:4]
+    grid = np.stack(
+        np.meshgrid(np.arange(rows) - (rows - 1) / 2, np.arange(columns) - (columns - 1) / 2, indexing="ij")
+    )
+    centre = np.array([(place - 2) // stride * stride + 2 for place in pixel])[:, None, None]
+    picture(axis, image, "from one pixel (star) of a picture the layer looks here")
+    y, x = centre + stride * dilate * grid
+    axis.scatter(x, y, s=46, facecolor="none", edgecolor="white", linewidth=1.4)
+    for index, group in enumerate(offset.reshape(-1, rows, columns, 2)):
+        to_y, to_x = y + stride * group[..., 0], x + stride * group[..., 1]
+        colour = GROUP_COLOURS[index % len(GROUP_COLOURS)]
+        axis.plot([x.ravel(), to_x.ravel()], [y.ravel(), to_y.ravel()], color=colour, linewidth=1.0, alpha=0.8)
+        axis.scatter(to_x, to_y, s=34, color=colour, edgecolor="white", linewidth=0.8, zorder=3)
+    axis.scatter(pixel[1], pixel[0], s=110, color="#ffd23f", marker="*", edgecolor="black", linewidth=0.6, zorder=4)
+    axis.set_xlim(-0.5, image.shape[1] - 0.5)
+    axis.set_ylim(image.shape[0] - 0.5, -0.5)
+
+
+def middle_of(mask: np.ndarray, reach: int) -> tuple[int, int]:
+    """The pixel (y, x) of a mask with the most of it within `reach` pixels: about the middle of its largest part."""
+    padded = np.pad(mask.astype(np.int64), reach + 1)
+    sums = padded.cumsum(0).cumsum(1)
+    size = 2 * reach + 1
+    near = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
+    near = near[: mask.shape[0], : mask.shape[1]] * mask
+    return tuple(int(place) for place in np.unravel_index(near.argmax(), near.shape))
+
+
 def offset_key(axis, dilate: int, stride: int) -> None:
     """How to read the panels of `offsets`. stride: image pixels per pixel of these layers."""
     axis.set_xlim(0, 1)

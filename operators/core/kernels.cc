@@ -2,7 +2,9 @@
 #include "kernels.h"
 
 #include <cstdlib>
-#include <cstring>
+#include <string>
+
+#include "error.h"
 
 namespace acn {
 
@@ -28,8 +30,11 @@ int choose_level() {
                   __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
   const int widest = v4 ? 4 : v3 ? 3 : 2;
   const char* asked = std::getenv("ACTIVE_CONVNETS_ISA");
-  const int wanted = asked && asked[0] == 'v' ? std::atoi(asked + 1) : 4;
-  return wanted < widest ? wanted : widest;
+  if (!asked || !*asked) return widest;
+  for (int level = 2; level <= widest; ++level) {
+    if (asked == "v" + std::to_string(level)) return level;
+  }
+  fail("ACTIVE_CONVNETS_ISA must name a level of this machine, v2 to v", widest, ", got '", asked, "'");
 #else
   return 2;
 #endif

@@ -68,7 +68,7 @@ struct Kernels {
 };
 
 // Of the widest level the machine has, or of the one ACTIVE_CONVNETS_ISA names
-// ("v2", "v3", "v4") if the machine has it.
+// ("v2", "v3", "v4"). Throws Error if the machine does not have that one.
 template <class T>
 const Kernels<T>& kernels();
 

@@ -42,3 +42,16 @@ def test_level_equals_reference(level):
     run = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     assert len(run.stdout.splitlines()) > 200
+
+
+@pytest.mark.parametrize("level", ["v1", "v9", "avx2"])
+def test_a_level_that_is_not_there_is_an_error(level):
+    program = (
+        "import numpy as np; from operators.for_numpy import Operator; "
+        "op = Operator('DeformableConvolution', kernel=(1, 1), num_filter=1, no_bias=True); "
+        "op.forward(*[np.ones(shape) for shape in op.shapes((1, 1, 1, 1))[0]])"
+    )
+    environment = {**os.environ, "ACTIVE_CONVNETS_ISA": level}
+    run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)
+    assert "OperatorError: ACTIVE_CONVNETS_ISA must name a level of this machine, v2 to v" in run.stderr
+    assert f"got '{level}'" in run.stderr

@@ -6,4 +6,5 @@ scripts/setup.sh mxnet,deeplab,tests
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 find operators -name '*.h' -print0 -o -name '*.cc' -print0 | xargs -0 .venv/bin/clang-format --dry-run -Werror
+export OMP_WAIT_POLICY=passive # waiting threads that spin slow the tests of small operations several times
 .venv/bin/python -m pytest "$@"

@@ -18,7 +18,7 @@ QUICK = Path(__file__).parents[2] / "experiments" / "deeplab" / "cfgs" / "quick_
 SMALL = {
     "SCALES": [64, 96],
     "dataset": {"dataset_path": "streets"},
-    "net": {"width": 8, "head_channels": 16},
+    "net": {"depth": 18, "width": 8, "head_channels": 16},
     "run": {"offset_warmup_epochs": 1, "threads": 1},
     "TRAIN": {"end_epoch": 3, "BATCH_IMAGES": 4, "warmup_step": 4, "lr_step": "2.5", "ENABLE_CROP": True,
               "CROP_HEIGHT": 48, "CROP_WIDTH": 64},

@@ -90,29 +90,39 @@ def test_offsets_stay_exactly_zero_during_warm_up_and_move_after_it(place, unbro
 
 
 def test_killed_run_continues_with_the_same_losses_bit_for_bit(place, unbroken):
-    process = start(place, "deeplab.train", "--cfg", "small.yaml", "run.name=killed", stderr=subprocess.DEVNULL)
-    log = place / "output/streets/killed/leftImg8bit_train"
+    # Many epochs, so that however slow this process is, the training cannot end before it is killed.
+    command = ("deeplab.train", "--cfg", "small.yaml", "run.name=killed")
+    process = start(place, *command, "TRAIN.end_epoch=1000", stderr=subprocess.DEVNULL)
     wait_until(lambda: len(losses(place, "killed")) >= 8, process)
+    process.send_signal(signal.SIGSTOP)
+    while len(losses(place, "killed")) % 6 == 0:  # between two epochs: a little further
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.02)
+        process.send_signal(signal.SIGSTOP)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert 8 <= len(losses(place, "killed")) < 12 and not (log / "deeplab-0002.json").exists(), "not amid epoch 2"
-    said = call(place, "deeplab.train", "--cfg", "small.yaml", "run.name=killed")
-    assert "continue after epoch 1 of" in said
-    assert losses(place, "killed") == unbroken
+    complete, begun = len(losses(place, "killed")) // 6, len(losses(place, "killed"))
+    end = max(3, complete + 1)
+    said = call(place, *command, f"TRAIN.end_epoch={end}")
+    assert f"continue after epoch {complete} of" in said
+    assert begun % 6 and len(losses(place, "killed")) == 6 * end
+    assert losses(place, "killed")[:18] == unbroken
     last = [place / f"output/streets/{run}/leftImg8bit_train/deeplab-0003.params" for run in ("unbroken", "killed")]
     assert last[0].read_bytes() == last[1].read_bytes()
 
 
 def test_interrupted_run_says_where_it_continues(place, unbroken):
-    process = start(place, "deeplab.train", "--cfg", "small.yaml", "run.name=stopped", stderr=subprocess.PIPE)
+    command = ("deeplab.train", "--cfg", "small.yaml", "run.name=stopped")
+    process = start(place, *command, "TRAIN.end_epoch=1000", stderr=subprocess.PIPE)
     log = place / "output/streets/stopped/leftImg8bit_train"
     wait_until(lambda: (log / "deeplab-0001.json").exists(), process)
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "interrupted; the same command continues after epoch" in said and "Traceback" not in said
-    call(place, "deeplab.train", "--cfg", "small.yaml", "run.name=stopped")
-    assert losses(place, "stopped") == unbroken
+    end = max(3, len(list(log.glob("deeplab-*.json"))))  # with the symbol's, one more than there are epochs
+    call(place, *command, f"TRAIN.end_epoch={end}")
+    assert losses(place, "stopped")[:18] == unbroken
 
 
 def test_finished_run_is_skipped_and_another_configuration_refused(place, unbroken):

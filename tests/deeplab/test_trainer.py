@@ -21,8 +21,8 @@ from deeplab.dataset.streets.write import Settings, generate
 
 CONFIGS = Path(__file__).parents[2] / "experiments" / "deeplab" / "cfgs"
 LOG = logging.getLogger("test")
-SMALL = ["SCALES=[64,96]", "net.depth=18", "net.width=4", "net.head_channels=8", "TRAIN.BATCH_IMAGES=2", "TRAIN.end_epoch=1",
-         "TRAIN.FLIP=false"]  # fmt: skip
+SMALL = ["SCALES=[64,96]", "net.depth=18", "net.width=4", "net.head_channels=8", "TRAIN.BATCH_IMAGES=2",
+         "TRAIN.end_epoch=1", "TRAIN.FLIP=false"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

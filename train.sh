@@ -3,6 +3,7 @@
 # CONFIG is a YAML file or the name of one in experiments/deeplab/cfgs. On a fresh machine it first sets up everything.
 # What is already there (set-up, data, trained epochs, results) is not made again; an interrupted run goes on.
 set -euo pipefail
+[ ! -f "${1:-}" ] || set -- "$(realpath -s "$1")" "${@:2}"
 cd "$(dirname "$0")"
 scripts/setup.sh mxnet,deeplab
 . scripts/config.sh

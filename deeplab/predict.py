@@ -35,15 +35,28 @@ def _predict(cfg, options) -> int:
     from deeplab.core.predictor import Predictor
     from deeplab.dataset import pictures
 
+    names = [Path(each) for each in options.images]
+    overlays = outputs(names)
     predictor = Predictor(cfg, options.epoch)
     out = options.out or run_folder(cfg, cfg.dataset.test_image_set) / "predictions"
     out.mkdir(parents=True, exist_ok=True)
-    for name in map(Path, options.images):
+    for name, overlaid in zip(names, overlays):
         image = pictures.read_image(name)
-        path = out / f"{name.stem}_overlay.png"
+        path = out / overlaid
         overlay(image, predictor.picture(image)).save(path)
         print(path)
     return 0
+
+
+def outputs(images: list[Path]) -> list[str]:
+    """File names of the overlays. Raises ValueError if two pictures would be written to one file."""
+    made: dict[str, Path] = {}
+    for image in images:
+        name = f"{image.stem}_overlay.png"
+        if name in made:
+            raise ValueError(f"{made[name]} and {image} would both become {name}; run them apart, each with its --out")
+        made[name] = image
+    return list(made)
 
 
 if __name__ == "__main__":

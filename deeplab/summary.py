@@ -21,6 +21,7 @@ from deeplab.core.log import read_metrics
 from deeplab.dataset import load_dataset, pictures
 
 PICTURES = 2
+LEAST_GAIN = 0.03  # meanIU that offsets must add before a run shows that they matter
 WIDTH, DPI = 13.0, 110  # inches, pixels per inch
 
 
@@ -34,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         cfg = load(options.cfg, options.overrides)
         results, zero = read_results(cfg)
         print(headline(cfg, results, zero))
+        if text := warning(results, zero):
+            print(text, file=sys.stderr)
         print(draw(cfg, results, zero))
     except (ConfigError, OSError, ValueError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -59,6 +62,14 @@ def headline(cfg, results: dict, zero: dict | None) -> str:
         gain = results["meanIU"] - zero["meanIU"]
         text += f"; with its offsets set to 0: {zero['meanIU']:.3f} ({gain:+.3f} from the offsets)"
     return text
+
+
+def warning(results: dict, zero: dict | None) -> str:
+    """What to say of a network whose offsets gain too little over zero offsets; '' for all others."""
+    if zero is None or results["meanIU"] - zero["meanIU"] >= LEAST_GAIN:
+        return ""
+    gain = results["meanIU"] - zero["meanIU"]
+    return f"warning: the demonstration shows nothing: offsets add {gain:+.3f} meanIU, expected at least {LEAST_GAIN}"
 
 
 def draw(cfg, results: dict, zero: dict | None) -> Path:

@@ -43,13 +43,6 @@ def as_dict(cfg: Config) -> dict:
     return asdict(cfg)
 
 
-def save(cfg: Config, path: str | Path) -> None:
-    """Writes the whole configuration, defaults included, as YAML that `load` reads back to the same values."""
-    content = as_dict(cfg)
-    content["BASE"] = ""  # already merged
-    Path(path).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-
-
 def _files(path: Path, above: tuple[Path, ...]) -> list[tuple[str, dict]]:
     """The file and, before it, those it is based on, as (name, content)."""
     if path.resolve() in above:

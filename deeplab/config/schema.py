@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 @dataclass
 class Default:
     frequent: int = 1000  # batches between two log lines
-    kvstore: str = "device"  # MXNet's data-parallel engine: device, local, dist_sync
+    kvstore: str = "device"  # MXNet's data-parallel engine: device or local
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Network:
     pretrained: str = "../model/pretrained_model/resnet_v1-101"  # prefix of a checkpoint; '' trains from scratch
     pretrained_epoch: int = 0
     PIXEL_MEANS: list[float] = field(default_factory=lambda: [103.06, 115.90, 123.15])  # blue, green, red
-    IMAGE_STRIDE: int = 0  # pad images to a multiple of this; 0 = as they are
+    IMAGE_STRIDE: int = 0  # 0 = images as they are; padding to a multiple is not implemented
     # An argument whose name contains one of these words is not trained.
     FIXED_PARAMS: list[str] = field(default_factory=lambda: ["conv1", "bn_conv1", "res2", "bn2", "gamma", "beta"])
     FIXED_PARAMS_SHARED: list[str] = field(default_factory=list)  # set in the original's YAML, read by nothing
@@ -54,7 +54,7 @@ class Train:
     RESUME: bool = False
     FLIP: bool = True  # every image a second time, mirrored
     SHUFFLE: bool = True
-    ENABLE_OHEM: bool = False
+    ENABLE_OHEM: bool = False  # true is not implemented
     BATCH_IMAGES: int = 1  # per device
     ENABLE_CROP: bool = False
     CROP_HEIGHT: int = 768

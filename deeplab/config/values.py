@@ -6,16 +6,24 @@ from __future__ import annotations
 from deeplab.config.keys import ConfigError
 
 CHOICES = {
+    "default.kvstore": ("device", "local"),
+    "network.IMAGE_STRIDE": (0,),
+    "TRAIN.ENABLE_OHEM": (False,),
     "net.depth": (10, 18, 34, 50, 101),
     "net.head_init": ("normal", "msra"),
     "net.output_stride": (8, 16, 32),
     "net.boundary": ("", "inside", "zero", "border"),
 }
+WHY = {
+    "default.kvstore": "dist_* needs the data divided among the machines, which is not implemented",
+    "network.IMAGE_STRIDE": "padding pictures is not implemented",
+    "TRAIN.ENABLE_OHEM": "online hard example mining is not implemented",
+}
 AT_LEAST = {
     "TRAIN.lr": 0, "TRAIN.warmup_lr": 0, "TRAIN.warmup_step": 0, "TRAIN.momentum": 0, "TRAIN.wd": 0,
     "TRAIN.begin_epoch": 0, "TRAIN.end_epoch": 0, "TRAIN.BATCH_IMAGES": 1, "TRAIN.CROP_HEIGHT": 1,
     "TRAIN.CROP_WIDTH": 1, "TEST.BATCH_IMAGES": 1, "TEST.test_epoch": 0, "default.frequent": 1,
-    "dataset.NUM_CLASSES": 2, "network.IMAGE_STRIDE": 0, "network.pretrained_epoch": 0, "net.width": 1,
+    "dataset.NUM_CLASSES": 2, "network.pretrained_epoch": 0, "net.width": 1,
     "net.head_channels": 1, "net.res5_dilate": 1, "net.offset_dilate": 1, "net.num_deformable_group": 1,
     "net.num_offset_group": 1, "net.offset_lr_rate": 0, "net.offset_lr_mult": 0, "run.threads": 0, "run.seed": 0,
     "run.offset_warmup_epochs": 0, "run.lr_factor": 0,
@@ -40,7 +48,8 @@ def check_values(cfg, source: str) -> None:
     wrong = []
     for key, choices in CHOICES.items():
         if _get(cfg, key) not in choices:
-            wrong.append(f"{key}: expected one of {', '.join(map(repr, choices))}, got {_get(cfg, key)!r}")
+            why = f" ({WHY[key]})" if key in WHY else ""
+            wrong.append(f"{key}: expected one of {', '.join(map(repr, choices))}, got {_get(cfg, key)!r}{why}")
     for key, least in AT_LEAST.items():
         if not _get(cfg, key) >= least:
             wrong.append(f"{key}: expected at least {least}, got {_get(cfg, key)!r}")

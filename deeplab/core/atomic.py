@@ -17,11 +17,19 @@ def replacing(path: str | Path) -> Iterator[Path]:
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         yield new
-        with open(new, "rb") as written:
-            os.fsync(written.fileno())
+        _to_disk(new)
         os.replace(new, path)
+        _to_disk(path.parent)  # the name, too
     finally:
         new.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def write_json(path: str | Path, content) -> None:

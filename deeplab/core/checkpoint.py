@@ -36,10 +36,23 @@ def save(prefix: Path, epoch: int, network, trainer, state: dict) -> None:
 
 
 def restore(prefix: Path, epoch: int, network, trainer) -> None:
-    """Puts the parameters and the momentum of a checkpoint into `network` and `trainer`."""
+    """Puts the parameters and the momentum of a checkpoint into `network` and `trainer`; settings stay `trainer`'s."""
     network.load(*params.load(find(prefix, epoch)))
-    # A pickle: read only from folders that this program wrote itself.
+    settings = trainer.optimizer
+    # A pickle: read only from folders that this program wrote itself. It brings the optimiser of then along.
     trainer.load_states(str(_file(prefix, epoch, "states")))
+    if settings.momentum and not trainer.optimizer.momentum:
+        raise ValueError(f"TRAIN.momentum: 0 when {prefix} was trained, cannot become {settings.momentum} on the way")
+    trainer.optimizer.wd, trainer.optimizer.momentum = settings.wd, settings.momentum
+
+
+def remove_after(prefix: Path, epoch: int) -> None:
+    """Deletes the checkpoints of later epochs: a run that goes back to `epoch` must not be mixed with what followed."""
+    form = re.compile(re.escape(prefix.name) + r"-(\d{4,})\.\w+")
+    found = [(path, form.fullmatch(path.name)) for path in prefix.parent.iterdir()]
+    later = [path for path, match in found if match and int(match[1]) > epoch]
+    for path in sorted(later, key=lambda path: path.suffix != ".json"):  # without its .json an epoch is not complete
+        path.unlink()
 
 
 def complete_epochs(prefix: Path) -> list[int]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deeplab.config import as_dict
 
-PACKAGES = ("mxnet", "mxnet-cu112", "mxnet-cu117", "numpy", "opencv-python-headless", "pillow")
+PACKAGES = ("mxnet", "mxnet-cu112", "mxnet-cu117", "numpy", "pillow")
 
 
 def provenance(cfg, threads: int) -> dict:

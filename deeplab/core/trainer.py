@@ -35,7 +35,7 @@ def train(cfg, dataset, begin: int, facts: dict, log) -> None:
     """
     devices = contexts(cfg)
     batch = cfg.TRAIN.BATCH_IMAGES * len(devices)
-    batches = Batches(dataset, cfg, train=True, seed=cfg.run.seed, batch=batch)
+    batches = Batches(dataset, cfg, seed=cfg.run.seed, batch=batch)
     images = len(dataset.records) * (2 if cfg.TRAIN.FLIP else 1)
     rate = schedule(cfg, images, batch)
     crop = (cfg.TRAIN.CROP_HEIGHT, cfg.TRAIN.CROP_WIDTH) if cfg.TRAIN.ENABLE_CROP else cfg.SCALES[0]
@@ -101,6 +101,7 @@ def _start(cfg, begin, images, network, trainer, log) -> None:
         if before != images:
             raise ValueError(f"the data set has {images} images per epoch; the run in {folder} was begun with {before}")
         checkpoint.restore(prefix(cfg), begin, network, trainer)
+        checkpoint.remove_after(prefix(cfg), begin)
         log.info("continue after epoch %d of %s", begin, prefix(cfg))
     elif cfg.network.pretrained:
         path = checkpoint.find(Path(cfg.network.pretrained), cfg.network.pretrained_epoch)

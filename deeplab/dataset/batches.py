@@ -27,31 +27,25 @@ class Sample:
 
 
 class Batches:
-    """Batches of a dataset, epoch by epoch.
+    """Batches of a dataset for training, epoch by epoch; the incomplete last batch is dropped.
 
     Args:
         ds: a dataset as load_dataset gives it.
-        cfg: configuration; reads SCALES, network.PIXEL_MEANS and, for training, TRAIN.{FLIP, SHUFFLE, ENABLE_CROP,
-            CROP_HEIGHT, CROP_WIDTH}.
-        train: True: shuffled, flipped and cropped as cfg says, the incomplete last batch is dropped. False: the
-            records in their order, whole, the incomplete last batch is kept.
+        cfg: configuration; reads SCALES, network.PIXEL_MEANS and TRAIN.{FLIP, SHUFFLE, ENABLE_CROP, CROP_HEIGHT,
+            CROP_WIDTH}.
         seed: what the random choices start from. Those of epoch k depend on (seed, k) alone, so that a resumed run
             sees what the uninterrupted one would have seen.
-        batch: pictures per batch; None: TRAIN.BATCH_IMAGES or TEST.BATCH_IMAGES.
+        batch: pictures per batch; None: TRAIN.BATCH_IMAGES.
     """
 
-    def __init__(self, ds, cfg, train: bool, seed: int = 0, batch: int | None = None):
-        self._ds, self._cfg, self._train, self._seed = ds, cfg, train, seed
-        self.batch = (cfg.TRAIN if train else cfg.TEST).BATCH_IMAGES if batch is None else batch
+    def __init__(self, ds, cfg, seed: int = 0, batch: int | None = None):
+        self._ds, self._cfg, self._seed = ds, cfg, seed
+        self.batch = cfg.TRAIN.BATCH_IMAGES if batch is None else batch
         if self.batch < 1:
             raise ValueError(f"batch: expected at least 1 picture, got {self.batch}")
-        if cfg.network.IMAGE_STRIDE:
-            raise ValueError(
-                f"network.IMAGE_STRIDE: pictures are not padded here, expected 0, got {cfg.network.IMAGE_STRIDE}"
-            )
-        self._copies = 2 if train and cfg.TRAIN.FLIP else 1
+        self._copies = 2 if cfg.TRAIN.FLIP else 1
         self._samples = len(ds.records) * self._copies
-        if train and self._samples < self.batch:
+        if self._samples < self.batch:
             raise DatasetError(
                 f"{ds.root}: {self._samples} pictures (mirrored ones counted) make no batch of {self.batch}"
             )
@@ -60,13 +54,12 @@ class Batches:
 
     def __len__(self) -> int:
         """Batches per epoch."""
-        return self._samples // self.batch if self._train else -(-self._samples // self.batch)
+        return self._samples // self.batch
 
     def plan(self, epoch: int) -> list[list[Sample]]:
         """What epoch `epoch` takes, batch by batch, without reading anything."""
         rng = np.random.default_rng((self._seed, epoch))
-        shuffle = self._train and self._cfg.TRAIN.SHUFFLE
-        order = rng.permutation(self._samples) if shuffle else np.arange(self._samples)
+        order = rng.permutation(self._samples) if self._cfg.TRAIN.SHUFFLE else np.arange(self._samples)
         corners = rng.random((self._samples, 2))
         pictures_in_set = len(self._ds.records)
         samples = [
@@ -97,7 +90,7 @@ class Batches:
 
     def _take(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         image, truth = self._read(sample.index)
-        if self._train and self._cfg.TRAIN.ENABLE_CROP:
+        if self._cfg.TRAIN.ENABLE_CROP:
             window = self._window(sample, truth.shape)
             image, truth = image[window], truth[window]
         if sample.mirrored:

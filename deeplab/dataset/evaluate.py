@@ -107,7 +107,6 @@ class Evaluator:
             IU_array: float64 (num_classes,).
             confusion: int64 (num_classes, num_classes), rows = truth.
             lines: the original's lines of text.
-            table: the same per class, with names and pixel counts, as one text.
         Raises DatasetError naming a missing or broken result file.
         """
         total = np.zeros((self._ds.num_classes,) * 2, np.int64)
@@ -127,18 +126,7 @@ class Evaluator:
         }
         numbers = [f"{value:.5f}" for value in per_class]
         result["lines"] = ["evaluate segmentation:", "IU_array:", *numbers, f"meanIU:{result['meanIU']:.5f}"]
-        result["table"] = self._table(result, present)
         return result
-
-    def _table(self, result: dict, present: np.ndarray) -> str:
-        rows = [f"{'class':<14} {'IoU':>8} {'true pixels':>12} {'predicted':>12}"]
-        confusion = result["confusion"]
-        for k, name in enumerate(self._ds.class_names):
-            value = f"{result['IU_array'][k]:8.5f}" if present[k] else f"{'absent':>8}"
-            rows.append(f"{name:<14} {value} {confusion[k].sum():>12} {confusion[:, k].sum():>12}")
-        rows.append(f"{'all classes':<14} {result['meanIU']:8.5f}")
-        rows.append(f"{'present ones':<14} {result['meanIU_present']:8.5f}  ({present.sum()} of {len(present)})")
-        return "\n".join(rows)
 
 
 def _range(array: np.ndarray) -> str:

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "c_api.h"
 
-#include <cstdio>
-
 #include "call.h"
 #include "error.h"
 #include "sampled_conv.h"

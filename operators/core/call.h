@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The checked way into an operator's kernels: every front end calls these two.
+// The checked way into an operator's kernels. The one call past it is MXNet's
+// backward, which goes to op.backward directly: its graph has checked every
+// shape already, and the inputs that backward does not read have no storage
+// there to look at.
 #pragma once
 
 #include "operator.h"

@@ -28,12 +28,6 @@ struct Tensor {
   }
 };
 
-inline int64_t element_count(const Shape& shape) {
-  int64_t count = 1;
-  for (int64_t dim : shape) count *= dim;
-  return count;
-}
-
 template <class T>
 inline void store(T value, Req req, T* place) {
   *place = req == Req::kAdd ? *place + value : value;

@@ -25,7 +25,7 @@ cdef extern from "c_api.h" nogil:
     int acn_backward(void* handle, const acn_tensor* output_grad, int count, const acn_tensor* inputs,
                      const int32_t* reqs, const acn_tensor* input_grads)
 
-_library.library()  # loads it and gives it a BLAS
+_library.library()  # loads it, or says how to build it
 _DTYPES = {"float32": 0, "float64": 1}
 _REQS = {"null": 0, "write": 1, "add": 2}
 cdef enum:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deeplab.config import ConfigError, as_dict, load, save
+from deeplab.config import ConfigError, load
 from deeplab.config.schema import Config
 
 ORIGINAL = Path(__file__).parent / "configs"
@@ -71,6 +71,9 @@ def test_defaults_are_the_originals():
     ("SCALES: [2048, 1024]", "SCALES: expected [short side, long side]"),
     ("SCALES: 1024", "SCALES: expected [short side, long side]"),
     ("net: {depth: 20}", "net.depth: expected one of 10, 18, 34, 50, 101, got 20"),
+    ("default: {kvstore: dist_sync}", "'device', 'local', got 'dist_sync' (dist_* needs the data divided"),
+    ("TRAIN: {ENABLE_OHEM: true}", "TRAIN.ENABLE_OHEM: expected one of False, got True (online hard example mining"),
+    ("network: {IMAGE_STRIDE: 32}", "network.IMAGE_STRIDE: expected one of 0, got 32 (padding pictures is not"),
     ("TRAIN: {lr_step: '4;6'}", "TRAIN.lr_step: expected growing epochs"),
     ("TRAIN: {BATCH_IMAGES: 0}", "TRAIN.BATCH_IMAGES: expected at least 1"),
     ("TRAIN: {lr: 1, lr: 2}", "duplicate key lr"),
@@ -125,13 +128,6 @@ def test_command_line_overrides_win_and_are_checked(tmp_path):
     )
     assert "expected section.key=value" in message(tmp_path, text, ["TRAIN.lr"])
     assert "could not be converted" in message(tmp_path, text, ["TRAIN.lr=quick"])
-
-
-def test_saved_configuration_reads_back_the_same(tmp_path):
-    cfg = load(ORIGINAL / "cityscapes_dcn.yaml", ["run.seed=5"])
-    save(cfg, tmp_path / "saved.yaml")
-    assert load(tmp_path / "saved.yaml") == cfg
-    assert as_dict(cfg)["TRAIN"]["lr"] == 5e-4
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)

@@ -37,7 +37,7 @@ class Memory:
         return image, np.full(image.shape[:2], record.number % 19, np.uint8)
 
 
-def config(scales=((8, 12),), stride=0, **train):
+def config(scales=((8, 12),), **train):
     settings = {
         "FLIP": False,
         "SHUFFLE": False,
@@ -48,9 +48,8 @@ def config(scales=((8, 12),), stride=0, **train):
     }
     return SimpleNamespace(
         SCALES=[list(pair) for pair in scales],
-        network=SimpleNamespace(PIXEL_MEANS=MEANS, IMAGE_STRIDE=stride),
+        network=SimpleNamespace(PIXEL_MEANS=MEANS),
         TRAIN=SimpleNamespace(**{**settings, **train}),
-        TEST=SimpleNamespace(BATCH_IMAGES=1),
     )
 
 
@@ -60,7 +59,7 @@ def numbers(batches, epoch=0):
 
 def test_values_are_rgb_minus_means_and_train_ids():
     ds = Memory()
-    data, label = next(iter(Batches(ds, config(), train=True).epoch(0)))
+    data, label = next(iter(Batches(ds, config()).epoch(0)))
     assert data.shape == (2, 3, 8, 12) and data.dtype == np.float32
     assert label.shape == (2, 8, 12) and label.dtype == np.float32
     expected = ds.images[1].astype(np.float64) - np.array([123.15, 115.90, 103.06])
@@ -68,18 +67,16 @@ def test_values_are_rgb_minus_means_and_train_ids():
     assert (label[1] == 1).all()
 
 
-def test_training_drops_the_incomplete_batch_and_test_keeps_it():
-    train, test = Batches(Memory(5), config(), train=True), Batches(Memory(5), config(), train=False, batch=2)
-    assert len(train) == 2 and numbers(train) == [[0, 1], [2, 3]]
-    assert len(test) == 3 and numbers(test) == [[0, 1], [2, 3], [4]]
-    assert len(Batches(Memory(5), config(FLIP=True), train=True)) == 5
-    assert len(Batches(Memory(5), config(FLIP=True), train=False)) == 5  # never mirrored, batches of TEST.BATCH_IMAGES
+def test_the_incomplete_batch_is_dropped():
+    batches = Batches(Memory(5), config())
+    assert len(batches) == 2 and numbers(batches) == [[0, 1], [2, 3]]
+    assert len(Batches(Memory(5), config(FLIP=True))) == 5
 
 
 def test_every_picture_comes_once_as_it_is_and_once_mirrored():
     ds = Memory(4)
     seen = []
-    for data, label in Batches(ds, config(FLIP=True, SHUFFLE=True), train=True, seed=3).epoch(1):
+    for data, label in Batches(ds, config(FLIP=True, SHUFFLE=True), seed=3).epoch(1):
         for tensor, truth in zip(data, label):
             plain = pictures.to_tensor(ds.images[int(truth[0, 0])], MEANS)
             mirrored = bool((tensor == plain[..., ::-1]).all())
@@ -90,14 +87,14 @@ def test_every_picture_comes_once_as_it_is_and_once_mirrored():
 
 def test_an_epoch_depends_on_seed_and_epoch_only():
     cfg = config(FLIP=True, SHUFFLE=True, ENABLE_CROP=True)
-    straight = Batches(Memory(6), cfg, train=True, seed=5)
+    straight = Batches(Memory(6), cfg, seed=5)
     for epoch in (0, 1, 2):
         last = list(straight.epoch(epoch))
-    resumed = list(Batches(Memory(6), cfg, train=True, seed=5).epoch(2))
+    resumed = list(Batches(Memory(6), cfg, seed=5).epoch(2))
     for (a, b), (c, d) in zip(last, resumed):
         assert np.array_equal(a, c) and np.array_equal(b, d)
     assert straight.plan(0) != straight.plan(1)
-    assert straight.plan(0) != Batches(Memory(6), cfg, train=True, seed=6).plan(0)
+    assert straight.plan(0) != Batches(Memory(6), cfg, seed=6).plan(0)
 
 
 def test_crops_move_picture_and_truth_together_and_reach_every_place():
@@ -105,7 +102,7 @@ def test_crops_move_picture_and_truth_together_and_reach_every_place():
     ys, xs = np.mgrid[:6, :7]
     ds.images[0][..., 0], ds.images[0][..., 1] = ys, xs
     ds.pair = lambda record: (ds.images[0], (ys * 2 + xs).astype(np.uint8))
-    batches = Batches(ds, config(scales=[(6, 7)], ENABLE_CROP=True), train=True, batch=1)
+    batches = Batches(ds, config(scales=[(6, 7)], ENABLE_CROP=True), batch=1)
     corners = set()
     for epoch in range(60):
         for data, label in batches.epoch(epoch):
@@ -135,7 +132,7 @@ def test_pictures_are_resized_bilinearly_and_labels_to_the_nearest():
     truth = np.zeros((4, 6), np.uint8)
     truth[:, 3:] = 18
     ds.pair = lambda record: (np.repeat(truth[..., None], 3, -1), truth)
-    data, label = next(iter(Batches(ds, config(), train=False).epoch(0)))
+    data, label = next(iter(Batches(ds, config(BATCH_IMAGES=1)).epoch(0)))
     assert data.shape == (1, 3, 8, 12) and set(np.unique(label)) == {0, 18}
     assert (label[0, :, :6] == 0).all() and (label[0, :, 6:] == 18).all()
     assert len(np.unique(data[0, 0])) > 2  # values between the two
@@ -143,7 +140,7 @@ def test_pictures_are_resized_bilinearly_and_labels_to_the_nearest():
 
 def test_a_small_set_is_read_once():
     ds = Memory(3)
-    batches = Batches(ds, config(), train=True, batch=3)
+    batches = Batches(ds, config(), batch=3)
     for epoch in range(3):
         list(batches.epoch(epoch))
     assert ds.reads == 3
@@ -152,11 +149,10 @@ def test_a_small_set_is_read_once():
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda: Batches(Memory(2), config(), train=True, batch=3), r"memory: 2 pictures .* make no batch of 3"),
-        (lambda: Batches(Memory(2), config(), train=True, batch=0), r"batch: expected at least 1 picture, got 0"),
-        (lambda: Batches(Memory(2), config(stride=32), train=True), r"network.IMAGE_STRIDE: .* expected 0, got 32"),
+        (lambda: Batches(Memory(2), config(), batch=3), r"memory: 2 pictures .* make no batch of 3"),
+        (lambda: Batches(Memory(2), config(), batch=0), r"batch: expected at least 1 picture, got 0"),
         (
-            lambda: list(Batches(Memory(2), config(ENABLE_CROP=True, CROP_HEIGHT=9), train=True).epoch(0)),
+            lambda: list(Batches(Memory(2), config(ENABLE_CROP=True, CROP_HEIGHT=9)).epoch(0)),
             r"picture0.png: 12 x 8 pixels under SCALES, smaller than TRAIN.CROP_WIDTH x CROP_HEIGHT = 6 x 9",
         ),
     ],
@@ -170,7 +166,7 @@ def test_pictures_of_different_sizes_in_one_batch_are_named():
     ds = Memory(2)
     ds.images[1] = ds.images[1][:, :10]
     with pytest.raises(DatasetError, match=r"picture1.png: 10 x 8 pixels, but others of its batch have 12 x 8"):
-        list(Batches(ds, config(), train=True).epoch(0))
+        list(Batches(ds, config()).epoch(0))
 
 
 def readers():

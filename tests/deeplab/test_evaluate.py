@@ -73,7 +73,6 @@ def test_report_of_a_perfect_prediction(dataset, tmp_path):
     assert report["lines"][:3] == ["evaluate segmentation:", "IU_array:", "1.00000"]
     assert len(report["lines"]) == 22
     assert report["lines"][2 + 4] == "0.00000" and report["lines"][-1] == "meanIU:0.89474"
-    assert "motorcycle" in report["table"] and report["table"].count("absent") == 2 and "(17 of 19)" in report["table"]
 
 
 def test_results_are_paletted_pngs_of_train_ids_in_city_folders(dataset, tmp_path):

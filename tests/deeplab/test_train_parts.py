@@ -178,6 +178,16 @@ def test_other_configuration_is_an_error_that_names_the_difference(tmp_path):
         folder.starting_epoch(cfg, resume=True)
 
 
+def test_going_back_removes_the_epochs_after_and_nothing_else(tmp_path):
+    endings = ("json", "params", "states", "npz")
+    others = {"net-symbol.json", "net2-0002.json"}
+    for name in [*others, *(f"net-{k:04d}.{end}" for k in (1, 2, 10000) for end in endings)]:
+        (tmp_path / name).touch()
+    checkpoint.remove_after(tmp_path / "net", 1)
+    left = {f"net-0001.{end}" for end in endings} | others
+    assert {path.name for path in tmp_path.iterdir()} == left
+
+
 def test_one_process_trains_in_a_folder(tmp_path):
     lock = folder.Lock(tmp_path)
     with pytest.raises(folder.FolderError, match="another process is training"):

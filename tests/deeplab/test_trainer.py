@@ -119,6 +119,32 @@ def test_another_number_of_images_is_refused_on_resume(streets, tmp_path):
         run(cfg, begin=1)
 
 
+def test_changed_settings_count_after_going_back_and_later_epochs_go(streets, tmp_path, monkeypatch):
+    cfg = small(streets, tmp_path, "TRAIN.end_epoch=2")
+    run(cfg)
+    cfg.TRAIN.wd, cfg.TRAIN.momentum = 0.125, 0.5
+    seen = []
+    step = gluon.Trainer.step
+
+    def watched(self, size):
+        settings = {(each.optimizer.wd, each.optimizer.momentum) for each in self._updaters}
+        seen.append((settings, checkpoint.complete_epochs(folder.prefix(cfg))))
+        step(self, size)
+
+    monkeypatch.setattr(gluon.Trainer, "step", watched)
+    run(cfg, begin=1)
+    assert seen == [({(0.125, 0.5)}, [1])] * 2
+    assert checkpoint.complete_epochs(folder.prefix(cfg)) == [1, 2]
+
+
+def test_momentum_cannot_begin_on_the_way(streets, tmp_path):
+    cfg = small(streets, tmp_path, "TRAIN.momentum=0")
+    run(cfg)
+    cfg.TRAIN.momentum, cfg.TRAIN.end_epoch = 0.9, 2
+    with pytest.raises(ValueError, match=r"TRAIN.momentum: 0 when .* was trained, cannot become 0\.9"):
+        run(cfg, begin=1)
+
+
 def test_finite_loss_over_a_parameter_that_is_not_stops_too(streets, tmp_path, monkeypatch):
     to_numpy = Network.to_numpy
     monkeypatch.setattr(Network, "to_numpy", lambda self: ({"some_weight": np.array([np.inf])}, to_numpy(self)[1]))

@@ -116,7 +116,8 @@ def _write_all(root: Path, settings: Settings, workers: int) -> None:
     for image, label, *_ in tasks:
         image.parent.mkdir(parents=True, exist_ok=True)
         label.parent.mkdir(parents=True, exist_ok=True)
-    bar = {"total": len(tasks), "desc": f"streets {settings.width}x{settings.height}", "unit": "picture"}
+    size = f"{settings.width}x{settings.height}"
+    bar = {"total": len(tasks), "desc": f"streets {size}", "unit": "picture", "disable": None}  # None: in a terminal
     if workers == 1:
         for task in tqdm(tasks, **bar):
             _write_one(task)

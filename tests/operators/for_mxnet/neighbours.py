@@ -114,6 +114,29 @@ def results(net: Neighbours, x, steps: int, mode: str) -> list:
     return [[array.asnumpy() for array in step] for step in kept]
 
 
+def train(net: Neighbours, x, steps: int, mode: str, learning_rate: float) -> tuple:
+    """Updates the weights `steps` times without any wait in between -> (the loss of every step, the last weights)."""
+    settings = {"learning_rate": learning_rate, "momentum": 0.9}
+    trainer = mx.gluon.Trainer(net.collect_params(), "sgd", settings)
+    update = mx.optimizer.get_updater(mx.optimizer.SGD(**settings))
+    run = _bound_steps if mode == "bind" else _gluon_steps
+    losses = []
+    for loss, grads in run(net, x, steps):
+        losses.append(loss.copy())
+        if mode == "bind":  # Trainer knows only the gradients of autograd
+            for index, (parameter, grad) in enumerate(zip(net.common(), grads)):
+                update(index, grad, parameter.data())
+        else:
+            trainer.step(1)
+    return np.array([loss.asscalar() for loss in losses]), [p.data().asnumpy() for p in net.common()]
+
+
+@functools.cache
+def stock_training(operator: str, shape: tuple, steps: int, learning_rate: float, **sizes) -> tuple:
+    """What `train` gives for the network of stock operators."""
+    return train(network(operator, False, **sizes), data(shape), steps, "imperative", learning_rate)
+
+
 @functools.cache
 def stock_step(operator: str, shape: tuple, **sizes) -> list:
     """The one step that the network of stock operators makes again and again, as nothing is updated."""

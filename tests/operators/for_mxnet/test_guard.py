@@ -16,10 +16,22 @@ PROGRAM = "neighbours.py"
 
 
 @pytest.mark.parametrize("mode", ["imperative", "static_alloc"])
-def test_without_the_guard_steps_go_wrong_and_with_it_none_does(run_program, mode):
+def test_with_the_guard_no_step_goes_wrong(run_program, mode):
     assert run_program(PROGRAM, "ActiveConvolution", mode, 300).stdout.split() == ["0"]
+
+
+@pytest.mark.parametrize("mode", ["imperative", "static_alloc"])
+def test_without_the_guard_steps_go_wrong(run_program, mode):
+    """The control: it tells whether the test above can see anything on this machine."""
     unguarded = run_program(PROGRAM, "ActiveConvolution", mode, 300, "unguarded", check=False)
-    assert unguarded.returncode or int(unguarded.stdout) >= 1  # it reads freed memory, so it may also crash
+    if unguarded.returncode < 0:
+        return  # it reads freed memory, so it may also crash
+    assert unguarded.returncode == 0, unguarded.stderr
+    if int(unguarded.stdout) == 0:
+        pytest.skip(
+            "all 300 steps came out right without the guard: oneDNN used no blocked layout on this machine, "
+            "or freed memory was not reused in time; so the guarded test proves nothing about the guard here"
+        )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import mxnet as mx
 import numpy as np
 import pytest
-from neighbours import MODES, OPERATORS, count_wrong, data, inferences, network
+from neighbours import MODES, OPERATORS, count_wrong, data, inferences, network, stock_training, train
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -28,37 +27,31 @@ def test_the_engine_that_runs_everything_at_once(run_program):
     assert done.stdout.split() == ["0"]
 
 
-@pytest.mark.parametrize("mode", ["imperative", "hybridize", "static_shape", "bind"])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_twelve_consumers_of_one_tensor_and_one_weight(operator, mode):
-    assert count_wrong(operator, mode, steps=10, consumers=12) == 0
+    assert count_wrong(operator, mode, steps=30, consumers=12) == 0
 
 
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_a_large_map(operator):
-    assert count_wrong(operator, "hybridize", steps=3, shape=(1, 16, 64, 128), width=512) == 0
+def test_a_large_map(operator, mode):
+    """512 channels of 64 x 128, 5 steps: one takes 0.2 s on two cores, and 500 in all 20 pairs over half an hour."""
+    assert count_wrong(operator, mode, steps=5, shape=(1, 16, 64, 128), width=512) == 0
 
 
-def _train(ours: bool, operator: str, mode: str, steps: int) -> tuple:
-    net, x, losses = network(operator, ours, mode), data((1, 16, 8, 10)), []
-    trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 1e-2, "momentum": 0.9})
-    for _ in range(steps):
-        with mx.autograd.record():
-            loss = net(x)
-        loss.backward()
-        trainer.step(1)
-        losses.append(loss)
-    return np.array([loss.asscalar() for loss in losses]), [p.data().asnumpy() for p in net.common()]
+@pytest.mark.parametrize("consumers, steps", [(1, 500), (12, 60)])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_updating_steps_without_a_wait_go_as_stock_ones(operator, mode, consumers, steps):
+    """The loss of every step and the last weights; the rate keeps training stable, so that roundings do not grow.
 
-
-LONG = [("ActiveConvolution", "imperative"), ("DeformableConvolution", "hybridize"), ("Shift", "static_shape")]
-
-
-@pytest.mark.parametrize("operator, mode", LONG)
-def test_500_training_steps_without_a_wait_end_as_stock_does(operator, mode):
-    losses, weights = _train(True, operator, mode, 500)
-    stock_losses, stock_weights = _train(False, operator, mode, 500)
+    12 consumers make the loss 144 times as steep, hence the rate; 500 steps of theirs in all modes would take minutes.
+    """
+    shape, rate = (1, 16, 8, 10), 1e-2 / consumers**2
+    losses, weights = train(network(operator, True, mode, consumers=consumers), data(shape), steps, mode, rate)
+    stock_losses, stock_weights = stock_training(operator, shape, steps, rate, consumers=consumers)
     assert losses[-1] < 0.5 * losses[0]
     np.testing.assert_allclose(losses, stock_losses, rtol=1e-3)
     for ours, stock in zip(weights, stock_weights):
-        np.testing.assert_allclose(ours, stock, rtol=0, atol=1e-3 * np.abs(stock).max())
+        np.testing.assert_allclose(ours, stock, rtol=0, atol=1e-5 * np.abs(stock).max())

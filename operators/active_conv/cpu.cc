@@ -17,11 +17,9 @@ class ActivePoints : public PointSource<T> {
   ActivePoints(const ConvShape& shape, const T* offset, Boundary rule) : s_(shape), offset_(offset), rule_(rule) {}
 
   void locate(const PointRange& range, Cells<T>* cells, T*) const override {
-    for (int64_t p = range.begin; p < range.end; ++p) {
-      for (int64_t tap = 0; tap < s_.taps(); ++tap) {
-        *cells++ = active_cells(s_, offset_, range.filter_group, range.channel_group, p, tap, rule_);
-      }
-    }
+    s_.for_grid(range.begin, range.end, [&](int64_t, int64_t tap, int64_t y, int64_t x) {
+      *cells++ = active_cells(s_, offset_, range.filter_group, range.channel_group, tap, y, x, rule_);
+    });
   }
 
  private:
@@ -84,7 +82,7 @@ void ActiveConvolution::forward(const std::vector<Tensor>& inputs, Req req, cons
     using T = decltype(zero);
     const T* offset = inputs[1].as<T>();
     const T* bias = optional_data<T>(inputs, 3);
-    if (prefers_shifted_conv(s)) {
+    if (prefers_shifted_conv(s, false)) {
       shifted_conv_forward(s, offset, boundary_, inputs[0].as<T>(), inputs[2].as<T>(), bias, req, output.as<T>());
     } else {
       sampled_conv_forward(s, ActivePoints<T>(s, offset, boundary_), inputs[0].as<T>(), inputs[2].as<T>(), bias, req,
@@ -107,7 +105,7 @@ void ActiveConvolution::backward(const Tensor& output_grad, const std::vector<Te
                                      reqs.size() > 3 ? reqs[3] : Req::kNull,
                                      reqs[1] == Req::kNull ? nullptr : &sink};
     std::vector<double> offset_grad;
-    if (prefers_shifted_conv(s)) {
+    if (prefers_shifted_conv(s, true)) {
       shifted_conv_backward(s, inputs[1].as<T>(), boundary_, output_grad.as<T>(), inputs[0].as<T>(), inputs[2].as<T>(),
                             gradients, reqs[1] == Req::kNull ? nullptr : &offset_grad);
     } else {

@@ -27,7 +27,7 @@ AxisShift<T> axis_shift(double shift, int64_t in_size, int64_t out_size, Boundar
   // Beyond this every point is outside; the bound keeps the integer below
   // within range.
   const double far = static_cast<double>(in_size + out_size) + 2;
-  const double place = std::clamp(shift, -far, far), low = std::floor(place);
+  const double place = shift == shift ? std::clamp(shift, -far, far) : 0, low = std::floor(place);
   AxisShift<T> axis{static_cast<int64_t>(low), 0, out_size, static_cast<T>(place - low)};
   if (rule == Boundary::kBorder) return axis;
   axis.begin = std::clamp<int64_t>((rule == Boundary::kZero ? -1 : 0) - axis.first, 0, out_size);

@@ -189,9 +189,7 @@ class ShiftedConv {
       for (int64_t p = begin; p < end; ++p) {
         std::fill(out + p * channel_row_ + s_.channels, out + (p + 1) * channel_row_, T(0));
       }
-      for (int64_t c = 0; c < s_.channels; ++c) {
-        for (int64_t p = begin; p < end; ++p) out[p * channel_row_ + c] = in[c * s_.pixels() + p];
-      }
+      kernels_.transpose(s_.channels, end - begin, in + begin, s_.pixels(), out + begin * channel_row_, channel_row_);
     });
   }
 
@@ -355,11 +353,11 @@ class ShiftedConv {
 
 }  // namespace
 
-bool prefers_shifted_conv(const ConvShape& s) {
-  // A column costs about as much as multiplying it by 64 filters once its
-  // gradients are counted.
-  return s.stride_y == 1 && s.stride_x == 1 && s.filter_offset_groups > 1 && s.filters / s.filter_offset_groups < 64 &&
-         s.channels / s.weight_groups >= 8;
+bool prefers_shifted_conv(const ConvShape& s, bool backward) {
+  // With few channels the products are too thin to pay for moving their maps. Backward needs one product more than
+  // columns do, which pays when the columns of each offset set would serve fewer filters than this.
+  const bool possible = s.stride_y == 1 && s.stride_x == 1 && s.filter_offset_groups > 1;
+  return possible && s.channels / s.weight_groups >= 8 && (!backward || s.filters / s.filter_offset_groups < 24);
 }
 
 template <class T>

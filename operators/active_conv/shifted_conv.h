@@ -17,8 +17,8 @@
 
 namespace acn {
 
-// Whether this path is the faster one for such a convolution.
-bool prefers_shifted_conv(const ConvShape& shape);
+// Whether this path is the faster one for such a convolution, forward or backward.
+bool prefers_shifted_conv(const ConvShape& shape, bool backward);
 
 template <class T>
 void shifted_conv_forward(const ConvShape& shape, const T* offset, Boundary rule, const T* data, const T* weight,

@@ -97,13 +97,12 @@ void unpack_weight_grad(const ConvShape& s, const ChannelBlock& block, const T* 
 template <class T>
 void pack_map(const ConvShape& s, const ChannelBlock& block, const T* image, T* map) {
   const int64_t pixels = s.pixels(), width = block.width, channels = block.channels();
-  const T* in = image + block.begin * pixels;
   for (int64_t strip = 0; strip < pixels; strip += kStrip) {
-    const int64_t end = std::min(pixels, strip + kStrip);
-    for (int64_t c = 0; c < channels; ++c) {
-      for (int64_t p = strip; p < end; ++p) map[p * width + c] = in[c * pixels + p];
-    }
-    for (int64_t p = strip; p < end; ++p) std::fill(map + p * width + channels, map + (p + 1) * width, T(0));
+    const int64_t count = std::min(kStrip, pixels - strip);
+    T* out = map + strip * width;
+    kernels<T>().transpose(channels, count, image + block.begin * pixels + strip, pixels, out, width);
+    if (channels == width) continue;
+    for (int64_t p = 0; p < count; ++p) std::fill(out + p * width + channels, out + (p + 1) * width, T(0));
   }
   std::fill_n(map + pixels * width, width, T(0));
 }
@@ -114,6 +113,10 @@ void unpack_map(const ConvShape& s, const ChannelBlock& block, const T* map, Req
   T* out = image + block.begin * pixels;
   for (int64_t strip = 0; strip < pixels; strip += kStrip) {
     const int64_t end = std::min(pixels, strip + kStrip);
+    if (req == Req::kWrite) {
+      kernels<T>().transpose(end - strip, block.channels(), map + strip * width, width, out + strip, pixels);
+      continue;
+    }
     for (int64_t c = 0; c < block.channels(); ++c) {
       for (int64_t p = strip; p < end; ++p) store(map[p * width + c], req, out + c * pixels + p);
     }

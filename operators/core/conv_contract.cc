@@ -82,8 +82,8 @@ ConvShape ConvAttributes::shape(const std::string& op, const Shape& data) const 
   require(s.out_height >= 1 && s.out_width >= 1, op, ": the kernel does not fit: data of shape ", to_string(data),
           " padded by (", s.pad_y, ", ", s.pad_x, ") is smaller than kernel (", s.kernel_y, ", ", s.kernel_x,
           ") with dilate (", s.dilate_y, ", ", s.dilate_x, ")");
-  require(s.positions() < kIndexLimit, op, ": the output map must have fewer than 2^31 - 1 positions, got ",
-          s.out_height, " x ", s.out_width);
+  require(s.out_height < kIndexLimit / s.out_width, op,
+          ": the output map must have fewer than 2^31 - 1 positions, got ", s.out_height, " x ", s.out_width);
   return s;
 }
 

@@ -35,6 +35,20 @@ struct ConvShape {
   int64_t grid_x(int64_t position, int64_t tap) const {
     return position % out_width * stride_x - pad_x + tap % kernel_x * dilate_x;
   }
+
+  // body(position, tap, grid y, grid x) for positions [begin, end) and all their taps, in order, without a division
+  // each.
+  template <class Body>
+  void for_grid(int64_t begin, int64_t end, Body body) const {
+    int64_t out_y = begin / out_width, out_x = begin % out_width;
+    for (int64_t position = begin; position < end; ++position) {
+      for (int64_t i = 0, tap = 0; i < kernel_y; ++i) {
+        const int64_t y = out_y * stride_y - pad_y + i * dilate_y;
+        for (int64_t j = 0; j < kernel_x; ++j, ++tap) body(position, tap, y, out_x * stride_x - pad_x + j * dilate_x);
+      }
+      if (++out_x == out_width) out_x = 0, ++out_y;
+    }
+  }
 };
 
 struct ConvAttributes {

@@ -65,6 +65,8 @@ struct Kernels {
   // Rows of n numbers at any alignment.
   void (*blend)(int64_t n, const T* a, T wa, const T* b, T wb, bool add, T* out);
   T (*dot)(int64_t n, const T* u, const T* a, T wa, const T* b, T wb);
+  // out(j, i) = in(i, j) for i < rows, j < columns.
+  void (*transpose)(int64_t rows, int64_t columns, const T* in, int64_t in_row, T* out, int64_t out_row);
 };
 
 // Of the widest level the machine has, or of the one ACTIVE_CONVNETS_ISA names

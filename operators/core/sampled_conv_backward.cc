@@ -62,6 +62,7 @@ class Backward {
     }
     if (g_.points) point_grads_ = scratch<T>(wave_ * slab_ * per_position);
     for (int i = 0; i < workers_; ++i) scratch_.emplace_back(*this);
+    if (wants_columns() && s_.filter_offset_groups == 1) pack_all_weights();
   }
 
   void run() {
@@ -88,7 +89,7 @@ class Backward {
   struct WorkerScratch {
     TileScratch<T> tile;
     Scratch<T> out_grad;  // (filters, tile + skew)
-    Scratch<T> panels;    // one block's weights
+    Scratch<T> panels;    // one block's weights, where each offset set has only some of the filters
     Scratch<T> column_grad, map, map_grad;
 
     explicit WorkerScratch(const Backward& b) : tile(b.s_, b.tile_, widest(b.blocks_), b.points_.has_mask()) {
@@ -96,12 +97,30 @@ class Backward {
       out_grad = scratch<T>(filters * (b.tile_ + kSkew));
       map = scratch<T>((b.s_.pixels() + 1) * width);
       if (b.wants_columns()) {
-        panels = scratch<T>(column_panels_size(b.s_, {0, 0, 0, 0, width, 0}, {0, filters}, b.kernels_.lanes));
+        if (b.s_.filter_offset_groups > 1)
+          panels = scratch<T>(column_panels_size(b.s_, {0, 0, 0, 0, width, 0}, {0, filters}, b.kernels_.lanes));
         column_grad = scratch<T>(b.tile_ * b.s_.taps() * width);
       }
       if (b.wants_data_) map_grad = scratch<T>((b.s_.pixels() + 1) * width);
     }
   };
+
+  void pack_all_weights() {
+    int64_t size = 0;
+    for (const ChannelBlock& block : blocks_) {
+      panels_at_.push_back(size);
+      size += column_panels_size(s_, block, filters_of(s_, block, 0), kernels_.lanes);
+    }
+    panels_ = scratch<T>(size);
+    parallel_for(block_count(), [&](int64_t b, int) {
+      pack_to_column(s_, blocks_[b], filters_of(s_, blocks_[b], 0), kernels_.lanes, weight_,
+                     panels_.get() + panels_at_[b]);
+    });
+  }
+
+  const T* panels_of(int64_t block, const WorkerScratch& scratch) const {
+    return panels_ ? panels_.get() + panels_at_[block] : scratch.panels.get();
+  }
 
   bool wants_columns() const { return wants_data_ || g_.points; }
 
@@ -134,7 +153,8 @@ class Backward {
     if (wants_data_) std::fill_n(scratch->map_grad.get(), (s_.pixels() + 1) * block.width, T(0));
     if (filters.begin < filters.end) {
       pack_map(s_, block, data_ + image_offset, scratch->map.get());
-      if (wants_columns()) pack_to_column(s_, block, filters, kernels_.lanes, weight_, scratch->panels.get());
+      if (wants_columns() && !panels_)
+        pack_to_column(s_, block, filters, kernels_.lanes, weight_, scratch->panels.get());
       for (int64_t begin = pass.begin; begin < pass.end; begin += tile_) {
         const PointRange range{image, pass.filter_group, block.channel_group, begin, std::min(begin + tile_, pass.end)};
         T* grads = g_.points ? point_grads(pass, image, block_index) + (begin - pass.begin) * s_.taps() * components_
@@ -164,8 +184,8 @@ class Backward {
     points_.locate(range, tile.cells.get(), tile.mask.get());
     const Points<T> points{tile.cells.get(), tile.mask.get(), positions * s_.taps(), scratch->map.get(), block.width};
     if (wants_columns()) {
-      kernels_.multiply({positions, depth, count, out_grad, 1, out_row, scratch->panels.get(), count * panel, panel,
-                         scratch->column_grad.get(), depth, false});
+      kernels_.multiply({positions, depth, count, out_grad, 1, out_row, panels_of(block_index, *scratch), count * panel,
+                         panel, scratch->column_grad.get(), depth, false});
       kernels_.backward(points, {scratch->column_grad.get(), wants_weight_ ? tile.column.get() : nullptr,
                                  wants_data_ ? scratch->map_grad.get() : nullptr, point_grad, components_});
     } else {
@@ -208,6 +228,8 @@ class Backward {
   std::vector<int64_t> weight_grad_at_;
   int workers_;
   Scratch<T> weight_parts_, point_grads_;
+  Scratch<T> panels_;  // all weights, where one offset set has all filters; null otherwise
+  std::vector<int64_t> panels_at_;
   std::vector<WorkerScratch> scratch_;
 };
 

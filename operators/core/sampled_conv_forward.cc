@@ -124,6 +124,11 @@ class Forward {
   void store_tile(int64_t image, FilterRange filters, int64_t begin, int64_t end, const T* sums) {
     constexpr int64_t kStrip = 16;  // filters at a time: a cache line of each position
     const int64_t columns = round_up(filters.end - filters.begin, kernels_.lanes);
+    if (req_ == Req::kWrite && !bias_) {
+      kernels_.transpose(end - begin, filters.end - filters.begin, sums, columns,
+                         out_ + (image * s_.filters + filters.begin) * s_.positions() + begin, s_.positions());
+      return;
+    }
     for (int64_t strip = filters.begin; strip < filters.end; strip += kStrip) {
       for (int64_t k = strip; k < std::min(strip + kStrip, filters.end); ++k) {
         T* row = out_ + (image * s_.filters + k) * s_.positions();

@@ -15,12 +15,10 @@ class DeformPoints : public PointSource<T> {
   bool has_mask() const override { return mask_ != nullptr; }
 
   void locate(const PointRange& range, Cells<T>* cells, T* mask) const override {
-    for (int64_t p = range.begin; p < range.end; ++p) {
-      for (int64_t tap = 0; tap < s_.taps(); ++tap) {
-        *cells++ = deform_cells(s_, offset_, range.image, range.channel_group, p, tap, rule_);
-        if (mask_) *mask++ = mask_[deform_mask_index(s_, range.image, range.channel_group, tap, p)];
-      }
-    }
+    s_.for_grid(range.begin, range.end, [&](int64_t p, int64_t tap, int64_t y, int64_t x) {
+      *cells++ = deform_cells(s_, offset_, range.image, range.channel_group, p, tap, y, x, rule_);
+      if (mask_) *mask++ = mask_[deform_mask_index(s_, range.image, range.channel_group, tap, p)];
+    });
   }
 
  private:

@@ -15,12 +15,13 @@ inline int64_t deform_mask_index(const ConvShape& s, int64_t image, int64_t grou
   return ((image * s.channel_offset_groups + group) * s.taps() + tap) * s.positions() + position;
 }
 
+// grid_y, grid_x: where the plain convolution looks with this tap at this position.
 template <class T>
 inline Cells<T> deform_cells(const ConvShape& s, const T* offset, int64_t image, int64_t group, int64_t position,
-                             int64_t tap, Boundary rule) {
+                             int64_t tap, int64_t grid_y, int64_t grid_x, Boundary rule) {
   const T* dy = offset + deform_offset_index(s, image, group, tap, position);
-  return locate(s.grid_y(position, tap) + dy[0], s.grid_x(position, tap) + dy[s.positions()],
-                static_cast<int32_t>(s.height), static_cast<int32_t>(s.width), rule);
+  return locate(grid_y + dy[0], grid_x + dy[s.positions()], static_cast<int32_t>(s.height),
+                static_cast<int32_t>(s.width), rule);
 }
 
 }  // namespace acn

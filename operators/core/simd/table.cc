@@ -3,6 +3,7 @@
 #include "columns.h"
 #include "product.h"
 #include "rows.h"
+#include "transpose.h"
 
 namespace acn {
 namespace ACN_LEVEL {
@@ -10,10 +11,10 @@ namespace ACN_LEVEL {
 extern const Kernels<float> kFloat;
 extern const Kernels<double> kDouble;
 
-const Kernels<float> kFloat{Simd<float>::kLanes, multiply<float>, gather<float>,
-                            backward<float>,     blend<float>,    dot<float>};
-const Kernels<double> kDouble{Simd<double>::kLanes, multiply<double>, gather<double>,
-                              backward<double>,     blend<double>,    dot<double>};
+const Kernels<float> kFloat{Simd<float>::kLanes, multiply<float>, gather<float>,   backward<float>,
+                            blend<float>,        dot<float>,      transpose<float>};
+const Kernels<double> kDouble{Simd<double>::kLanes, multiply<double>, gather<double>,   backward<double>,
+                              blend<double>,        dot<double>,      transpose<double>};
 
 }  // namespace ACN_LEVEL
 }  // namespace acn

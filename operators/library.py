@@ -112,7 +112,10 @@ def set_num_threads(count: int) -> None:
 
 
 def workspace_bytes() -> int:
-    """The bound on the scratch memory of one convolution call, in bytes (default 64 MiB)."""
+    """The bound on the scratch memory of one convolution call, in bytes (default 64 MiB).
+
+    Never less than one image and the weights, packed, in forward, and two maps of 32 channels a thread in backward.
+    """
     return library().acn_workspace_bytes()
 
 

@@ -36,12 +36,23 @@ if [ ! -x .venv/bin/python ]; then
   echo "setup: making .venv with $("$python" --version)"
   "$python" -m venv .venv
 fi
-if ! command -v "${CXX:-c++}" >/dev/null; then
-  echo "setup: found no C++ compiler '${CXX:-c++}' (Debian: apt install g++); the operators are compiled here." >&2
+# The operators are compiled here: a compiler that knows the instruction-set levels, and Python's headers.
+if ! echo 'int main() {}' | "${CXX:-c++}" -std=c++17 -x c++ - -o /dev/null 2>/dev/null; then
+  echo "setup: found no C++17 compiler '${CXX:-c++}' (Debian: apt install g++)." >&2
+  exit 1
+fi
+if [ "$(uname -m)" = x86_64 ] &&
+  ! echo 'int main() {}' | "${CXX:-c++}" -march=x86-64-v4 -x c++ - -o /dev/null 2>/dev/null; then
+  echo "setup: '${CXX:-c++}' does not know -march=x86-64-v4; GCC 11, clang 12 or later is needed (CXX=g++-12 $0)." >&2
+  exit 1
+fi
+if [ ! -f "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ]; then
+  echo "setup: $(.venv/bin/python --version) came without its headers, Python.h (Debian: apt install python3-dev)." >&2
   exit 1
 fi
 
 echo "setup: installing with [$extras] and building the operators (some minutes the first time)"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check 'pip>=22'
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 -e ".[$extras]"
 { echo "$now"; { echo "$have"; tr ',' '\n' <<<"$extras"; } | sed '/^$/d' | sort -u; } > "$stamp.new"
 mv "$stamp.new" "$stamp"

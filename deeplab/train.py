@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import threading
 
 from deeplab.config import ConfigError, load
 from deeplab.core.threads import use_threads
@@ -57,9 +58,11 @@ def _train(cfg, threads: int, resume: bool) -> int:
             log.info("%d threads now, %d before: the last bits differ from an unbroken run", threads, before)
     count = len(dataset.records)
     log.info("%s: %d images, %d threads, gpus %r, output %s", cfg.run.name, count, threads, cfg.gpus, place)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a batch system's way to say Ctrl-C
+    asked = threading.Event()  # an exception raised by the handler itself could be lost inside a destructor
+    for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C, and a batch system's way to say it
+        signal.signal(number, lambda *_: asked.set())
     try:
-        train(cfg, dataset, begin, facts, log)
+        train(cfg, dataset, begin, facts, log, stop=asked.is_set)
     except KeyboardInterrupt:
         log.info("interrupted; the same command continues after epoch %d", folder.starting_epoch(cfg, resume=True))
         return 130

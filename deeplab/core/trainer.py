@@ -26,10 +26,11 @@ class Diverged(RuntimeError):
     """The loss or a parameter is no longer a finite number."""
 
 
-def train(cfg, dataset, begin: int, facts: dict, log) -> None:
+def train(cfg, dataset, begin: int, facts: dict, log, stop=lambda: False) -> None:
     """Trains from `begin` complete epochs to cfg.TRAIN.end_epoch; a checkpoint after each.
 
     dataset: from `deeplab.dataset.load_dataset`. facts: goes into every checkpoint's .json. log: a logging.Logger.
+    stop: asked after every update; when it says True, KeyboardInterrupt is raised.
     Two runs of one configuration give the same losses bit for bit on one machine with one number of threads, whether
     or not one of them was interrupted. Raises Diverged; the last checkpoint then is still a good one.
     """
@@ -70,6 +71,8 @@ def train(cfg, dataset, begin: int, facts: dict, log) -> None:
                 if not math.isfinite(value):
                     raise Diverged(_advice(f"the loss is {value}", epoch, update, rate(update), network))
                 progress.batch_line(epoch, number, loss.value)
+                if stop():
+                    raise KeyboardInterrupt
             _check_finite(network, epoch, update, rate(update))
             seconds = progress.epoch_lines(epoch, loss.value)
             speed = len(batches) * batch / seconds

@@ -62,8 +62,8 @@ def offset_branch(module: Convolution, channels: int, dilation, device, dtype) -
         more = (dilation[i] - module.dilation[i]) * (module.kernel_size[i] - 1)
         if more % 2 or module.padding[i] + more // 2 < 0:
             raise OperatorError(
-                f"{type(module).__name__}: with offset_dilation={dilation} no padding gives the offsets the size of the "
-                f"output (kernel_size={module.kernel_size}, padding={module.padding}, dilation={module.dilation})"
+                f"{type(module).__name__}: with offset_dilation={dilation} no padding gives the offsets the size "
+                f"of the output (kernel_size={module.kernel_size}, padding={module.padding}, dilation={module.dilation})"
             )
         padding.append(module.padding[i] + more // 2)
     return nn.Conv2d(

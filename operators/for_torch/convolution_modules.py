@@ -83,7 +83,7 @@ class ActiveConv2d(Convolution):
 
 
 class DeformConv2d(Convolution):
-    """Deformable convolution with its own offset branch; input (N, in_channels, H, W), output (N, out_channels, H', W').
+    """Deformable convolution with its own offset branch; (N, in_channels, H, W) -> (N, out_channels, H', W').
 
     Parameters
     ----------

@@ -16,8 +16,8 @@ _SERVED = (torch.float32, torch.float64)
 def check(operation, tensor) -> None:
     if tensor.dtype not in _SERVED:
         raise operation.wrong(
-            f"{operation.names[0]} must be torch.float32 or torch.float64 on the CPU, got {tensor.dtype} (torch.autocast "
-            "computes in float32)"
+            f"{operation.names[0]} must be torch.float32 or torch.float64 on the CPU, got {tensor.dtype} "
+            "(torch.autocast computes in float32)"
         )
 
 

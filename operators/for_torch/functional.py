@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The operators as functions of tensors, with gradients for every floating-point input.
 
-CPU: float32 and float64. CUDA: float16 and bfloat16 as well, with coordinates and sums in float32. All tensors of a call
-share one dtype and device; any strides are taken, results are contiguous. Wrong arguments raise OperatorError before
-anything is computed. What each computes stands in its room's README.md under operators/.
+CPU: float32 and float64. CUDA: float16 and bfloat16 as well, with coordinates and sums in float32. All tensors of a
+call share one dtype and device; any strides are taken, results are contiguous. Wrong arguments raise OperatorError
+before anything is computed. What each computes stands in its room's README.md under operators/.
 """
 
 from __future__ import annotations

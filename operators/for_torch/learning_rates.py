@@ -11,8 +11,8 @@ def param_groups(model: nn.Module, lr: float, weight_decay: float = 0.0) -> list
 
     model : may hold layers of this package, which say by `offset_lr_mult` what their offsets' rate is (0.1 for the
         branches of deformable convolutions, as in Deformable ConvNets v2)
-    lr, weight_decay : of all other parameters. Offsets that are parameters (ActiveConv2d, Shift) have no decay: it would
-        pull them back to the regular grid.
+    lr, weight_decay : of all other parameters. Offsets that are parameters (ActiveConv2d, Shift) have no decay: it
+        would pull them back to the regular grid.
 
     Returns one group for everything else and one for each multiplier and decay in use; each parameter stands in one of
     them, once. A scheduler that multiplies rates keeps their ratios.

@@ -33,8 +33,8 @@ class Operation:
         Called once per combination; raises OperatorError.
     traced_shape : (shapes, settings) -> the output's shape, where sizes may be symbolic
     differentiable : those tensors that have gradients
-    autocast_dtypes : what it runs in under torch.autocast("cuda", dtype); under any other dtype, and on the CPU, it runs
-        in float32 and its result has the dtype of the first tensor
+    autocast_dtypes : what it runs in under torch.autocast("cuda", dtype); under any other dtype, and on the CPU, it
+        runs in float32 and its result has the dtype of the first tensor
     """
 
     name: str

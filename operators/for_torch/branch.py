@@ -63,7 +63,7 @@ def offset_branch(module: Convolution, channels: int, dilation, device, dtype) -
         if more % 2 or module.padding[i] + more // 2 < 0:
             raise OperatorError(
                 f"{type(module).__name__}: with offset_dilation={dilation} no padding gives the offsets the size "
-                f"of the output (kernel_size {module.kernel_size}, padding {module.padding}, dilation {module.dilation})"
+                f"of the output (kernel {module.kernel_size}, padding {module.padding}, dilation {module.dilation})"
             )
         padding.append(module.padding[i] + more // 2)
     return nn.Conv2d(

@@ -26,7 +26,7 @@ def on(device: str):
 
 def call(case: Case, tensors: dict):
     """The function for a case's operator, applied to tensors by the library's names."""
-    return _FUNCTIONS[case.operator](case.attributes, **tensors)
+    return FUNCTIONS[case.operator](case.attributes, **tensors)
 
 
 def _array(tensor):
@@ -71,7 +71,7 @@ def _deform_ps_roi_pool(attributes, data, rois, trans=None):
     return for_torch.deform_ps_roi_pool(data, rois, trans, attributes["pooled_size"], **more)
 
 
-_FUNCTIONS = {
+FUNCTIONS = {
     "ActiveConvolution": _active,
     "DeformableConvolution": _deformable("inside"),
     "ModulatedDeformableConvolution": _deformable("zero"),

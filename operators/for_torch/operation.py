@@ -73,6 +73,10 @@ class Operation:
     def wrong(self, text: str) -> OperatorError:
         return OperatorError(f"{self.name}: {text}")
 
+    def reworded(self, error: OperatorError) -> OperatorError:
+        """The library's error by the names of this front."""
+        return self.wrong(wording.for_torch(str(error)))
+
     def plan(self, tensors: tuple, settings: tuple) -> Plan:
         """The plan for these tensors (None for an absent one); all must have one dtype and device."""
         first = tensors[0]
@@ -101,7 +105,7 @@ class Operation:
             handle = Handle(operator, attributes)
             return make_plan(handle, present, tuple(shapes[i] for i in present), DTYPE_CODES[dtype])
         except OperatorError as error:
-            raise self.wrong(wording.for_torch(str(error))) from None
+            raise self.reworded(error) from None
 
     def _mixture(self, tensors) -> OperatorError:
         came = ", ".join(
@@ -116,7 +120,10 @@ class Operation:
             tensors, settings = args[: self.count], args[self.count :]
             device.check(self, tensors[0])
             plan = self.plan(tensors, settings)
-            return device.forward(plan, [tensors[i].contiguous() for i in plan.present])
+            try:
+                return device.forward(plan, [tensors[i].contiguous() for i in plan.present])
+            except OperatorError as error:
+                raise self.reworded(error) from None
 
         return kernel
 
@@ -131,7 +138,10 @@ class Operation:
                     f"{grad.dtype} of shape {tuple(grad.shape)}"
                 )
             inputs = [tensors[i].contiguous() for i in plan.present]
-            return device.backward(plan, grad.contiguous(), inputs, [wanted[i] for i in plan.present])
+            try:
+                return device.backward(plan, grad.contiguous(), inputs, [wanted[i] for i in plan.present])
+            except OperatorError as error:
+                raise self.reworded(error) from None
 
         return kernel
 

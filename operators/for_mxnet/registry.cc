@@ -103,7 +103,11 @@ int infer_shape(int count, int* ndims, int** shapes, void* state) {
   mxnet.is_numpy_shape(&numpy_shape);
   const size_t inputs = node.inputs.size();
   if (static_cast<size_t>(count) != inputs + 1) throw std::runtime_error(node.name + ": wrong number of inputs");
-  if (!is_known(ndims[0], shapes[0], numpy_shape)) {
+  bool enough = true;  // are the shapes from which the others follow known?
+  for (size_t i = 0; i < inputs; ++i) {
+    if (i == 0 || node.inputs[i].given) enough = enough && is_known(ndims[i], shapes[i], numpy_shape);
+  }
+  if (!enough) {
     // Sizes of -1 are unknown. MXNet takes no unknown number of dimensions back.
     for (size_t i = 0; i < inputs; ++i) {
       if (ndims[i] < 0) hand_back(Shape(node.inputs[i].ndim, -1), i, ndims, shapes);

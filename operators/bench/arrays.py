@@ -14,8 +14,9 @@ OUT_GRAD = "out_grad"
 def draw(case, name: str) -> np.ndarray:
     """The input `name` of the case, or its output's gradient: normal numbers; offsets with the case's deviation.
 
-    Regions are random boxes. A mask is even on [0, 1); weights are scaled so that outputs have variance near 1. RandomState, because NumPy
-    promises never to change its stream. Raises ValueError for an input whose meaning is not known here.
+    Regions are random boxes. A mask is even on [0, 1); weights are scaled so that outputs have variance near 1.
+    RandomState, because NumPy promises never to change its stream. Raises ValueError for an input whose meaning is not
+    known here.
     """
     shape = case.output if name == OUT_GRAD else case.inputs[name]
     random = np.random.RandomState([case.seed, zlib.crc32(name.encode())])

@@ -21,9 +21,10 @@ class DeformPsroiBins : public BinSource<T> {
         trans_(trans) {
     const T scale = attributes.scale<T>();
     for (int64_t r = 0; r < s_.rois; ++r) boxes_.push_back(deform_psroi_box(rois + r * 5, scale, s_.pooled_size));
+    for (int32_t b = 0; b < s_.pooled_size; ++b) part_of_.push_back(deform_psroi_part(b, parts_, s_.pooled_size));
   }
 
-  int64_t most_cells() const override { return 2 * samples_; }
+  int64_t most_cells() const override { return 2 * samples_ + 1; }  // one is for the last to write 0 in
 
   T locate(int64_t roi, int64_t of_class, int32_t bin_y, int32_t bin_x, BinAxis<T>* y, BinAxis<T>* x) const override {
     const RoiBox<T>& box = boxes_[roi];
@@ -57,35 +58,29 @@ class DeformPsroiBins : public BinSource<T> {
 
  private:
   int64_t trans_place(int64_t roi, int64_t of_class, int32_t bin_y, int32_t bin_x) const {
-    return deform_psroi_trans_index(roi, s_.classes, of_class, deform_psroi_part(bin_y, parts_, s_.pooled_size),
-                                    deform_psroi_part(bin_x, parts_, s_.pooled_size), parts_);
+    return deform_psroi_trans_index(roi, s_.classes, of_class, part_of_[bin_y], part_of_[bin_x], parts_);
   }
 
-  // All samples of a bin along one axis; returns how many are inside. They ascend, so a cell that was touched before is
-  // one of the last two.
+  // All samples of a bin along one axis; returns how many are inside. They ascend, so each stands on the cell of the
+  // one before, on the next cell, or further on; without branches, for none could be foretold.
   int32_t sample(T start, T sub_size, int32_t n, BinAxis<T>* axis) const {
-    int32_t inside = 0, count = 0;
-    const auto touch = [&](int32_t cell) {
-      for (int32_t k = count - 1; k >= 0 && k >= count - 2; --k) {
-        if (axis->cell[k] == cell) return k;
-      }
-      axis->cell[count] = cell;
-      axis->weight[count] = axis->slope[count] = 0;
-      return count++;
-    };
+    std::fill(axis->weight.begin(), axis->weight.end(), T(0));
+    std::fill(axis->slope.begin(), axis->slope.end(), T(0));
+    int32_t inside = 0, k = 0, next_is_used = 0;
     for (int32_t i = 0; i < samples_; ++i) {
       const DeformPsroiSample<T> at = deform_psroi_sample(start, sub_size, i, n);
       if (!at.inside) continue;
-      ++inside;
-      const int32_t low = touch(at.low);
-      axis->weight[low] += 1 - at.fraction;
-      if (at.high == at.low) continue;
-      axis->slope[low] -= 1;
-      const int32_t high = touch(at.high);
-      axis->weight[high] += at.fraction;
-      axis->slope[high] += 1;
+      const int32_t step = inside++ ? at.low - axis->cell[k] : 0, between = at.high - at.low;
+      k += (step > 0) + ((step > 1) & next_is_used);
+      next_is_used = between | ((step == 0) & next_is_used);
+      axis->cell[k] = at.low;
+      axis->cell[k + 1] = at.low + 1;
+      axis->weight[k] += 1 - at.fraction;
+      axis->weight[k + 1] += at.fraction;
+      axis->slope[k] -= between;
+      axis->slope[k + 1] += between;
     }
-    axis->count = count;
+    axis->count = inside ? k + 1 + next_is_used : 0;
     return inside;
   }
 
@@ -94,6 +89,7 @@ class DeformPsroiBins : public BinSource<T> {
   T std_;
   const T* trans_;
   std::vector<RoiBox<T>> boxes_;
+  std::vector<int32_t> part_of_;  // of a bin, along either axis
 };
 
 }  // namespace

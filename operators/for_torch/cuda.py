@@ -4,41 +4,17 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import struct
 
 import torch
 
 from operators import library
-from operators.for_torch.native import WRITE, Plan, bind
-
-_POINTER, _INT, _BYTES, _INT32, _INT64 = (
-    ctypes.c_void_p,
-    ctypes.c_int,
-    ctypes.c_char_p,
-    ctypes.c_int32,
-    ctypes.c_int64,
-)
-
-
-@functools.cache
-def _functions() -> dict:
-    """The functions of core/cuda_api.h. OperatorError if the library was built without CUDA."""
-    lib = library.cuda_library()
-    lib.acn_cuda_last_error.restype = _BYTES
-    where = (_POINTER, _INT64, _INT32, _POINTER)  # workspace, its bytes, device, stream
-    return {
-        "workspace": bind(
-            lib, "acn_cuda_workspace_bytes", _POINTER, _INT, _BYTES, _INT32, _INT32, ctypes.POINTER(_INT64)
-        ),
-        "forward": bind(lib, "acn_cuda_forward", _POINTER, _INT, _BYTES, _INT32, _BYTES, *where),
-        "backward": bind(lib, "acn_cuda_backward", _POINTER, _BYTES, _INT, _BYTES, _BYTES, _BYTES, _INT32, *where),
-        "last_error": lib.acn_cuda_last_error,
-    }
+from operators.for_torch.native import WRITE, Plan
 
 
 def check(operation, tensor) -> None:
-    _functions()
+    """OperatorError if this build serves no CUDA; the dtypes that it serves are all that a plan has."""
+    library.cuda_library()
 
 
 def forward(plan: Plan, inputs: list) -> torch.Tensor:
@@ -46,7 +22,7 @@ def forward(plan: Plan, inputs: list) -> torch.Tensor:
     packed = plan.pack([tensor.data_ptr() for tensor in inputs])
     workspace, where = _place(plan, packed, inputs, backward=False, deterministic=False)
     output = plan.pack_output(out.data_ptr())
-    if _functions()["forward"](plan.handle.address, len(inputs), packed, WRITE, output, *where):
+    if library.cuda_library().acn_cuda_forward(plan.handle.address, len(inputs), packed, WRITE, output, *where):
         raise _failure()
     return out
 
@@ -57,7 +33,7 @@ def backward(plan: Plan, grad, inputs: list, wanted: list) -> list:
     grads = [torch.empty_like(tensor) if want else None for tensor, want in zip(inputs, wanted)]
     packed = plan.pack([tensor.data_ptr() for tensor in inputs])
     workspace, where = _place(plan, packed, inputs, backward=True, deterministic=deterministic)
-    status = _functions()["backward"](
+    status = library.cuda_library().acn_cuda_backward(
         plan.handle.address,
         plan.pack_output(grad.data_ptr()),
         len(inputs),
@@ -76,12 +52,12 @@ def _place(plan: Plan, packed: bytes, inputs: list, backward: bool, deterministi
     """Scratch memory, which torch's allocator reuses in stream order, and the arguments that say where to run."""
     device, size = inputs[0].device, ctypes.c_int64()
     arguments = (plan.handle.address, len(inputs), packed, backward, deterministic, ctypes.byref(size))
-    if _functions()["workspace"](*arguments):
+    if library.cuda_library().acn_cuda_workspace_bytes(*arguments):
         raise _failure()
     workspace = torch.empty(size.value, dtype=torch.uint8, device=device)
     stream = torch.cuda.current_stream(device).cuda_stream
-    return workspace, (workspace.data_ptr(), size.value, device.index, stream)
+    return workspace, (workspace.data_ptr(), size.value, inputs[0].get_device(), stream)
 
 
 def _failure() -> library.OperatorError:
-    return library.OperatorError(_functions()["last_error"]().decode())
+    return library.OperatorError(library.cuda_library().acn_cuda_last_error().decode())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The PyTorch front's CUDA path, with the host build of the kernels in the library's place and tensors in main memory."""
+"""The CUDA path of the PyTorch front, with the host build of the kernels in the place of the library."""
 
 from __future__ import annotations
 

@@ -30,38 +30,48 @@ def all_cases() -> list:
     return [case for m in modules for key in sorted(vars(m)) if key.endswith("CASES") for case in getattr(m, key)]
 
 
-def marked(case):
-    return pytest.param(case, id=f"{case.operator}-{case.name}")
+def boundaries_of(case) -> list:
+    return BOUNDARIES if "boundary" in library.descriptions()[case.operator].attributes else [""]
 
 
-CASES = [case for case in all_cases()]
-
-
-def round_inputs(case, inputs, dtype):
-    return {name: from_storage(to_storage(values, dtype), dtype) for name, values in inputs.items()}
+CASES = [(case, boundary) for case in all_cases() for boundary in boundaries_of(case)]
+at_cases = pytest.mark.parametrize(
+    ("case", "boundary"), [pytest.param(*pair, id=f"{pair[0].operator}, {pair[0].name} {pair[1]}") for pair in CASES]
+)
 
 
 def wanted(case, boundary, dtype, offsets):
+    """Inputs, output gradient, output and gradients, all float64 and, but for rounding, in that dtype."""
     if dtype in ("float32", "float64"):
         return expected(case, boundary, offsets)
     case = case.at(boundary)
-    inputs = round_inputs(case, draw.inputs(case, offsets), dtype)
-    out_grad = from_storage(to_storage(draw.out_grad(case), dtype), dtype)
+    inputs = {name: rounded(values, dtype) for name, values in draw.inputs(case, offsets).items()}
+    if "rois" in inputs:  # in whose dtype the reference computes coordinates: that of the kernels
+        inputs["rois"] = inputs["rois"].astype(np.float32)
+    out_grad = rounded(draw.out_grad(case), dtype)
     return (inputs, out_grad, *reference(case, inputs, out_grad))
 
 
-def check(host_library, case, boundary, dtype, offsets=draw.between_lines, deterministic=False):
-    inputs, out_grad, want, want_grads = wanted(case, boundary, dtype, offsets)
-    operator = CudaOperator(host_library, case.operator, dtype, **case.at(boundary).attributes)
+def rounded(values, dtype):
+    return from_storage(to_storage(values, dtype), dtype)
+
+
+def run(lib, case, dtype, inputs, out_grad, want, want_grads, deterministic=False):
+    """Output and gradients, in storage form."""
+    operator = CudaOperator(lib, case.operator, dtype, **case.attributes)
     arrays = [to_storage(values, dtype) for values in inputs.values()]
-    out = to_storage(np.full(want.shape, np.nan), dtype)
-    operator.forward(*arrays, out=out)
-    close(out, want, dtype, f"{case}: output")
+    out = operator.forward(*arrays, out=to_storage(np.full(want.shape, np.nan), dtype))
     grads = [to_storage(np.full(g.shape, np.nan), dtype) for g in want_grads.values()]
     reqs = ["write"] * len(grads)
-    operator.backward(
-        to_storage(out_grad, dtype), *arrays, grads=grads, reqs=reqs, deterministic=deterministic
-    )
+    operator.backward(to_storage(out_grad, dtype), *arrays, grads=grads, reqs=reqs, deterministic=deterministic)
+    return out, grads
+
+
+def check(lib, case, boundary, dtype, offsets=draw.between_lines, deterministic=False):
+    inputs, out_grad, want, want_grads = wanted(case, boundary, dtype, offsets)
+    case = case.at(boundary)
+    out, grads = run(lib, case, dtype, inputs, out_grad, want, want_grads, deterministic)
+    close(out, want, dtype, f"{case}: output")
     for (name, gradient), got in zip(want_grads.items(), grads):
         close(got, gradient, dtype, f"{case}: gradient of {name}")
 
@@ -72,7 +82,6 @@ def close(got, want, dtype, what):
 
 @pytest.mark.parametrize("deterministic", [False, True])
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("boundary", BOUNDARIES)
-@pytest.mark.parametrize("case", map(marked, CASES))
+@at_cases
 def test_equals_reference(host_library, case, boundary, dtype, deterministic):
     check(host_library, case, boundary, dtype, deterministic=deterministic)

@@ -47,9 +47,7 @@ struct Axis {
     return sum;
   }
   // False only where weight() is 0.
-  ACN_BODY bool near(int32_t cell) const {
-    return T(cell) > start - 2 && T(cell) < start + step * T(samples) + 2;
-  }
+  ACN_BODY bool near(int32_t cell) const { return T(cell) > start - 2 && T(cell) < start + step * T(samples) + 2; }
 };
 
 // One bin of one RoI.

@@ -182,8 +182,7 @@ class PsroiKernels : public Kernels {
       Arena arena(run.workspace, run.workspace_bytes);
       const Scratch scratch(s, &arena);
       launch(run.stream, s.rois, s.pooled_size, FillTable<S>{s, rois, scale<S>(op), scratch.table, run.bad_value});
-      launch(run.stream, s.batch * s.channels(), s.pixels(),
-             GatherGrad<S>{s, scratch.table, head, reqs[0], data_grad});
+      launch(run.stream, s.batch * s.channels(), s.pixels(), GatherGrad<S>{s, scratch.table, head, reqs[0], data_grad});
     });
   }
 

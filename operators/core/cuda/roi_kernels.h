@@ -16,9 +16,7 @@ inline constexpr const char* kBadImage =
 template <class S>
 struct RoiRow {
   Compute<S> numbers[5];
-  ACN_BODY explicit RoiRow(const S* roi) {
-    ACN_UNROLL for (int i = 0; i < 5; ++i) numbers[i] = load(roi + i);
-  }
+  ACN_BODY explicit RoiRow(const S* roi) { ACN_UNROLL for (int i = 0; i < 5; ++i) numbers[i] = load(roi + i); }
 };
 
 // The bin and channels of one number of a RoI's output.

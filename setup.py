@@ -127,7 +127,7 @@ library = Extension(
     sources(),
     depends=HEADERS,
     language="c++",
-    extra_link_args=["-pthread", "-Wl,--no-undefined"],
+    extra_link_args=["-pthread", "-ldl", "-Wl,--no-undefined"],
 )
 front = Extension(
     "operators.for_numpy.front",

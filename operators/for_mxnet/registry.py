@@ -38,6 +38,7 @@ def register() -> None:
         "MXNDArrayGetDType",
         "MXNDArrayFree",
         "MXIsNumpyShape",
+        "MXNDArrayGetContext",
     )
     functions = (ctypes.c_void_p * len(names))(*(library.address(getattr(_LIB, name)) for name in names))
     check_call(library.library().acn_mxnet_register(functions))

@@ -153,7 +153,8 @@ struct Moves {
     const RoiPlace at(s, x);
     const Bin<S> bin(g, roi, at.of_class, at.bin_y, at.bin_x);
     if (bin.image < 0) *bad_image = 1;
-    T along_y = 0, along_x = 0;
+    // A bin without a place shows in the gradient as in the output; one of an image that is not there has none.
+    T along_y = bin.placed || bin.image < 0 ? T(0) : not_a_number<T>(), along_x = along_y;
     if (bin.placed) {
       const int64_t channel = roi_channel(at.channel, at.group_y, at.group_x, s.group_size);
       for_samples(bin, data + (bin.image * s.channels() + channel) * s.pixels(), AddSlopes<T>{&along_y, &along_x});

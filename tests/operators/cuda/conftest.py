@@ -16,7 +16,7 @@ from operators import library
 from operators.rooms import ROOMS
 
 OPERATORS = Path(library.__file__).parent
-NOT_ON_HOST = {"blas.cu", "device.cu"}  # host_shim/ has its own
+NOT_ON_HOST = {"blas.cu", "device.cu", "own_stream.cu"}  # host_shim/ has its own
 FLAGS = "-std=c++17 -O1 -fPIC -fvisibility=hidden -Wall -Wextra -Werror -DACN_CUDA_ON_HOST".split()
 
 

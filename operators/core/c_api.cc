@@ -3,7 +3,7 @@
 
 #include "call.h"
 #include "error.h"
-#include "sampled_conv.h"
+#include "scratch.h"
 #include "threads.h"
 
 namespace {

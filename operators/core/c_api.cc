@@ -3,6 +3,7 @@
 
 #include "call.h"
 #include "error.h"
+#include "handle.h"
 #include "scratch.h"
 #include "threads.h"
 
@@ -11,12 +12,6 @@ namespace {
 using namespace acn;
 
 thread_local std::string last_error;
-
-struct Handle {
-  std::string name;
-  std::unique_ptr<Operator> op;
-  std::vector<InputInfo> inputs;
-};
 
 template <class Body>
 int guarded(Body body) {
@@ -86,11 +81,7 @@ int acn_create(const char* name, int count, const char** keys, const char** valu
   return guarded([&] {
     AttributeStrings given;
     for (int i = 0; i < count; ++i) given[keys[i]] = values[i];
-    auto made = std::make_unique<Handle>();
-    made->name = name;
-    made->op = find_operator(name).make(given);
-    made->inputs = made->op->inputs();
-    *handle = made.release();
+    *handle = new Handle(make_handle(name, given));
   });
 }
 

@@ -64,6 +64,25 @@ struct ShiftPlan {
   bool clamp_low, clamp_high;
 };
 
+// One axis of a bin of a pooling: the cells it reads, ascending, each once; how
+// much each counts, and how fast that changes when the bin moves along the
+// axis.
+template <class T>
+struct PoolAxis {
+  int32_t count;
+  const int32_t* cell;
+  const T* weight;
+  const T* slope;
+};
+
+// Over a channel-last map (pixels, width), `row` numbers from one row to the
+// next; width is 1 or whole 16 bytes.
+template <class T>
+struct PoolBin {
+  PoolAxis<T> y, x;
+  int64_t row, width;
+};
+
 template <class T>
 struct Kernels {
   int64_t lanes;  // numbers in a vector: maps, columns and weights are padded to
@@ -78,6 +97,11 @@ struct Kernels {
   void (*shift_slopes)(const ShiftPlan<T>& plan, const T* map, const T* out_grad, double* sum_y, double* sum_x);
   // out(j, i) = in(i, j) for i < rows, j < columns.
   void (*transpose)(int64_t rows, int64_t columns, const T* in, int64_t in_row, T* out, int64_t out_row);
+  // sums (width) = the sum over the bin's cells of weights times map; map_grad += its transpose times grad (width);
+  // moves (2) += the sum over channels of grad times the sums with the slopes of y, and with those of x.
+  void (*pool)(const PoolBin<T>& bin, const T* map, T* sums);
+  void (*pool_scatter)(const PoolBin<T>& bin, const T* grad, T* map_grad);
+  void (*pool_moves)(const PoolBin<T>& bin, const T* grad, const T* map, T* moves);
 };
 
 // Of the widest level the machine has, or of the one ACTIVE_CONVNETS_ISA names

@@ -31,8 +31,8 @@ class Batches:
 
     Args:
         ds: a dataset as load_dataset gives it.
-        cfg: configuration; reads SCALES, network.PIXEL_MEANS and TRAIN.{FLIP, SHUFFLE, ENABLE_CROP, CROP_HEIGHT,
-            CROP_WIDTH}.
+        cfg: configuration; reads SCALES, TRAIN.{FLIP, SHUFFLE, ENABLE_CROP, CROP_HEIGHT, CROP_WIDTH} and what
+            `pictures.to_tensor` reads.
         seed: what the random choices start from. Those of epoch k depend on (seed, k) alone, so that a resumed run
             sees what the uninterrupted one would have seen.
         batch: pictures per batch; None: TRAIN.BATCH_IMAGES.
@@ -85,7 +85,7 @@ class Batches:
                     f"{self._ds.records[sample.index].image}: {truth.shape[1]} x {truth.shape[0]} pixels, but "
                     f"others of its batch have {first[1]} x {first[0]}; crop (TRAIN.ENABLE_CROP) or use batches of 1"
                 )
-        data = np.stack([pictures.to_tensor(image, self._cfg.network.PIXEL_MEANS) for image, _ in pairs])
+        data = np.stack([pictures.to_tensor(image, self._cfg) for image, _ in pairs])
         return data, np.stack([truth for _, truth in pairs]).astype(np.float32)
 
     def _take(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:

@@ -70,12 +70,14 @@ def _resize(array, size, method):
     return np.asarray(Image.fromarray(array).resize((size[1], size[0]), method))
 
 
-def to_tensor(image: np.ndarray, means) -> np.ndarray:
-    """The network's input for one picture: float32 (3, h, w), RGB minus its means, not scaled.
+def to_tensor(image: np.ndarray, cfg) -> np.ndarray:
+    """The network's input for one picture: float32 (3, h, w), grey levels minus means, divided by stds (1 by default).
 
     Args:
         image: uint8 (h, w, 3), RGB.
-        means: cfg.network.PIXEL_MEANS, three grey levels in the order blue, green, red.
+        cfg: configuration; reads network.PIXEL_MEANS and net.pixel_stds, both in the order blue, green, red, and
+            net.pixel_order, the order in which the network expects the channels.
     """
-    rgb = np.asarray(means, np.float32)[::-1]
-    return np.ascontiguousarray((image - rgb).transpose(2, 0, 1), np.float32)
+    means, stds = (np.asarray(each, np.float32)[::-1] for each in (cfg.network.PIXEL_MEANS, cfg.net.pixel_stds))
+    channels = ((image - means) / stds).transpose(2, 0, 1)
+    return np.ascontiguousarray(channels if cfg.net.pixel_order == "RGB" else channels[::-1], np.float32)

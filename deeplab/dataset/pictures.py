@@ -45,6 +45,15 @@ def _decode(path, convert):
         raise DatasetError(f"{path}: broken picture: {error}") from None
 
 
+def check_sizes(record, image: np.ndarray, truth: np.ndarray) -> None:
+    """Raises DatasetError, naming both files of the record, if its picture and its labels differ in size."""
+    if image.shape[:2] != truth.shape:
+        raise DatasetError(
+            f"{record.label}: {truth.shape[1]} x {truth.shape[0]} pixels (width x height), "
+            f"but its picture {record.image} has {image.shape[1]} x {image.shape[0]}"
+        )
+
+
 def scaled_size(height: int, width: int, scales) -> tuple[int, int]:
     """Size (height, width) under cfg.SCALES: short side SCALES[0][0], unless the long one would exceed SCALES[0][1]."""
     short, long = scales[0]

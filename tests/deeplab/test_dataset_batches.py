@@ -25,6 +25,7 @@ class Memory:
     """A dataset without files: picture i is noise whose label map holds i % 19."""
 
     root = "memory"
+    one_size = True
 
     def __init__(self, count=5, size=(8, 12)):
         rng = np.random.default_rng(count)

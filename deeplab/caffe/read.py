@@ -116,7 +116,8 @@ def _array(path, layer, blob) -> np.ndarray:
 def _check_types(net, path) -> None:
     for spec in net.layer:
         if spec.type not in SUPPORTED and _in_test_phase(spec):
-            hint = "; give the deploy prototxt, not that of training" if "Data" in spec.type + spec.name else ""
+            training = spec.type.endswith("Data") or spec.type in ("SoftmaxWithLoss", "Accuracy")
+            hint = "; give the deploy prototxt, not that of training" if training else ""
             raise CaffeError(
                 f"{path}: layer {spec.name!r} has type {spec.type!r}, supported are {', '.join(SUPPORTED)}{hint}"
             )

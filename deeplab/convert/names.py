@@ -65,7 +65,9 @@ def _place(match: re.Match, convolutions) -> str:
     short = "conv" if part == "conv" else "bn"
     if stage is None:
         return f"{short}{number + 1}.{kind}"
-    shapes = convolutions[stage]
+    shapes = convolutions.get(stage, {})
+    if 0 not in shapes:
+        return match[0]
     each = 3 if shapes[0][-1] == 1 else 2  # convolutions in a block; a bottleneck begins with 1x1
     projected = len(shapes) % each == 1  # the first block's shortcut is counted behind its body
     if projected and number == each:

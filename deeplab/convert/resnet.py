@@ -71,10 +71,10 @@ def _depth(source: Source, arrays) -> tuple[int, tuple[int, ...]]:
         )
     table = BOTTLENECKS if any(".conv3." in name for name in arrays) else BASIC
     for depth, known in table.items():
-        if counts == known:
+        if counts == known and all(each == set(range(len(each))) for each in blocks):
             return depth, counts
     kind = "bottleneck" if table is BOTTLENECKS else "basic"
-    raise ConvertError(f"{source.path}: {counts} {kind} blocks per stage; known are {table}")
+    raise ConvertError(f"{source.path}: {counts} {kind} blocks per stage, numbered from 0; known are {table}")
 
 
 def _name(name: str, depth: int, counts) -> str | None:
@@ -83,7 +83,7 @@ def _name(name: str, depth: int, counts) -> str | None:
     if match:
         kind = _KINDS[match[1]].get(match[2])
         return kind and f"{'conv1' if match[1] == 'conv' else 'bn_conv1'}_{kind}"
-    match = re.fullmatch(r"layer(\d)\.(\d+)\.(?:(conv|bn)(\d)|downsample\.([01]))\.(\w+)", name)
+    match = re.fullmatch(r"layer(\d)\.(\d+)\.(?:(conv|bn)([1-3])|downsample\.([01]))\.(\w+)", name)
     if not match:
         return None
     stage, block = int(match[1]), int(match[2])

@@ -285,10 +285,22 @@ def test_other_networks_are_refused(tmp_path, capsys):
     v1, v2, basic = gluon_resnet.ResNetV1, gluon_resnet.ResNetV2, gluon_resnet.BasicBlockV1
     widths = [8, 8, 16, 32, 64]
     assert "no ResNet v1 in it" in said_of(v2(gluon_resnet.BasicBlockV2, [2, 2, 2, 2], widths))
-    assert "(2, 2, 2, 3) basic blocks per stage; known are {10:" in said_of(v1(basic, [2, 2, 2, 3], widths))
+    assert "(2, 2, 2, 3) basic blocks per stage, numbered from 0; known are {10:" in said_of(
+        v1(basic, [2, 2, 2, 3], widths)
+    )
     assert "res3a_branch1_weight has shape (24, 8, 1, 1), expected (16, 8, 1, 1)" in said_of(
         v1(basic, [2, 2, 2, 2], [8, 8, 24, 32, 64])
     )
+    arrays = dict(gluon_net(18, "resnetv10_").collect_params().items())
+    arrays = {name: each.data() for name, each in arrays.items()}
+    arrays["resnetv10_stage2_conv9_weight"] = arrays["resnetv10_stage2_conv0_weight"]
+    mx.nd.save(str(tmp_path / "net.params"), arrays)
+    assert main([str(tmp_path / "net.params"), str(tmp_path / "out")]) == 1
+    assert "error: " in capsys.readouterr().err
+    strange = {"conv1.weight": arrays["resnetv10_conv0_weight"], "layer1.7.conv4.weight": mx.nd.zeros((1,))}
+    mx.nd.save(str(tmp_path / "net.params"), strange)
+    assert main([str(tmp_path / "net.params"), str(tmp_path / "out")]) == 1
+    assert "(1, 0, 0, 0) basic blocks per stage" in capsys.readouterr().err
     own = {"conv1_weight": np.zeros((8, 3, 7, 7), np.float32)}
     params.save(tmp_path / "own-0000.params", own, {})
     assert main([str(tmp_path / "own-0000.params"), str(tmp_path / "out")]) == 1

@@ -6,7 +6,7 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
-from deeplab.config import as_dict
+from deeplab.config import Config, as_dict
 from deeplab.core import checkpoint
 
 # Keys that may change between two starts of one run: they do not change what any epoch computes.
@@ -64,7 +64,9 @@ def starting_epoch(cfg, resume: bool) -> int:
 
 def differences(cfg, epoch: int) -> list[str]:
     """`key: old -> new` for every setting that matters and differs from those of the checkpoint."""
-    old, new = _flat(checkpoint.read_state(prefix(cfg), epoch)["config"]), _flat(as_dict(cfg))
+    stored = _flat(checkpoint.read_state(prefix(cfg), epoch)["config"])
+    old = {**_flat(as_dict(Config())), **stored}  # a key that did not exist yet did what its default does
+    new = _flat(as_dict(cfg))
     changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     return [f"{key}: {old.get(key)!r} -> {new.get(key)!r}" for key in changed if not key.startswith(MAY_CHANGE)]
 

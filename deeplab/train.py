@@ -32,9 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _train(cfg, threads: int, resume: bool) -> int:
     from deeplab.core import checkpoint, devices, folder
-    from deeplab.core.atomic import write_json
     from deeplab.core.log import open_log
     from deeplab.core.provenance import provenance
+    from deeplab.core.record import recorded
     from deeplab.core.trainer import train
     from deeplab.dataset import load_dataset
 
@@ -48,7 +48,6 @@ def _train(cfg, threads: int, resume: bool) -> int:
     log = open_log(place, cfg.run.name)
     lock = folder.Lock(place)
     facts = provenance(cfg, threads)
-    write_json(place / "run.json", facts)
     dataset = load_dataset(cfg, cfg.dataset.image_set)
     if begin:
         for change in folder.differences(cfg, begin):
@@ -62,7 +61,8 @@ def _train(cfg, threads: int, resume: bool) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C, and a batch system's way to say it
         signal.signal(number, lambda *_: asked.set())
     try:
-        train(cfg, dataset, begin, facts, log, stop=asked.is_set)
+        with recorded(place, {"begin_epoch": begin, **facts}):
+            train(cfg, dataset, begin, facts, log, stop=asked.is_set)
     except KeyboardInterrupt:
         log.info("interrupted; the same command continues after epoch %d", folder.starting_epoch(cfg, resume=True))
         return 130

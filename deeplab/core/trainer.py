@@ -56,6 +56,9 @@ def train(cfg, dataset, begin: int, facts: dict, log, stop=lambda: False, group:
     )
     _agree(cfg, begin, images, len(devices), group)
     _start(cfg, begin, images, network, trainer, group, log)
+    # Creates the KVStore's entries. Left to the first step, that would overwrite the statistics which each device has
+    # just moved with those of one of them: of the worker that MXNet counts as first, another one at each start.
+    trainer.allreduce_grads()
     update, loss = begin * len(batches), FCNLogLoss()
     metrics = Metrics(prefix(cfg).parent / "metrics.jsonl", update) if group.first else NoMetrics()
     with Progress(log, cfg.default.frequent, batch, cfg.TRAIN.end_epoch * len(batches), update) as progress:

@@ -28,10 +28,10 @@ sys.exit(watch([Job(name, host, [sys.executable, "-S", "-c", code], {"X": name},
 FOREVER = "import time; print('here', flush=True); time.sleep(1000)"
 
 
-def start(name, *jobs, hosts=(), ssh=()):
+def start(name, *jobs, hosts=(), ssh=(), share=1):
     """jobs: (name, code). hosts: of each job, if they are not here."""
     hosts = hosts or [""] * len(jobs)
-    full = [(who, host, code, int(who.startswith("worker"))) for (who, code), host in zip(jobs, hosts)]
+    full = [(who, host, code, share * who.startswith("worker")) for (who, code), host in zip(jobs, hosts)]
     path = os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(ROOT)])
     environment = {**os.environ, "PYTHONPATH": path, MARK: name}
     command = [sys.executable, "-c", PROGRAM, json.dumps(full), *ssh]
@@ -67,6 +67,17 @@ def test_when_one_fails_all_end_and_it_is_told_which_and_how(code, status, said)
 def test_a_server_that_fails_ends_the_group_too():
     _, err = finish(start("server", ("server 0", "raise SystemExit(2)"), ("worker 0", FOREVER)), "server", 2)
     assert "server 0 ended with exit status 2. It wrote nothing." in err
+
+
+@pytest.mark.parametrize("given", [None, "7"])
+def test_workers_of_a_machine_share_its_cores_unless_told(monkeypatch, given):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if given:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    code = "import os; print(os.environ['OMP_NUM_THREADS'])"
+    out, _ = finish(start("share", ("worker 0", code), ("worker 1", code), share=2), "share", 0)
+    expected = given or str(max(1, len(os.sched_getaffinity(0)) // 2))
+    assert sorted(out.splitlines()) == [f"[worker 0] {expected}", f"[worker 1] {expected}"]
 
 
 def test_what_a_process_has_started_ends_with_it():

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 @dataclass
 class Default:
     frequent: int = 1000  # batches between two log lines
-    kvstore: str = "device"  # MXNet's data-parallel engine: device or local
+    kvstore: str = "device"  # where gradients are added: device, local; dist_sync, dist_device_sync: several processes
 
 
 @dataclass
@@ -100,6 +100,7 @@ class Run:
     name: str = ""  # folder and log name; '' = the YAML file's name
     seed: int = 0  # initial weights, order of images, crops
     threads: int = 0  # CPU threads; 0 = all cores
+    cpus: int = 1  # with gpus '': CPU contexts, each with its own copy of the network and its own part of the batch
     offset_warmup_epochs: int = 0  # offsets of active convolutions stay exactly 0 for this many epochs
     lr_factor: float = 0.1  # the learning rate is multiplied by this at each lr_step
 

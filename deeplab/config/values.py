@@ -6,7 +6,7 @@ from __future__ import annotations
 from deeplab.config.keys import ConfigError
 
 CHOICES = {
-    "default.kvstore": ("device", "local"),
+    "default.kvstore": ("device", "local", "dist_sync", "dist_device_sync"),
     "network.IMAGE_STRIDE": (0,),
     "TRAIN.ENABLE_OHEM": (False,),
     "net.depth": (10, 18, 34, 50, 101),
@@ -17,7 +17,7 @@ CHOICES = {
     "net.boundary": ("", "inside", "zero", "border"),
 }
 WHY = {
-    "default.kvstore": "dist_* needs the data divided among the machines, which is not implemented",
+    "default.kvstore": "dist_async and others do not compute what one process would; not served",
     "network.IMAGE_STRIDE": "padding pictures is not implemented",
     "TRAIN.ENABLE_OHEM": "online hard example mining is not implemented",
 }
@@ -28,7 +28,7 @@ AT_LEAST = {
     "dataset.NUM_CLASSES": 2, "network.pretrained_epoch": 0, "net.width": 1,
     "net.head_channels": 1, "net.res5_dilate": 1, "net.offset_dilate": 1, "net.num_deformable_group": 1,
     "net.num_offset_group": 1, "net.bn_eps": 1e-5, "net.offset_lr_rate": 0, "net.offset_lr_mult": 0,
-    "run.threads": 0, "run.seed": 0, "run.offset_warmup_epochs": 0, "run.lr_factor": 0,
+    "run.threads": 0, "run.seed": 0, "run.cpus": 1, "run.offset_warmup_epochs": 0, "run.lr_factor": 0,
 }  # fmt: skip
 
 
@@ -67,6 +67,8 @@ def check_values(cfg, source: str) -> None:
         wrong.append(f"TRAIN.lr_step: expected growing epochs such as '40.336' or '4,6', got {cfg.TRAIN.lr_step!r}")
     if not all(part.strip().isdigit() for part in cfg.gpus.split(",") if cfg.gpus):
         wrong.append(f"gpus: expected device numbers such as '0,1', or '' for the CPU, got {cfg.gpus!r}")
+    if cfg.gpus.strip() and cfg.run.cpus != 1:
+        wrong.append(f"run.cpus: {cfg.run.cpus} CPU contexts and gpus {cfg.gpus!r} exclude each other")
     if wrong:
         raise ConfigError("\n".join(f"{source}: {text}" for text in wrong))
 

@@ -36,13 +36,18 @@ class Batches:
         seed: what the random choices start from. Those of epoch k depend on (seed, k) alone, so that a resumed run
             sees what the uninterrupted one would have seen.
         batch: pictures per batch; None: TRAIN.BATCH_IMAGES.
+        part: (k, n): of each batch, `epoch` makes the k-th (from 0) of n equal parts, in the batch's order.
     """
 
-    def __init__(self, ds, cfg, seed: int = 0, batch: int | None = None):
+    def __init__(self, ds, cfg, seed: int = 0, batch: int | None = None, part: tuple[int, int] = (0, 1)):
         self._ds, self._cfg, self._seed = ds, cfg, seed
         self.batch = cfg.TRAIN.BATCH_IMAGES if batch is None else batch
         if self.batch < 1:
             raise ValueError(f"batch: expected at least 1 picture, got {self.batch}")
+        number, parts = part
+        if self.batch % parts or not 0 <= number < parts:
+            raise ValueError(f"part: a batch of {self.batch} has no part {number} of {parts} equal ones")
+        self._part = slice(number * self.batch // parts, (number + 1) * self.batch // parts)
         self._copies = 2 if cfg.TRAIN.FLIP else 1
         self._samples = len(ds.records) * self._copies
         if self._samples < self.batch:
@@ -71,11 +76,12 @@ class Batches:
     def epoch(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yields (data, label) of one epoch, read ahead in the background.
 
-        data: float32 (B, 3, h, w), RGB minus means. label: float32 (B, h, w), train ids and 255. Where pictures may
-        have many sizes, h and w are the largest of the batch; smaller ones end in mean grey whose label is 255.
+        data: float32 (B, 3, h, w), RGB minus means. label: float32 (B, h, w), train ids and 255. B: pictures of this
+        part of the batch. Where pictures may have many sizes, h and w are the largest of the batch; smaller ones end
+        in mean grey whose label is 255.
         Raises DatasetError naming the file that is broken or does not fit.
         """
-        return prefetch(lambda: (self._make(samples) for samples in self.plan(epoch)))
+        return prefetch(lambda: (self._make(samples[self._part]) for samples in self.plan(epoch)))
 
     def _make(self, samples: list[Sample]) -> tuple[np.ndarray, np.ndarray]:
         pairs = [self._take(sample) for sample in samples]

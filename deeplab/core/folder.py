@@ -6,7 +6,7 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
-from deeplab.config import as_dict
+from deeplab.config import Config, as_dict
 from deeplab.core import checkpoint
 
 # Keys that may change between two starts of one run: they do not change what any epoch computes.
@@ -70,7 +70,8 @@ def differences(cfg, epoch: int, devices: int | None = None) -> list[str]:
     devices: those of all workers together, whose images make one update; not compared unless given.
     """
     state = checkpoint.read_state(prefix(cfg), epoch)
-    old, new = _that_matter(state["config"]), settings_that_matter(cfg)
+    stored = {**_flat(as_dict(Config())), **_flat(state["config"])}  # a key that did not exist yet did what its default does
+    old, new = _that_matter(stored), settings_that_matter(cfg)
     if devices is not None and "devices" in state:
         old["devices of all workers"], new["devices of all workers"] = len(state["devices"]) * state["workers"], devices
     changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]

@@ -14,13 +14,14 @@ import numpy as np
 from mxnet import autograd, gluon
 
 from deeplab import symbols
-from deeplab.core import checkpoint, folder, params
+from deeplab.core import checkpoint, folder
 from deeplab.core.devices import contexts
 from deeplab.core.folder import prefix
 from deeplab.core.group import Group
 from deeplab.core.log import Metrics, NoMetrics, Progress
 from deeplab.core.metric import FCNLogLoss
 from deeplab.core.network import Network
+from deeplab.core.pretrained import read_pretrained
 from deeplab.core.schedule import schedule
 from deeplab.dataset.batches import Batches
 
@@ -131,8 +132,8 @@ def _start(cfg, begin, images, network, trainer, group, log) -> None:
             checkpoint.remove_after(prefix(cfg), begin)
         log.info("continue after epoch %d of %s", begin, prefix(cfg))
     elif cfg.network.pretrained:
-        path = checkpoint.find(Path(cfg.network.pretrained), cfg.network.pretrained_epoch)
-        unused = network.load_pretrained(*params.load(path))
+        path, arg, aux = read_pretrained(cfg)
+        unused = network.load_pretrained(arg, aux)
         log.info("pretrained parameters from %s%s", path, f"; not used: {', '.join(unused)}" if unused else "")
     else:
         log.info("training from random initial values (network.pretrained is empty)")

@@ -14,7 +14,7 @@ extern "C" {
 
 typedef struct {
   void* data;
-  int32_t dtype; /* 0 float32, 1 float64 */
+  int32_t dtype; /* 0 float32, 1 float64; on CUDA also 2 float16, 3 bfloat16 */
   int32_t ndim;
   const int64_t* shape;
 } acn_tensor;

@@ -12,7 +12,7 @@ from deeplab.pictures.look import Layer
 from deeplab.pictures.places import centred_grid, tap_indices
 from deeplab.pictures.style import picture
 
-COLOURS = "cividis"
+COLOURS = "viridis"
 
 
 @dataclass
@@ -69,7 +69,7 @@ def draw_field(axis, image: np.ndarray, data: Field, longest: float, title: str 
     half_y, half_x = (bottom - top) / high / 2, (right - left) / wide / 2
     edges = (left - half_x, right + half_x, bottom + half_y, top - half_y)
     scale = Normalize(0, max(longest, 1e-9))
-    colours = axis.imshow(data.length, cmap=COLOURS, norm=scale, extent=edges, alpha=0.55, interpolation="nearest")
+    colours = axis.imshow(data.length, cmap=COLOURS, norm=scale, extent=edges, alpha=0.6, interpolation="nearest")
     thin = (slice(every // 2, None, every),) * 2
     y, x = np.moveaxis(data.places[thin], -1, 0)
     dy, dx = np.moveaxis(data.vectors[thin], -1, 0)

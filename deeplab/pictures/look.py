@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a network did with one picture: the picture, the classes, and where each layer that learns to look has looked."""
+"""What a network did with one picture: the picture, the classes, and where its layers looked."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Run:
         return {name.removesuffix("_offset"): value for name, value in named.items()}
 
     def offsets_over_epochs(self) -> tuple[list[int], dict[str, np.ndarray]]:
-        """The epochs, first 0 (before training, all offsets 0), and the arrays of `offsets` with a first axis for them."""
+        """The epochs, first 0 (before training, all offsets 0), and the arrays of `offsets`, stacked in axis 0."""
         epochs = self.epochs
         each = [self.offsets(epoch) for epoch in epochs]
         names = each[-1] if each else []

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deeplab.pictures.look import Layer
+from deeplab.dataset.labels import PALETTE
+from deeplab.pictures.look import Layer, Look
 from deeplab.pictures.places import Points, points_of_cell, trace
 from deeplab.pictures.style import STAR, colour, picture
 
@@ -59,6 +60,28 @@ def draw_trace(axis, image: np.ndarray, layers: Sequence[Layer], pixel: tuple[in
         sizes = SIZES[min(number, 2)] * np.clip(points.factor, 0.1, 2)
         axis.scatter(x, y, s=sizes, color=colour(shown), zorder=5 - number, **edge)
     _star(axis, image, pixel)
+
+
+def draw_overview(figure, look: Look, layers: Sequence[Layer], pixel: tuple[int, int]) -> None:
+    """Truth and prediction with the pixel, and every layer's points; below, the points through up to three layers."""
+    maps = {} if look.truth is None else {"truth": look.truth}
+    maps["prediction"] = look.prediction
+    rows = 2 if len(layers) > 1 else 1
+    columns = len(maps) + 1 if rows == 1 else 3
+    axes = figure.subplots(rows, columns, squeeze=False)
+    figure.suptitle(f"{look.run}, epoch {look.epoch}: what decides pixel y {pixel[0]}, x {pixel[1]}", fontsize=12)
+    places = list(axes.flat)
+    if rows == 1:
+        draw_sampling(places.pop(0), look.image, layers[0], pixel, layers[0].name)
+    else:
+        for axis, count in zip(axes[1], (1, 2, 3)):
+            axis.axis("off") if count > len(layers) else draw_trace(axis, look.image, layers[-count:], pixel)
+        draw_sampling(places.pop(0), look.image, layers[-1], pixel, layers[-1].name)
+    for axis, (name, ids) in zip(places, maps.items()):
+        picture(axis, PALETTE[ids], name)
+        _star(axis, look.image, pixel)
+    if rows == 2 and len(maps) == 1:
+        axes[0, 2].axis("off")
 
 
 def _star(axis, image, pixel) -> None:

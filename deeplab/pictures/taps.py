@@ -17,6 +17,7 @@ from deeplab.pictures.places import centred_grid
 from deeplab.pictures.style import GREY, PAPER, colour
 
 MOST_SETS = 8  # as many as there are colours
+PAUSE = 500  # milliseconds that a film shows one epoch
 
 
 def table(offset: np.ndarray) -> str:
@@ -120,17 +121,19 @@ def animation(epochs: Sequence[int], stacks: Mapping[str, np.ndarray], dilate: i
     ways = [moved(one, dilate)[1] for one in firsts]
 
     def show(frame: int):
-        frame = min(frame, len(epochs) - 1)
         title.set_text(f"epoch {epochs[frame]} of {epochs[-1]}")
         for (lines, dots), way in zip(artists, ways):
             for tap, line in enumerate(lines):
                 line.set_data(way[: frame + 1, tap, 1], way[: frame + 1, tap, 0])
             dots.set_offsets(way[frame][:, ::-1])
 
-    film = FuncAnimation(figure, show, frames=len(epochs) + 3, blit=False)
+    title.set_text(f"epoch {epochs[-1]}")
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out once, not for every picture
+    film = FuncAnimation(figure, show, frames=len(epochs), blit=False)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "taps.gif"
-        film.save(path, writer=PillowWriter(fps=2))
+        film.save(path, writer=PillowWriter(fps=1000 / PAUSE))
         return _fewer_colours(path.read_bytes())
 
 
@@ -169,7 +172,7 @@ def _fewer_colours(gif: bytes) -> bytes:
 
     with Image.open(BytesIO(gif)) as film:
         frames = [frame.convert("RGB").quantize(32) for frame in ImageSequence.Iterator(film)]
-        duration = film.info["duration"]
+    duration = [PAUSE] * (len(frames) - 1) + [4 * PAUSE]
     out = BytesIO()
     frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=duration, loop=0, optimize=True)
     return out.getvalue()

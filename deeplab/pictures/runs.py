@@ -70,7 +70,8 @@ class Run:
         """The configuration, with its output where the run lies now and its data found from anywhere."""
         cfg = from_dict(self.config, str(self.training / "run.json"))
         cfg.output_path, cfg.run.name = str(self.folder.parent), self.name
-        cfg.dataset.dataset_path = str(REPOSITORY / cfg.dataset.dataset_path)  # an absolute one stays
+        if not Path(cfg.dataset.dataset_path).is_dir():  # the scripts run in the repository, a notebook does not
+            cfg.dataset.dataset_path = str(REPOSITORY / cfg.dataset.dataset_path)
         return cfg
 
     def offsets(self, epoch: int) -> dict[str, np.ndarray]:
@@ -90,6 +91,10 @@ class Run:
         """All trained parameters of an epoch by name, float32."""
         arg, _ = params.load(checkpoint.find(self.prefix, epoch))
         return {name: value.astype(np.float32) for name, value in arg.items()}
+
+    def has_arrays(self) -> bool:
+        """Whether the last epoch's parameters are there (of a sample run they may not be)."""
+        return Path(f"{self.prefix}-{self.last:04d}.params").is_file()
 
     def before(self, after: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The same parameters before training, from the run's seed or from the pretrained file that it names."""

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from deeplab.pictures.places import centred_grid
-from deeplab.pictures.style import GREY, PAPER, colour
+from deeplab.pictures.style import GREY, PAPER, colour, open_spines
 
 MOST_SETS = 8  # as many as there are colours
 PAUSE = 500  # milliseconds that a film shows one epoch
@@ -101,10 +101,11 @@ def draw_lengths(axis, epochs: Sequence[int], stack: np.ndarray) -> None:
     for tap, line in enumerate(lengths.T):
         axis.plot(epochs, line, marker="o", markersize=3, color=colour(tap % 8), linestyle="-" if tap < 8 else "--")
         axis.annotate(f"  {tap}", (epochs[-1], heights[tap]), color=colour(tap % 8), fontsize=8, va="center")
+    axis.set_title("how far each tap has come", fontsize=9)
     axis.set_xlabel("epoch", fontsize=9)
     axis.set_ylabel("px of the layer's input", fontsize=9)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.spines[["top", "right"]].set_visible(False)
+    open_spines(axis)
 
 
 def animation(epochs: Sequence[int], stacks: Mapping[str, np.ndarray], dilate: int, size: float = 3.0) -> bytes:

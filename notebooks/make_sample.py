@@ -25,7 +25,6 @@ RUNS = {  # run: the parameters that are kept
     "quick_acn": r"res5a_branch2b_(weight|offset)",
     "quick_dcn": r"res5a_branch2b_offset_(weight|bias)",
     "quick_modulated": "",
-    "quick_dcn_offset_dilate_2": "",
     "quick_dcn_deep": "",
 }
 PICTURES = 3

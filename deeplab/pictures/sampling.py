@@ -14,7 +14,7 @@ from deeplab.pictures.places import Points, points_of_cell, trace
 from deeplab.pictures.style import STAR, colour, picture
 
 SIZES = (46, 22, 7)  # of the points of 1, 2, 3 layers
-LEVEL_COLOURS = (4, 5, 2)  # numbers in style.COLOURS
+LEVEL_COLOURS = (4, 5, 3)  # numbers in style.COLOURS
 
 
 @dataclass
@@ -52,7 +52,9 @@ def draw_sampling(axis, image: np.ndarray, layer: Layer, pixel: tuple[int, int],
 def draw_trace(axis, image: np.ndarray, layers: Sequence[Layer], pixel: tuple[int, int]) -> None:
     """The points that a pixel reads through all of `layers`, those of the nearest layer the largest."""
     levels = trace(layers, pixel)
-    picture(axis, image, f"through {len(levels)} layer{'s' * (len(levels) > 1)}: {len(levels[-1].places)} points")
+    count, followed = len(levels[-1].places), int(np.isfinite(levels[-1].places).all(-1).sum())
+    told = f"{count}" if followed == count else f"{followed} of {count}"  # the others begin outside the map
+    picture(axis, image, f"through {len(levels)} layer{'s' * (len(levels) > 1)}: {told} points")
     for number, points in reversed(list(enumerate(levels))):
         y, x = points.places.T
         shown = LEVEL_COLOURS[min(number, 2)]

@@ -139,7 +139,12 @@ def test_wrong_shapes_and_names_are_told():
 def test_overview_draws_with_and_without_truth(count, truth):
     layers = [layer("deformable", name=f"l{n}") for n in range(count)]
     figure = Figure(figsize=(4, 3))
-    sampling.draw_overview(figure, look(*layers, truth=truth), layers, (5, 6))
+    sampling.draw_overview(figure, look(*layers, truth=truth), layers, (2, 60))
     titles = [axis.get_title() for axis in figure.axes]
     assert ("truth" in titles) == truth and "prediction" in titles
-    assert ("through 3 layers: 729 points" in titles) == (count == 3)
+    # In the top row of the map each layer can be followed through the lower two thirds of its taps.
+    assert [title for title in titles if title.startswith("through")] == [
+        "through 1 layer: 9 points",
+        "through 2 layers: 54 of 81 points",
+        "through 3 layers: 378 of 729 points",
+    ] * (count == 3)

@@ -57,7 +57,7 @@ def copy(run: Run, kept: str) -> None:
     looks.save(folder / "inspect" / look.picture / "look.npz", look)
     if run.kind != "active":
         offsets = {name: looks.small(each) for name, each in run.offset_sample(PICTURES).items()}
-        np.savez_compressed(folder / "inspect" / "offsets.npz", **offsets)
+        np.savez_compressed(folder / "inspect" / f"offsets-{run.last:04d}.npz", **offsets)
 
 
 def main(output: str) -> None:

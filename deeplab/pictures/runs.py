@@ -122,13 +122,14 @@ class Run:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
     def look(self) -> Look:
-        """What the network does with a picture: the first that `deeplab.inspect` stored; else one is made and stored.
+        """What the network of the last epoch does with a picture: the first that `deeplab.inspect` stored.
 
-        Of the test pictures the middle one of the list is taken.
+        If there is none, one is made of the test picture in the middle of the list, and stored.
         """
-        stored = sorted((self.folder / "inspect").glob("*/look.npz"))
-        if stored:
-            return looks.load(stored[0])
+        for path in sorted((self.folder / "inspect").glob("*/look.npz")):
+            stored = looks.load(path)
+            if stored.epoch == self.last:
+                return stored
         looker, dataset = self._network()
         record = dataset.records[len(dataset.records) // 2]
         image, truth = dataset.pair(record)
@@ -139,9 +140,9 @@ class Run:
     def offset_sample(self, count: int = 8) -> dict[str, np.ndarray]:
         """Offsets of each layer on `count` test pictures evenly spaced in their list, in pixels of the layer's input.
 
-        {layer: (count, sets, taps, 2, H', W')}; stored in <run>/inspect/offsets.npz, whence they come the next time.
+        {layer: (count, sets, taps, 2, H', W')}; stored in <run>/inspect/offsets-<epoch>.npz, read from there next time.
         """
-        path = self.folder / "inspect" / "offsets.npz"
+        path = self.folder / "inspect" / f"offsets-{self.last:04d}.npz"
         if path.is_file():
             with np.load(path) as saved:
                 if (stored := dict(saved)) and len(next(iter(stored.values()))) >= count:

@@ -142,9 +142,9 @@ def test_overview_draws_with_and_without_truth(count, truth):
     sampling.draw_overview(figure, look(*layers, truth=truth), layers, (2, 60))
     titles = [axis.get_title() for axis in figure.axes]
     assert ("truth" in titles) == truth and "prediction" in titles
-    # In the top row of the map each layer can be followed through the lower two thirds of its taps.
+    # From cell (0, 3) of a map of 6 x 8: 2 * 3 of its taps are inside; of theirs, 2 + 3 rows times 2 + 3 + 3 columns.
     assert [title for title in titles if title.startswith("through")] == [
         "through 1 layer: 9 points",
         "through 2 layers: 54 of 81 points",
-        "through 3 layers: 378 of 729 points",
+        "through 3 layers: 360 of 729 points",
     ] * (count == 3)

@@ -165,6 +165,18 @@ def test_keys_move_by_cells_and_a_click_holds_the_pixel(shown):
     assert pixel(browser) == held and "held" in browser.find_element("id", "readout").text
 
 
+def test_a_finger_moves_the_pixel_and_never_holds_it(shown):
+    browser = shown(random_look(), (40, 60))
+    place = browser.execute_script(
+        "const stage = document.getElementById('stage'), box = stage.getBoundingClientRect();"
+        "for (const [kind, at] of [['pointerdown', 0.2], ['pointermove', 0.5]])"
+        "  stage.dispatchEvent(new PointerEvent(kind, {pointerType: 'touch',"
+        "    clientX: box.left + at * box.width, clientY: box.top + at * box.height}));"
+        "return [inspector.state.held, ...inspector.state.pixel]"
+    )
+    assert place == [False, 48, 64]
+
+
 def test_classes_of_the_pixel_are_told_and_its_star_is_drawn(shown):
     from deeplab.dataset.labels import CLASS_NAMES
 

@@ -53,8 +53,7 @@ def parse_place(text: str, height: int, width: int) -> tuple[int, int]:
 
 
 def _inspect(options) -> int:
-    from deeplab.dataset import pictures
-    from deeplab.dataset.cityscapes import truth_of
+    from deeplab.dataset import pictures, truth_of
     from deeplab.pictures import look as looks
     from deeplab.pictures.runs import find
 
@@ -62,7 +61,7 @@ def _inspect(options) -> int:
     cfg = run.settings()
     image = pictures.read_image(options.image)
     place = parse_place(options.at, *image.shape[:2]) if options.at else None
-    truth = truth_of(options.image, cfg.dataset.annotation_prefix)
+    truth = truth_of(cfg, options.image)
     use_threads(cfg.run.threads)  # before anything imports MXNet
     from deeplab.core.looking import Looker
     from deeplab.core.predictor import Predictor

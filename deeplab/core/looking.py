@@ -12,7 +12,7 @@ import numpy as np
 
 from deeplab.core.param_rules import network_shapes
 from deeplab.core.predictor import Predictor
-from deeplab.dataset import pictures
+from deeplab.dataset import kind_of, pictures
 from deeplab.pictures.look import Layer, Look
 from deeplab.pictures.places import Geometry, compose
 
@@ -74,6 +74,8 @@ class Looker:
             truth=None if truth is None else pictures.resize_label(truth, size),
             zoom=size[0] / image.shape[0],
             layers=[_layer(node, inside, shapes) for node in self._nodes],
+            class_names=tuple(kind_of(cfg).class_names),
+            palette=kind_of(cfg).palette,
         )
 
     def _run(self, data: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:

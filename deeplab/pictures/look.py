@@ -13,7 +13,7 @@ from deeplab.core.atomic import replacing
 from deeplab.pictures.places import Geometry
 
 KINDS = ("active", "deformable", "modulated")
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Look:
 
     run, epoch, picture: names for titles. image: uint8 (h, w, 3), as the network saw it. prediction: train ids,
     uint8 (h, w). truth: the same, 255 = does not count, or None where nobody knows. zoom: network pixels per pixel of
-    the picture's file. layers: in the order of the network.
+    the picture's file. layers: in the order of the network. class_names: by train id. palette: (256, 3) uint8.
     """
 
     run: str
@@ -73,6 +73,8 @@ class Look:
     truth: np.ndarray | None
     zoom: float
     layers: list[Layer]
+    class_names: tuple[str, ...]
+    palette: np.ndarray
 
     def layer(self, name: str) -> Layer:
         """The layer of that name. Raises ValueError that lists the layers there are."""
@@ -107,7 +109,8 @@ def save(path: Path, look: Look) -> None:
     to 1/64 pixel, else as float32."""
     facts = {key: getattr(look, key) for key in ("run", "epoch", "picture", "zoom")}
     layers = [{"name": each.name, "kind": each.kind, "geometry": asdict(each.geometry)} for each in look.layers]
-    arrays = {"image": look.image, "prediction": look.prediction}
+    facts["class_names"] = list(look.class_names)
+    arrays = {"image": look.image, "prediction": look.prediction, "palette": look.palette}
     if look.truth is not None:
         arrays["truth"] = look.truth
     for number, layer in enumerate(look.layers):
@@ -132,9 +135,9 @@ def load(path: Path) -> Look:
         offset, mask = arrays[f"offset{number}"].astype(np.float32), arrays.get(f"mask{number}")
         mask = None if mask is None else mask.astype(np.float32)
         layers.append(Layer(each["name"], each["kind"], geometry, offset, mask))
-    return Look(
-        image=arrays["image"], prediction=arrays["prediction"], truth=arrays.get("truth"), layers=layers, **facts
-    )
+    facts["class_names"] = tuple(facts["class_names"])
+    maps = {name: arrays[name] for name in ("image", "prediction", "palette")}
+    return Look(**maps, truth=arrays.get("truth"), layers=layers, **facts)
 
 
 def small(array: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from deeplab.dataset.labels import CLASS_NAMES, IGNORE, PALETTE
+from deeplab.dataset.labels import IGNORE
 from deeplab.pictures.look import Layer, Look
 from deeplab.pictures.style import COLOURS
 
@@ -35,8 +35,8 @@ def build(look: Look, pixel: tuple[int, int], layer: str = "") -> str:
         "height": look.image.shape[0],
         "width": look.image.shape[1],
         "image": _image(look.image),
-        "prediction": _png(PALETTE[look.prediction]),
-        "truth": None if look.truth is None else _png(PALETTE[look.truth]),
+        "prediction": _png(look.palette[look.prediction]),
+        "truth": None if look.truth is None else _png(look.palette[look.truth]),
         "classes": _classes(look),
         "colours": COLOURS,
         "layers": [_layer(each) for each in look.layers],
@@ -71,9 +71,9 @@ def _classes(look: Look) -> list[dict]:
     """Colour and name of the classes in the picture; the page knows a pixel's class by its colour."""
     present = set(np.unique(look.prediction).tolist())
     present |= set() if look.truth is None else set(np.unique(look.truth).tolist())
-    named = [(index, CLASS_NAMES[index]) for index in sorted(present) if index < len(CLASS_NAMES)]
+    named = [(index, look.class_names[index]) for index in sorted(present) if index < len(look.class_names)]
     named += [(IGNORE, "does not count")] if IGNORE in present else []
-    return [{"colour": PALETTE[index].tolist(), "name": name} for index, name in named]
+    return [{"colour": look.palette[index].tolist(), "name": name} for index, name in named]
 
 
 def _image(image: np.ndarray) -> str:

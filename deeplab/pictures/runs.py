@@ -18,6 +18,7 @@ from deeplab.core.atomic import replacing
 from deeplab.core.initial import initial_value
 from deeplab.core.log import read_metrics
 from deeplab.core.param_rules import rules
+from deeplab.core.pretrained import read_pretrained
 from deeplab.pictures import look as looks
 from deeplab.pictures.look import Look
 
@@ -72,6 +73,8 @@ class Run:
         cfg.output_path, cfg.run.name = str(self.folder.parent), self.name
         if not Path(cfg.dataset.dataset_path).is_dir():  # the scripts run in the repository, a notebook does not
             cfg.dataset.dataset_path = str(REPOSITORY / cfg.dataset.dataset_path)
+        if cfg.network.pretrained and not Path(cfg.network.pretrained).parent.is_dir():
+            cfg.network.pretrained = str(REPOSITORY / cfg.network.pretrained)
         return cfg
 
     def offsets(self, epoch: int) -> dict[str, np.ndarray]:
@@ -102,8 +105,7 @@ class Run:
         table = rules(cfg, after)
         made = {name: initial_value(table[name].init, name, after[name].shape, cfg.run.seed) for name in after}
         if cfg.network.pretrained:
-            path = checkpoint.find(REPOSITORY / cfg.network.pretrained, cfg.network.pretrained_epoch)
-            arg, _ = params.load(path)
+            _, arg, _ = read_pretrained(cfg)
             made.update({name: arg[name].astype(np.float32) for name in after if table[name].pretrained})
         return made
 

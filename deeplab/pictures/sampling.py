@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deeplab.dataset.labels import PALETTE
 from deeplab.pictures.look import Layer, Look
 from deeplab.pictures.places import Points, points_of_cell, trace
 from deeplab.pictures.style import STAR, colour, picture
@@ -80,7 +79,7 @@ def draw_overview(figure, look: Look, layers: Sequence[Layer], pixel: tuple[int,
             axis.axis("off") if count > len(layers) else draw_trace(axis, look.image, layers[-count:], pixel)
         draw_sampling(places.pop(0), look.image, layers[-1], pixel, layers[-1].name)
     for axis, (name, ids) in zip(places, maps.items()):
-        picture(axis, PALETTE[ids], name)
+        picture(axis, look.palette[ids], name)
         _star(axis, look.image, pixel)
     if rows == 2 and len(maps) == 1:
         axes[0, 2].axis("off")

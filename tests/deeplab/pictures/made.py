@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from deeplab.dataset.labels import CLASS_NAMES, PALETTE
 from deeplab.pictures.look import Layer, Look
 from deeplab.pictures.places import Geometry
 
@@ -33,4 +34,5 @@ def look(*layers, truth=True) -> Look:
     image = random.integers(0, 256, (*size, 3), dtype=np.uint8)
     ids = random.integers(0, 19, (2, *size), dtype=np.uint8)
     ids[1, :4] = 255
-    return Look("a_run", 3, "a_picture", image, ids[0], ids[1] if truth else None, 0.5, list(layers))
+    truth = ids[1] if truth else None
+    return Look("a_run", 3, "a_picture", image, ids[0], truth, 0.5, list(layers), CLASS_NAMES, PALETTE)

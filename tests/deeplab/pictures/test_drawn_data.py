@@ -117,6 +117,7 @@ def test_look_survives_its_file(tmp_path):
     looks.save(tmp_path / "a" / "look.npz", made)
     read = looks.load(tmp_path / "a" / "look.npz")
     assert (read.run, read.epoch, read.picture, read.zoom) == ("a_run", 3, "a_picture", 0.5)
+    assert read.class_names == made.class_names and np.array_equal(read.palette, made.palette)
     assert np.array_equal(read.image, made.image) and np.array_equal(read.truth, made.truth)
     for one, other in zip(read.layers, made.layers):
         assert one.geometry == other.geometry and one.kind == other.kind

@@ -3,6 +3,7 @@
 
 #include "call.h"
 #include "error.h"
+#include "kernels.h"
 #include "sampled_conv.h"
 #include "threads.h"
 
@@ -137,6 +138,11 @@ int acn_backward(void* handle, const acn_tensor* output_grad, int count, const a
   });
 }
 
+int acn_kernel_level(void) {
+  int level = -1;
+  guarded([&] { level = kernel_level(); });
+  return level;
+}
 int acn_num_threads(void) { return num_threads(); }
 void acn_set_num_threads(int count) { set_num_threads(count); }
 int64_t acn_workspace_bytes(void) { return workspace_bytes(); }

@@ -42,6 +42,9 @@ int acn_forward(void* handle, int count, const acn_tensor* inputs, int32_t req, 
 int acn_backward(void* handle, const acn_tensor* output_grad, int count, const acn_tensor* inputs, const int32_t* reqs,
                  const acn_tensor* input_grads);
 
+/* The x86-64 level (2, 3, 4) whose instructions the kernels use; -1 if ACTIVE_CONVNETS_ISA names one that is not here.
+ */
+int acn_kernel_level(void);
 int acn_num_threads(void);
 void acn_set_num_threads(int count);
 int64_t acn_workspace_bytes(void);

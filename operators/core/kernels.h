@@ -98,6 +98,9 @@ struct Kernels {
 template <class T>
 const Kernels<T>& kernels();
 
+// That level: 2, 3 or 4.
+int kernel_level();
+
 inline int64_t round_up(int64_t count, int64_t step) { return (count + step - 1) / step * step; }
 
 }  // namespace acn

@@ -64,25 +64,40 @@ class DeformPsroiBins : public BinSource<T> {
   // All samples of a bin along one axis; returns how many are inside. They ascend, so each stands on the cell of the
   // one before, on the next cell, or further on; without branches, for none could be foretold.
   int32_t sample(T start, T sub_size, int32_t n, BinAxis<T>* axis) const {
-    std::fill(axis->weight.begin(), axis->weight.end(), T(0));
-    std::fill(axis->slope.begin(), axis->slope.end(), T(0));
-    int32_t inside = 0, k = 0, next_is_used = 0;
-    for (int32_t i = 0; i < samples_; ++i) {
-      const DeformPsroiSample<T> at = deform_psroi_sample(start, sub_size, i, n);
-      if (!at.inside) continue;
-      const int32_t step = inside++ ? at.low - axis->cell[k] : 0, between = at.high - at.low;
-      k += (step > 0) + ((step > 1) & next_is_used);
-      next_is_used = between | ((step == 0) & next_is_used);
-      axis->cell[k] = at.low;
-      axis->cell[k + 1] = at.low + 1;
-      axis->weight[k] += 1 - at.fraction;
-      axis->weight[k + 1] += at.fraction;
-      axis->slope[k] -= between;
-      axis->slope[k + 1] += between;
+    std::fill_n(axis->weight.data(), 2 * samples_ + 1, T(0));
+    std::fill_n(axis->slope.data(), 2 * samples_ + 1, T(0));
+    int32_t inside = 0, k = -1, last = -1, next_is_used = 0;
+    for (int32_t begin = 0; begin < samples_; begin += kTogether) {
+      const int32_t count = std::min(kTogether, samples_ - begin);
+      int32_t low[kTogether], between[kTogether], counts[kTogether];
+      T fraction[kTogether];
+      for (int32_t i = 0; i < kTogether; ++i) {
+        const DeformPsroiSample<T> at = deform_psroi_sample(start, sub_size, begin + i, n);
+        low[i] = at.low;
+        between[i] = at.high - at.low;
+        fraction[i] = at.fraction;
+        counts[i] = at.inside;
+      }
+      for (int32_t i = 0; i < count; ++i) {
+        if (!counts[i]) continue;
+        ++inside;
+        const int32_t step = low[i] - last;
+        k += (step > 0) + ((step > 1) & next_is_used);
+        next_is_used = between[i] | ((step == 0) & next_is_used);
+        last = low[i];
+        axis->cell[k] = last;
+        axis->cell[k + 1] = last + 1;
+        axis->weight[k] += 1 - fraction[i];
+        axis->weight[k + 1] += fraction[i];
+        axis->slope[k] -= between[i];
+        axis->slope[k + 1] += between[i];
+      }
     }
-    axis->count = inside ? k + 1 + next_is_used : 0;
+    axis->count = k + 1 + next_is_used;
     return inside;
   }
+
+  static constexpr int32_t kTogether = 4;  // samples located at once
 
   const RoiShape& s_;
   int32_t parts_, samples_;

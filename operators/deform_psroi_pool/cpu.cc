@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "../core/kernels.h"
 #include "../core/roi_pool.h"
 #include "contract.h"
 #include "geometry.h"
@@ -24,7 +25,8 @@ class DeformPsroiBins : public BinSource<T> {
     for (int32_t b = 0; b < s_.pooled_size; ++b) part_of_.push_back(deform_psroi_part(b, parts_, s_.pooled_size));
   }
 
-  int64_t most_cells() const override { return 2 * samples_ + 1; }  // one is for the last to write 0 in
+  // Two a sample, and one for the last to write 0 in.
+  int64_t most_cells() const override { return round_up(2 * samples_ + 1, kStored); }
 
   T locate(int64_t roi, int64_t of_class, int32_t bin_y, int32_t bin_x, BinAxis<T>* y, BinAxis<T>* x) const override {
     const RoiBox<T>& box = boxes_[roi];
@@ -64,8 +66,10 @@ class DeformPsroiBins : public BinSource<T> {
   // All samples of a bin along one axis; returns how many are inside. They ascend, so each stands on the cell of the
   // one before, on the next cell, or further on; without branches, for none could be foretold.
   int32_t sample(T start, T sub_size, int32_t n, BinAxis<T>* axis) const {
-    std::fill_n(axis->weight.data(), 2 * samples_ + 1, T(0));
-    std::fill_n(axis->slope.data(), 2 * samples_ + 1, T(0));
+    for (int64_t i = 0; i < most_cells(); i += kStored) {
+      std::fill_n(axis->weight.data() + i, kStored, T(0));
+      std::fill_n(axis->slope.data() + i, kStored, T(0));
+    }
     int32_t inside = 0, k = -1, last = -1, next_is_used = 0;
     for (int32_t begin = 0; begin < samples_; begin += kTogether) {
       const int32_t count = std::min(kTogether, samples_ - begin);
@@ -98,6 +102,7 @@ class DeformPsroiBins : public BinSource<T> {
   }
 
   static constexpr int32_t kTogether = 4;  // samples located at once
+  static constexpr int64_t kStored = 8;    // zeros written at once
 
   const RoiShape& s_;
   int32_t parts_, samples_;

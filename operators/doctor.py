@@ -17,10 +17,9 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from operators.library import LIBRARY_PATH
+from operators.library import CUDA_LIBRARY_PATH, LIBRARY_PATH
 from operators.version import __version__
 
-CUDA_LIBRARY_PATH = os.path.join(os.path.dirname(LIBRARY_PATH), "libactive_convnets_cuda.so")
 MXNET_WHEELS = ("mxnet", "mxnet-cu112", "mxnet-cu117")
 MXNET_NEWEST_GPU = (8, 6)
 REBUILD = "in a checkout: pip install -e . (or python setup.py build_ext --inplace)"
@@ -100,15 +99,15 @@ def check_library() -> list:
     if not os.path.exists(LIBRARY_PATH):
         return [Finding("operator library", f"{LIBRARY_PATH} is missing", True, f"build it, {REBUILD}")]
     facts, why = tried(
-        "import json; from operators import library as l; from operators.rooms import ROOMS; lib = l.library();"
-        "level = lib.acn_kernel_level();"
-        "print(json.dumps([sorted(l.descriptions()), level, l.num_threads(), lib.acn_last_error().decode()]))"
+        "import ctypes, json; from operators import library as l; lib, level = l.library(), ctypes.c_int();"
+        "error = lib.acn_instruction_set(ctypes.byref(level)) and lib.acn_last_error().decode();"
+        "print(json.dumps([sorted(l.descriptions()), level.value, l.num_threads(), error]))"
     )
     if facts is None:
         return [Finding("operator library", f"{LIBRARY_PATH} does not load: {why}", True, f"build it again, {REBUILD}")]
     operators, level, threads, error = facts
     found = [Finding("operator library", f"{LIBRARY_PATH}: {', '.join(operators)}")]
-    if level < 0:
+    if error:
         found.append(Finding("instructions", error, True, "unset ACTIVE_CONVNETS_ISA"))
     else:
         found.append(Finding("instructions", f"x86-64-v{level}" if platform.machine() == "x86_64" else "portable"))

@@ -3,8 +3,9 @@
 
 #include "call.h"
 #include "error.h"
+#include "handle.h"
 #include "kernels.h"
-#include "sampled_conv.h"
+#include "scratch.h"
 #include "threads.h"
 
 namespace {
@@ -12,12 +13,6 @@ namespace {
 using namespace acn;
 
 thread_local std::string last_error;
-
-struct Handle {
-  std::string name;
-  std::unique_ptr<Operator> op;
-  std::vector<InputInfo> inputs;
-};
 
 template <class Body>
 int guarded(Body body) {
@@ -87,11 +82,7 @@ int acn_create(const char* name, int count, const char** keys, const char** valu
   return guarded([&] {
     AttributeStrings given;
     for (int i = 0; i < count; ++i) given[keys[i]] = values[i];
-    auto made = std::make_unique<Handle>();
-    made->name = name;
-    made->op = find_operator(name).make(given);
-    made->inputs = made->op->inputs();
-    *handle = made.release();
+    *handle = new Handle(make_handle(name, given));
   });
 }
 
@@ -138,11 +129,10 @@ int acn_backward(void* handle, const acn_tensor* output_grad, int count, const a
   });
 }
 
-int acn_kernel_level(void) {
-  int level = -1;
-  guarded([&] { level = kernel_level(); });
-  return level;
+int acn_instruction_set(int* level) {
+  return guarded([&] { *level = instruction_set(); });
 }
+
 int acn_num_threads(void) { return num_threads(); }
 void acn_set_num_threads(int count) { set_num_threads(count); }
 int64_t acn_workspace_bytes(void) { return workspace_bytes(); }

@@ -14,7 +14,7 @@ extern "C" {
 
 typedef struct {
   void* data;
-  int32_t dtype; /* 0 float32, 1 float64 */
+  int32_t dtype; /* 0 float32, 1 float64; on CUDA also 2 float16, 3 bfloat16 */
   int32_t ndim;
   const int64_t* shape;
 } acn_tensor;
@@ -42,9 +42,10 @@ int acn_forward(void* handle, int count, const acn_tensor* inputs, int32_t req, 
 int acn_backward(void* handle, const acn_tensor* output_grad, int count, const acn_tensor* inputs, const int32_t* reqs,
                  const acn_tensor* input_grads);
 
-/* The x86-64 level (2, 3, 4) whose instructions the kernels use; -1 if ACTIVE_CONVNETS_ISA names one that is not here.
- */
-int acn_kernel_level(void);
+/* 2, 3 or 4: the level of x86-64 whose kernels run here. Fails if
+ * ACTIVE_CONVNETS_ISA names none of this machine. */
+int acn_instruction_set(int* level);
+
 int acn_num_threads(void);
 void acn_set_num_threads(int count);
 int64_t acn_workspace_bytes(void);

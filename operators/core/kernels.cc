@@ -40,21 +40,23 @@ int choose_level() {
 #endif
 }
 
-}  // namespace
-
-int kernel_level() {
+int level() {
   static const int chosen = choose_level();
   return chosen;
 }
 
+}  // namespace
+
+int instruction_set() { return level(); }
+
 #if defined(__x86_64__)
 template <>
 const Kernels<float>& kernels() {
-  return kernel_level() >= 4 ? v4::kFloat : kernel_level() == 3 ? v3::kFloat : v2::kFloat;
+  return level() >= 4 ? v4::kFloat : level() == 3 ? v3::kFloat : v2::kFloat;
 }
 template <>
 const Kernels<double>& kernels() {
-  return kernel_level() >= 4 ? v4::kDouble : kernel_level() == 3 ? v3::kDouble : v2::kDouble;
+  return level() >= 4 ? v4::kDouble : level() == 3 ? v3::kDouble : v2::kDouble;
 }
 #else
 template <>

@@ -42,7 +42,5 @@ def host_library(tmp_path_factory) -> ctypes.CDLL:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = list(pool.map(build, host_sources()))
     target = folder / "libactive_convnets_cuda_on_host.so"
-    subprocess.run(
-        [compiler, "-shared", *objects, library.LIBRARY_PATH, "-Wl,--no-undefined", "-o", target], check=True
-    )
+    subprocess.run([compiler, "-shared", *objects, library.LIBRARY_PATH, "-Wl,--no-undefined", "-o", target], check=True)
     return library.declare_cuda(ctypes.CDLL(str(target)))

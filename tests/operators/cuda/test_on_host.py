@@ -59,7 +59,9 @@ def check(host_library, case, boundary, dtype, offsets=draw.between_lines, deter
     close(out, want, dtype, f"{case}: output")
     grads = [to_storage(np.full(g.shape, np.nan), dtype) for g in want_grads.values()]
     reqs = ["write"] * len(grads)
-    operator.backward(to_storage(out_grad, dtype), *arrays, grads=grads, reqs=reqs, deterministic=deterministic)
+    operator.backward(
+        to_storage(out_grad, dtype), *arrays, grads=grads, reqs=reqs, deterministic=deterministic
+    )
     for (name, gradient), got in zip(want_grads.items(), grads):
         close(got, gradient, dtype, f"{case}: gradient of {name}")
 

@@ -149,6 +149,17 @@ def set_num_threads(count: int) -> None:
     library().acn_set_num_threads(int(count))
 
 
+def instruction_set() -> str:
+    """The level of x86-64 whose kernels run here: 'v2', 'v3' (AVX2) or 'v4' (AVX-512); 'v2' on other machines.
+
+    Raises OperatorError if ACTIVE_CONVNETS_ISA names a level that this machine does not have.
+    """
+    level = ctypes.c_int()
+    if library().acn_instruction_set(ctypes.byref(level)):
+        raise OperatorError(library().acn_last_error().decode())
+    return f"v{level.value}"
+
+
 def workspace_bytes() -> int:
     """The bound on the scratch memory of one convolution call, in bytes (default 64 MiB).
 

@@ -4,7 +4,8 @@
 #include "call.h"
 #include "error.h"
 #include "handle.h"
-#include "sampled_conv.h"
+#include "kernels.h"
+#include "scratch.h"
 #include "threads.h"
 
 namespace {
@@ -126,6 +127,10 @@ int acn_backward(void* handle, const acn_tensor* output_grad, int count, const a
     for (int i = 0; i < count; ++i) wanted.push_back(static_cast<Req>(reqs[i]));
     checked_backward(h.name, *h.op, view(*output_grad), views(inputs, count), wanted, views(input_grads, count));
   });
+}
+
+int acn_instruction_set(int* level) {
+  return guarded([&] { *level = instruction_set(); });
 }
 
 int acn_num_threads(void) { return num_threads(); }

@@ -42,6 +42,10 @@ int acn_forward(void* handle, int count, const acn_tensor* inputs, int32_t req, 
 int acn_backward(void* handle, const acn_tensor* output_grad, int count, const acn_tensor* inputs, const int32_t* reqs,
                  const acn_tensor* input_grads);
 
+/* 2, 3 or 4: the level of x86-64 whose kernels run here. Fails if
+ * ACTIVE_CONVNETS_ISA names none of this machine. */
+int acn_instruction_set(int* level);
+
 int acn_num_threads(void);
 void acn_set_num_threads(int count);
 int64_t acn_workspace_bytes(void);

@@ -82,8 +82,6 @@ int list_auxiliary(char*** names, void*) {
   return 1;
 }
 
-constexpr int kOutputNdim = 4;
-
 bool is_known(int ndim, const int* shape, bool numpy_shape) {
   if (ndim <= 0) return false;
   for (int i = 0; i < ndim; ++i) {
@@ -116,7 +114,7 @@ int infer_shape(int count, int* ndims, int** shapes, void* state) {
     for (size_t i = 0; i < inputs; ++i) {
       if (ndims[i] < 0) hand_back(Shape(node.inputs[i].ndim, -1), i, ndims, shapes);
     }
-    hand_back(Shape(kOutputNdim, -1), inputs, ndims, shapes);
+    hand_back(Shape(4, -1), inputs, ndims, shapes);
     return 1;
   }
   std::vector<std::optional<Shape>> known(inputs);

@@ -79,8 +79,7 @@ def close(got, want, dtype, what):
     assert_close(from_storage(got, dtype), want, f"{what} ({dtype})", TOLERANCES[dtype])
 
 
-@pytest.mark.parametrize("deterministic", [False, True])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("dtype", "deterministic"), [("float32", False), ("float32", True), ("float64", False)])
 @at_cases
 def test_equals_reference(host_library, case, boundary, dtype, deterministic):
     check(host_library, case, boundary, dtype, deterministic=deterministic)
@@ -135,18 +134,17 @@ def test_batches(host_library, case, boundary, batch):
     check(host_library, case.with_batch(batch), boundary, "float32", deterministic=batch > 0)
 
 
-@pytest.mark.parametrize("deterministic", [False, True])
-@pytest.mark.parametrize("case", [c for c in all_cases() if c.busy], ids=str)
-def test_the_smallest_workspace(host_library, case, deterministic):
+@pytest.mark.parametrize(("dtype", "deterministic"), [("float64", True), ("float16", False)])
+@pytest.mark.parametrize("case", [c for c in all_cases() if c.busy], ids=lambda c: f"{c.operator}, {c.name}")
+def test_the_smallest_workspace(host_library, case, dtype, deterministic):
     """Convolutions in several chunks of one image, and of several."""
     before = library.workspace_bytes()
     library.set_workspace_bytes(1 << 20)
     try:
-        for dtype in ("float64", "float16"):
-            check(host_library, case, boundaries_of(case)[0], dtype, deterministic=deterministic)
-            operator = CudaOperator(host_library, case.operator, dtype, **case.attributes)
-            arrays = [to_storage(values, dtype) for values in draw.inputs(case).values()]
-            assert operator.workspace_bytes(arrays, True, deterministic) < 2 << 20
+        check(host_library, case, boundaries_of(case)[0], dtype, deterministic=deterministic)
+        operator = CudaOperator(host_library, case.operator, dtype, **case.attributes)
+        arrays = [to_storage(values, dtype) for values in draw.inputs(case).values()]
+        assert operator.workspace_bytes(arrays, True, deterministic) < 2 << 20
     finally:
         library.set_workspace_bytes(before)
 

@@ -34,8 +34,17 @@ def boundaries_of(case) -> list:
 
 
 CASES = [(case, boundary) for case in all_cases() for boundary in boundaries_of(case)]
-at_cases = pytest.mark.parametrize(
-    ("case", "boundary"), [pytest.param(*pair, id=f"{pair[0].operator}, {pair[0].name} {pair[1]}") for pair in CASES]
+
+
+def with_cases(pairs):
+    ids = [f"{case.operator}, {case.name} {boundary}".strip() for case, boundary in pairs]
+    return pytest.mark.parametrize(("case", "boundary"), pairs, ids=ids)
+
+
+at_cases = with_cases(CASES)
+at_quick_cases = with_cases([(case, boundary) for case, boundary in CASES if not case.busy])
+at_few_cases = with_cases(
+    [(case, boundary) for case, boundary in CASES if not case.busy and boundary in ("", "inside")]
 )
 
 
@@ -87,25 +96,15 @@ def test_equals_reference(host_library, case, boundary, dtype, deterministic):
 
 # With another way to sum each, and without the large cases: the paths are the same.
 @pytest.mark.parametrize(("dtype", "deterministic"), [("float16", False), ("bfloat16", True)])
-@at_cases
+@at_quick_cases
 def test_half_types_equal_reference(host_library, case, boundary, dtype, deterministic):
-    if case.busy:
-        pytest.skip("large")
     check(host_library, case, boundary, dtype, deterministic=deterministic)
 
 
 @pytest.mark.parametrize(("offsets", "deterministic"), [(draw.on_lines, False), (draw.special, True)])
-@at_cases
+@at_quick_cases
 def test_points_on_lattice_lines_and_strange_ones(host_library, case, boundary, offsets, deterministic):
-    if case.busy:
-        pytest.skip("large")
     check(host_library, case, boundary, "float32", offsets, deterministic)
-
-
-FEW = [pair for pair in CASES if not pair[0].busy and pair[1] in ("", "inside")]
-at_few_cases = pytest.mark.parametrize(
-    ("case", "boundary"), [pytest.param(*pair, id=f"{pair[0].operator}, {pair[0].name}") for pair in FEW]
-)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])

@@ -42,7 +42,9 @@ def load_mxnet(folder: Path):
         ctypes.CDLL(str(packages / name))
     import mxnet
 
-    print(f"mxnet {mxnet.__version__}, {mxnet.context.num_gpus()} GPUs, CUDA {mxnet.runtime.Features()['CUDA'].enabled}")
+    print(
+        f"mxnet {mxnet.__version__}, {mxnet.context.num_gpus()} GPUs, CUDA {mxnet.runtime.Features()['CUDA'].enabled}"
+    )
     return mxnet
 
 

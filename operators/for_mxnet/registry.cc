@@ -37,6 +37,7 @@ struct Mxnet {
   int (*free_array)(void* array);
   int (*is_numpy_shape)(int* flag);
   int (*get_context)(void* array, int* type, int* id);
+  int (*get_gpu_count)(int* count);
 } mxnet;
 
 enum Tag { kInput = 0, kOutput = 1, kInputGrad = 2, kOutputGrad = 3 };
@@ -81,8 +82,6 @@ int list_auxiliary(char*** names, void*) {
   return 1;
 }
 
-constexpr int kOutputNdim = 4;
-
 bool is_known(int ndim, const int* shape, bool numpy_shape) {
   if (ndim <= 0) return false;
   for (int i = 0; i < ndim; ++i) {
@@ -115,7 +114,7 @@ int infer_shape(int count, int* ndims, int** shapes, void* state) {
     for (size_t i = 0; i < inputs; ++i) {
       if (ndims[i] < 0) hand_back(Shape(node.inputs[i].ndim, -1), i, ndims, shapes);
     }
-    hand_back(Shape(kOutputNdim, -1), inputs, ndims, shapes);
+    hand_back(Shape(4, -1), inputs, ndims, shapes);
     return 1;
   }
   std::vector<std::optional<Shape>> known(inputs);
@@ -141,7 +140,9 @@ int infer_type(int count, int* types, void* state) {
             ", got ", name(types[i]));
     types[i] = type;
   }
-  require(type <= 2, node.name, ": data must be float32 or float64 (or float16 on a GPU), got ", name(type));
+  int gpus = 0;  // only they take float16
+  require(type < 2 || (type == 2 && mxnet.get_gpu_count(&gpus) == 0 && gpus > 0), node.name,
+          ": data must be float32 or float64 on the CPU, got ", name(type));
   return 1;
 }
 
@@ -171,7 +172,7 @@ Tensor view(void* array, const std::string& name) {
 
 int device(void* array) {
   int type = 0, id = 0;
-  require(mxnet.get_context(array, &type, &id) == 0, "MXNet gave an array without a context");
+  if (mxnet.get_context(array, &type, &id)) fail("MXNet gave an array without a context");
   return id;
 }
 
@@ -232,10 +233,8 @@ int backward(int count, void** arrays, int*, const int* reqs, int, void* state) 
       inputs[i].data = nullptr;
     }
     const Tensor head = view(arrays[0], instance.name);
-    if (instance.gpu) {
-      return instance.gpu->backward(instance.name, instance.op, head, inputs, wanted, grads, device(arrays[0]));
-    }
-    instance.op->backward(head, inputs, wanted, grads);
+    if (!instance.gpu) return instance.op->backward(head, inputs, wanted, grads);
+    instance.gpu->backward(instance.name, instance.op, head, inputs, wanted, grads, device(arrays[0]));
   });
 }
 
@@ -251,7 +250,7 @@ int delete_node(void* state) {
   return 1;
 }
 
-int create_operator(const char* context, int, unsigned**, const int*, const int* dtypes, CallbackList* list,
+int create_operator(const char* context, int, unsigned**, const int*, const int* types, CallbackList* list,
                     void* state) {
   static AnyCallback callbacks[] = {any(delete_instance), any(forward), any(backward)};
   const Node& node = *static_cast<Node*>(state);
@@ -259,7 +258,7 @@ int create_operator(const char* context, int, unsigned**, const int*, const int*
   for (void*& slot : instance->contexts) slot = instance;
   *list = {3, callbacks, instance->contexts};
   if (std::strncmp(context, "cpu", 3) == 0) {
-    require(dtypes[0] < 2, node.name, ": data must be float32 or float64 on the CPU, got float16");
+    require(types[0] < 2, node.name, ": data must be float32 or float64 on the CPU, got float16");
   } else {
     instance->gpu = &Gpu::get(node.name);
   }
@@ -290,7 +289,8 @@ int create_node(const char* name, int count, const char** keys, const char** val
 }  // namespace
 
 // functions: the addresses of MXCustomOpRegister, MXNDArrayGetData, MXNDArrayGetShapeEx, MXNDArrayGetDType,
-// MXNDArrayFree, MXIsNumpyShape and MXNDArrayGetContext, in this order. Returns MXNet's own status: 0 on success.
+// MXNDArrayFree, MXIsNumpyShape, MXNDArrayGetContext and MXGetGPUCount, in this order. Returns MXNet's own status: 0 on
+// success.
 extern "C" __attribute__((visibility("default"))) int acn_mxnet_register(void** functions) {
   std::memcpy(&mxnet, functions, sizeof(mxnet));
   for (const OperatorInfo& info : operators()) {

@@ -34,8 +34,17 @@ def boundaries_of(case) -> list:
 
 
 CASES = [(case, boundary) for case in all_cases() for boundary in boundaries_of(case)]
-at_cases = pytest.mark.parametrize(
-    ("case", "boundary"), [pytest.param(*pair, id=f"{pair[0].operator}, {pair[0].name} {pair[1]}") for pair in CASES]
+
+
+def with_cases(pairs):
+    ids = [f"{case.operator}, {case.name} {boundary}".strip() for case, boundary in pairs]
+    return pytest.mark.parametrize(("case", "boundary"), pairs, ids=ids)
+
+
+at_cases = with_cases(CASES)
+at_quick_cases = with_cases([(case, boundary) for case, boundary in CASES if not case.busy])
+at_few_cases = with_cases(
+    [(case, boundary) for case, boundary in CASES if not case.busy and boundary in ("", "inside")]
 )
 
 
@@ -79,8 +88,7 @@ def close(got, want, dtype, what):
     assert_close(from_storage(got, dtype), want, f"{what} ({dtype})", TOLERANCES[dtype])
 
 
-@pytest.mark.parametrize("deterministic", [False, True])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("dtype", "deterministic"), [("float32", False), ("float32", True), ("float64", False)])
 @at_cases
 def test_equals_reference(host_library, case, boundary, dtype, deterministic):
     check(host_library, case, boundary, dtype, deterministic=deterministic)
@@ -88,25 +96,15 @@ def test_equals_reference(host_library, case, boundary, dtype, deterministic):
 
 # With another way to sum each, and without the large cases: the paths are the same.
 @pytest.mark.parametrize(("dtype", "deterministic"), [("float16", False), ("bfloat16", True)])
-@at_cases
+@at_quick_cases
 def test_half_types_equal_reference(host_library, case, boundary, dtype, deterministic):
-    if case.busy:
-        pytest.skip("large")
     check(host_library, case, boundary, dtype, deterministic=deterministic)
 
 
 @pytest.mark.parametrize(("offsets", "deterministic"), [(draw.on_lines, False), (draw.special, True)])
-@at_cases
+@at_quick_cases
 def test_points_on_lattice_lines_and_strange_ones(host_library, case, boundary, offsets, deterministic):
-    if case.busy:
-        pytest.skip("large")
     check(host_library, case, boundary, "float32", offsets, deterministic)
-
-
-FEW = [pair for pair in CASES if not pair[0].busy and pair[1] in ("", "inside")]
-at_few_cases = pytest.mark.parametrize(
-    ("case", "boundary"), [pytest.param(*pair, id=f"{pair[0].operator}, {pair[0].name}") for pair in FEW]
-)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
@@ -135,18 +133,17 @@ def test_batches(host_library, case, boundary, batch):
     check(host_library, case.with_batch(batch), boundary, "float32", deterministic=batch > 0)
 
 
-@pytest.mark.parametrize("deterministic", [False, True])
-@pytest.mark.parametrize("case", [c for c in all_cases() if c.busy], ids=str)
-def test_the_smallest_workspace(host_library, case, deterministic):
+@pytest.mark.parametrize(("dtype", "deterministic"), [("float64", True), ("float16", False)])
+@pytest.mark.parametrize("case", [c for c in all_cases() if c.busy], ids=lambda c: f"{c.operator}, {c.name}")
+def test_the_smallest_workspace(host_library, case, dtype, deterministic):
     """Convolutions in several chunks of one image, and of several."""
     before = library.workspace_bytes()
     library.set_workspace_bytes(1 << 20)
     try:
-        for dtype in ("float64", "float16"):
-            check(host_library, case, boundaries_of(case)[0], dtype, deterministic=deterministic)
-            operator = CudaOperator(host_library, case.operator, dtype, **case.attributes)
-            arrays = [to_storage(values, dtype) for values in draw.inputs(case).values()]
-            assert operator.workspace_bytes(arrays, True, deterministic) < 2 << 20
+        check(host_library, case, boundaries_of(case)[0], dtype, deterministic=deterministic)
+        operator = CudaOperator(host_library, case.operator, dtype, **case.attributes)
+        arrays = [to_storage(values, dtype) for values in draw.inputs(case).values()]
+        assert operator.workspace_bytes(arrays, True, deterministic) < 2 << 20
     finally:
         library.set_workspace_bytes(before)
 

@@ -139,7 +139,7 @@ def _offsets(block, cfg, offsets: dict[str, np.ndarray], dataset, results: dict,
 def _last_layer(cfg, offsets: dict[str, np.ndarray], shape: tuple[int, int]) -> Layer:
     """The last active convolution as it stands over a picture of this shape.
 
-    Between them is one ResNet stem: its pooling, unpadded, puts the centre of feature pixel (0, 0) at image pixel (2, 2).
+    Between them is one ResNet stem: its unpadded pooling puts the centre of feature pixel (0, 0) at image pixel (2, 2).
     """
     name, offset = list(offsets.items())[-1]
     dilate, stride = (cfg.net.res5_dilate,) * 2, (float(cfg.net.output_stride),) * 2

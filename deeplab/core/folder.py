@@ -70,7 +70,7 @@ def differences(cfg, epoch: int, devices: int | None = None) -> list[str]:
     devices: those of all workers together, whose images make one update; not compared unless given.
     """
     state = checkpoint.read_state(prefix(cfg), epoch)
-    # A key that did not exist then did what its default does.
+    # A key that did not exist yet did what its default does.
     stored = {**_flat(as_dict(Config())), **_flat(state["config"])}
     old, new = _that_matter(stored), settings_that_matter(cfg)
     if devices is not None and "devices" in state:

@@ -35,7 +35,7 @@ def _train(cfg, threads: int, resume: bool) -> int:
     from deeplab.core.atomic import write_json
     from deeplab.core.log import open_log
     from deeplab.core.provenance import provenance
-    from deeplab.core.trainer import train
+    from deeplab.core.rollback import train
     from deeplab.dataset import load_dataset
 
     devices.check_version(cfg)

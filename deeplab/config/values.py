@@ -13,6 +13,7 @@ CHOICES = {
     "net.head_init": ("normal", "msra"),
     "net.output_stride": (8, 16, 32),
     "net.boundary": ("", "inside", "zero", "border"),
+    "run.on_explosion": ("warn", "stop", "rollback"),
 }
 WHY = {
     "default.kvstore": "dist_* needs the data divided among the machines, which is not implemented",
@@ -26,7 +27,8 @@ AT_LEAST = {
     "dataset.NUM_CLASSES": 2, "network.pretrained_epoch": 0, "net.width": 1,
     "net.head_channels": 1, "net.res5_dilate": 1, "net.offset_dilate": 1, "net.num_deformable_group": 1,
     "net.num_offset_group": 1, "net.offset_lr_rate": 0, "net.offset_lr_mult": 0, "run.threads": 0, "run.seed": 0,
-    "run.offset_warmup_epochs": 0, "run.lr_factor": 0,
+    "run.offset_warmup_epochs": 0, "run.lr_factor": 0, "net.offset_bound": 0, "run.offset_limit": 0,
+    "run.rollback_factor": 0, "run.max_rollbacks": 0,
 }  # fmt: skip
 
 

@@ -6,13 +6,14 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
-from deeplab.config import as_dict
+from deeplab.config import Config, as_dict
 from deeplab.core import checkpoint
 
 # Keys that may change between two starts of one run: they do not change what any epoch computes.
 MAY_CHANGE = (
     *("BASE", "output_path", "default.frequent", "TRAIN.begin_epoch", "TRAIN.end_epoch", "TRAIN.RESUME", "TEST."),
     "run.threads",  # changes the last bits only; train.py says so
+    *("run.on_explosion", "run.offset_limit", "run.max_rollbacks"),  # only when to end a run or go back in it
 )
 
 
@@ -63,8 +64,12 @@ def starting_epoch(cfg, resume: bool) -> int:
 
 
 def differences(cfg, epoch: int) -> list[str]:
-    """`key: old -> new` for every setting that matters and differs from those of the checkpoint."""
-    old, new = _flat(checkpoint.read_state(prefix(cfg), epoch)["config"]), _flat(as_dict(cfg))
+    """`key: old -> new` for every setting that matters and differs from those of the checkpoint.
+
+    A key that is younger than the checkpoint had its default then: defaults are what was done before there was a key.
+    """
+    old = {**_flat(as_dict(Config())), **_flat(checkpoint.read_state(prefix(cfg), epoch)["config"])}
+    new = _flat(as_dict(cfg))
     changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     return [f"{key}: {old.get(key)!r} -> {new.get(key)!r}" for key in changed if not key.startswith(MAY_CHANGE)]
 

@@ -4,7 +4,13 @@
 from __future__ import annotations
 
 from operators.for_mxnet import sym
+from operators.library import descriptions
 
 ActiveConvolution = sym.ActiveConvolution
 DeformableConvolution = sym.DeformableConvolution
 ModulatedDeformableConvolution = sym.ModulatedDeformableConvolution
+
+
+def default_of(operator: str, attribute: str) -> str:
+    """The value, as text, that an attribute has where it is not given. Raises KeyError for an unknown one."""
+    return descriptions()[operator].attributes[attribute]["default"]

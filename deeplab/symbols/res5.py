@@ -35,3 +35,13 @@ def offset_branch(data: mx.sym.Symbol, name: str, num_filter: int, net) -> mx.sy
     return mx.sym.Convolution(
         data, name=f"{name}_offset", num_filter=num_filter, kernel=(3, 3), pad=dilate, dilate=dilate
     )
+
+
+def bounded(offset: mx.sym.Symbol, name: str, net) -> mx.sym.Symbol:
+    """Computed offsets kept within net.offset_bound pixels in y and in x, smoothly: bound * tanh(offset / bound).
+
+    Near 0 that is the offset itself. net: cfg.net; reads offset_bound, 0 leaves `offset` as it is.
+    """
+    if not net.offset_bound:
+        return offset
+    return mx.sym.tanh(offset / net.offset_bound, name=f"{name}_offset_tanh") * net.offset_bound

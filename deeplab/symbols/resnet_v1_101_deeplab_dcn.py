@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from deeplab.symbols.operators import DeformableConvolution
-from deeplab.symbols.res5 import geometry, offset_branch, sampling
+from deeplab.symbols.res5 import bounded, geometry, offset_branch, sampling
 
 
 def res5_branch2b(data, name, num_filter, net):
     """Deformable convolution; the convolution `<name>_offset` gives (y, x) for every tap at every position."""
     offset = offset_branch(data, name, 2 * 9 * net.num_deformable_group, net)
+    offset = bounded(offset, name, net)
     return DeformableConvolution(data=data, offset=offset, name=name, **geometry(num_filter, net), **sampling(net))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import mxnet as mx
 
 from deeplab.symbols.operators import ModulatedDeformableConvolution
-from deeplab.symbols.res5 import geometry, offset_branch, sampling
+from deeplab.symbols.res5 import bounded, geometry, offset_branch, sampling
 
 
 def res5_branch2b(data, name, num_filter, net):
@@ -16,7 +16,7 @@ def res5_branch2b(data, name, num_filter, net):
     """
     taps = 9 * net.num_deformable_group
     both = offset_branch(data, name, 3 * taps, net)
-    offset = mx.sym.slice_axis(both, axis=1, begin=0, end=2 * taps)
+    offset = bounded(mx.sym.slice_axis(both, axis=1, begin=0, end=2 * taps), name, net)
     mask = 2 * mx.sym.sigmoid(mx.sym.slice_axis(both, axis=1, begin=2 * taps, end=3 * taps))
     return ModulatedDeformableConvolution(
         data=data, offset=offset, mask=mask, name=name, **geometry(num_filter, net), **sampling(net)

@@ -9,7 +9,11 @@ ERROR, WARNING = "error", "warning"
 
 DOWNLOAD = "download {} from www.cityscapes-dataset.com (free, after registration) and unpack it into {}"
 FAULTS = {
-    "no such folder": (ERROR, "give the folder that holds leftImg8bit and gtFine"),
+    "no such folder": (
+        ERROR,
+        "give the folder that holds leftImg8bit and gtFine (from www.cityscapes-dataset.com, free after registration; "
+        "python -m deeplab.dataset.streets FOLDER makes a stand-in)",
+    ),
     "no pictures": (ERROR, ""),
     "no labels": (ERROR, ""),
     "broken picture": (ERROR, "unpack or download these files again"),

@@ -125,8 +125,10 @@ def test_leash_ends_all_its_command_started_when_its_owner_is_gone(tmp_path, kil
     owner.stdin.close()
     wait_for(lambda: marks.read_text() == "ready\nasked\n")
     assert owner.wait(timeout=60) == (-9 if killed else 143)
-    again = [sys.executable, leash.__file__, str(tmp_path / "lock"), "sh", "-c", "exit 3"]  # waits for the lock
-    assert subprocess.run(again, stdin=subprocess.PIPE, timeout=60).returncode == 3
+    again = subprocess.Popen([sys.executable, leash.__file__, str(tmp_path / "lock"), "sh", "-c", "exit 3"],
+                             stdin=subprocess.PIPE)  # fmt: skip
+    assert again.wait(timeout=60) == 3  # after it got the lock
+    again.stdin.close()
 
 
 def wait_for(condition, seconds=200):

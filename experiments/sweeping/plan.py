@@ -53,7 +53,11 @@ class Trial:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep's file, checked. keys: every setting that some trial has of its own, in the order of the file."""
+    """A sweep's file, checked.
+
+    keys: every setting that some trial has of its own, in the order of the file. trials: all points at the first value
+    of the `average` axis, then at the next, so that a sweep cut short has whole series.
+    """
 
     name: str
     folder: Path
@@ -141,6 +145,7 @@ def _points(node: dict) -> list[dict]:
     grid = [dict(zip(node["axes"], values)) for values in itertools.product(*node["axes"].values())]
     repeats = [{node["average"]: value} for value in node["axes"][node["average"]]] if node["average"] else [{}]
     grid += [{**one, **repeat} for one in node["also"] for repeat in repeats]
+    grid.sort(key=lambda point: [repeat.items() <= point.items() for repeat in repeats].index(True))
     return list({json.dumps(point, sort_keys=True): point for point in grid}.values())
 
 

@@ -50,7 +50,7 @@ class Board:
             self._say(name, f"epoch {now.get('epoch')}, update {now.get('update')}, loss {now.get('loss'):.4f}")
 
     def finished(self, name: str, numbers: dict) -> None:
-        self.rows[name] = {"state": "finished", **numbers}
+        self.rows[name] = {**self.rows[name], **numbers, "state": "finished"}
         value = numbers.get(self.sweep.metric)
         self._say(name, f"finished, {self.sweep.metric} {_number(value)}")
         self._on_change()
@@ -77,7 +77,7 @@ class Board:
             running = row["state"] == "running"
             seconds = time.monotonic() - self._begin[trial.name] if running else row.get("seconds")
             numbers = [
-                row.get("epoch", row.get("epochs")),
+                row.get("epochs", row.get("epoch")),
                 row.get("update"),
                 row.get("loss"),
                 row.get(self.sweep.metric),

@@ -65,4 +65,7 @@ def _run(sweep, done: dict[str, dict], address: str) -> int:
                 print(drawn)
     for name, text in board.errors.items():
         print(f"error: {name}: {text}", file=sys.stderr)
-    return 0 if all(row["state"].startswith("finished") for row in board.rows.values()) else 1
+    states = {row["state"] for row in board.rows.values()}
+    if states & {"waiting", "running"}:  # Ray Tune takes Ctrl-C for itself and comes back early
+        raise KeyboardInterrupt
+    return 1 if "failed" in states else 0

@@ -38,9 +38,8 @@ def run(sweep: Sweep, trials: list[Trial], board, address: str = "") -> None:
     address: of a Ray cluster whose machines see this project's folder under the same path; '' starts Ray here.
     Raises RuntimeError if no machine has the resources that one trial asks for.
     """
-    where = {"address": address} if address else {
-        "include_dashboard": False, "object_store_memory": OBJECT_STORE, "num_cpus": len(os.sched_getaffinity(0)),
-    }  # fmt: skip
+    here = {"include_dashboard": False, "object_store_memory": OBJECT_STORE, "num_cpus": len(os.sched_getaffinity(0))}
+    where = {"address": address} if address else {"address": "local", **here}  # else Ray would join any that it finds
     paths = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     ray.init(**where, log_to_driver=False, logging_level="ERROR", runtime_env={"env_vars": {"PYTHONPATH": paths}})
     logging.getLogger("ray").setLevel(logging.CRITICAL)  # the board tells what fails, once

@@ -58,6 +58,7 @@ def conclude(trial: Trial) -> dict:
         "loss": epochs[-1]["loss"] if epochs else None,
         "offset_max": max(lengths) if lengths and None not in lengths else None,
         "epochs": found.get("epoch"),
+        "update": progress(trial.folder).get("update"),
         "seconds": round(sum(line["seconds"] for line in epochs), 1),
         "threads": found.get("threads"),
         "commit": found.get("commit"),

@@ -50,8 +50,8 @@ def _where_else(root: Path, name: str, archive: str) -> str:
     below = sorted(path for path in root.glob(f"*/{name}") if path.is_dir())
     if below:
         return f"give this folder: {below[0].parent}"
-    stand_in = f"python -m deeplab.dataset.streets {root} makes a stand-in"
-    return f"{DOWNLOAD.format(archive, root)}, or: {stand_in}"
+    stand_in = "python -m deeplab.dataset.streets data/streets makes a stand-in"
+    return f"{DOWNLOAD.format(archive, root)}; {stand_in}"
 
 
 def splits_in(root: Path, folder: str) -> list[str]:

@@ -7,18 +7,19 @@ from deeplab.core import checkpoint, trainer
 from deeplab.core.folder import prefix
 
 
-def train(cfg, dataset, begin: int, facts: dict, log, stop=lambda: False) -> None:
+def train(cfg, dataset, begin: int, facts: dict, log, stop=lambda: False, group=None) -> None:
     """`trainer.train`, and with run.on_explosion=rollback what follows when it raises Diverged.
 
     The run goes back to its last complete epoch (to its initial state if there is none) and the learning rate of all
     that makes offsets is multiplied by run.rollback_factor; without that the same would happen again, bit for bit.
     Each checkpoint says how often this has happened, so that an interrupted run goes on as it would have.
-    Raises Diverged after run.max_rollbacks, or at once if the network has no offsets.
+    Raises Diverged after run.max_rollbacks, or at once if the network has no offsets. (Configurations with several
+    workers and rollback are refused: MXNet cannot create a distributed KVStore's entries anew.)
     """
     rollbacks = checkpoint.read_state(prefix(cfg), begin).get("rollbacks", 0) if begin else 0
     while True:
         try:
-            return trainer.train(cfg, dataset, begin, facts, log, stop, rollbacks)
+            return trainer.train(cfg, dataset, begin, facts, log, stop, group, rollbacks)
         except trainer.Diverged as error:
             if cfg.run.on_explosion != "rollback" or not error.offsets:
                 raise

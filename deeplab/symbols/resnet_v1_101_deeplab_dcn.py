@@ -7,8 +7,10 @@ from deeplab.symbols.operators import DeformableConvolution
 from deeplab.symbols.res5 import bounded, geometry, offset_branch, sampling
 
 
-def res5_branch2b(data, name, num_filter, net):
+def res5_branch2b(data, name, num_filter, net, stride):
     """Deformable convolution; the convolution `<name>_offset` gives (y, x) for every tap at every position."""
-    offset = offset_branch(data, name, 2 * 9 * net.num_deformable_group, net)
+    offset = offset_branch(data, name, 2 * 9 * net.num_deformable_group, net, stride)
     offset = bounded(offset, name, net)
-    return DeformableConvolution(data=data, offset=offset, name=name, **geometry(num_filter, net), **sampling(net))
+    return DeformableConvolution(
+        data=data, offset=offset, name=name, **geometry(num_filter, net, stride), **sampling(net)
+    )

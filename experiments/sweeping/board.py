@@ -26,6 +26,8 @@ class Board:
         for name, numbers in finished.items():
             self.rows[name] = {"state": "finished before", **numbers}
         self._console = Console(file=sys.stderr)
+        if not self._console.is_terminal:
+            self._console.width = 160  # a file has no edge
         self._live = Live(get_renderable=self.table, console=self._console, refresh_per_second=2, transient=True)
         self._begin: dict[str, float] = {}
 
@@ -69,7 +71,7 @@ class Board:
             title=f"{self.sweep.name}: {done} of {len(states)} trials finished, {states.count('running')} running"
         )
         for key in self.sweep.keys:
-            table.add_column(key)
+            table.add_column(key.rpartition(".")[2])
         for heading in ("state", "epoch", "update", "loss", self.sweep.metric, "seconds"):
             table.add_column(heading, justify="left" if heading == "state" else "right")
         for trial in self.sweep.trials:

@@ -15,8 +15,12 @@ def check_config(cfg, workers: int = 1) -> Report:
     """What cfg trains on (dataset.image_set) and is evaluated on (dataset.test_image_set); both need labels.
 
     cfg: reads dataset.{dataset_path, image_set, test_image_set, annotation_prefix}, SCALES, TRAIN and TEST.
-    Raises DatasetError if an image set is not '<folder>_<split>'.
+    Raises DatasetError if an image set is not '<folder>_<split>', or the data is not in Cityscapes' format.
     """
+    if not cfg.dataset.dataset.lower().startswith("cityscape"):
+        raise pictures.DatasetError(
+            f"dataset.dataset: only Cityscapes' format can be checked, got {cfg.dataset.dataset!r}"
+        )
     crop = (cfg.TRAIN.CROP_HEIGHT, cfg.TRAIN.CROP_WIDTH) if cfg.TRAIN.ENABLE_CROP else None
     uses = (("image_set", cfg.TRAIN.BATCH_IMAGES, crop), ("test_image_set", cfg.TEST.BATCH_IMAGES, None))
     whole = None

@@ -10,6 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import matplotlib
+import matplotlib.ticker
 
 from experiments.sweeping.plan import Sweep
 
@@ -96,6 +97,7 @@ def _losses(axis, groups, places, axis_key: str) -> None:
                 axis.plot(range(1, len(losses) + 1), losses, color=colour, linestyle=("-", "--", ":", "-.")[number % 4],
                           linewidth=1.2, label=label)  # fmt: skip
     axis.set_xlabel("epoch", fontsize=9)
+    axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
     axis.set_title("Training loss, mean of each epoch", fontsize=10)
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(fontsize=8, frameon=False)

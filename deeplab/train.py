@@ -50,6 +50,8 @@ def _train(cfg, threads: int, resume: bool) -> int:
     facts = provenance(cfg, threads)
     write_json(place / "run.json", facts)
     dataset = load_dataset(cfg, cfg.dataset.image_set)
+    for change in cfg.SCALED:
+        log.info("scaled by %s: %s", cfg.OVER, change)
     if begin:
         for change in folder.differences(cfg, begin):
             log.info("changed since epoch %d: %s", begin, change)

@@ -14,6 +14,7 @@ from mxnet import autograd, gluon
 from deeplab import symbols
 from deeplab.core import checkpoint, params
 from deeplab.core.devices import contexts
+from deeplab.core.displacement import displacement_bound
 from deeplab.core.folder import prefix
 from deeplab.core.log import Metrics, Progress
 from deeplab.core.metric import FCNLogLoss
@@ -77,7 +78,8 @@ def train(cfg, dataset, begin: int, facts: dict, log, stop=lambda: False) -> Non
             seconds = progress.epoch_lines(epoch, loss.value)
             speed = len(batches) * batch / seconds
             metrics.write(event="epoch", update=update, epoch=epoch, loss=loss.value, seconds=seconds,
-                          images_per_second=speed, offsets=offset_lengths(network))  # fmt: skip
+                          images_per_second=speed, offsets=offset_lengths(network),
+                          displacement_bound=_bound(cfg, network, images, epoch + 1))  # fmt: skip
             metrics.flush()
             checkpoint.save(prefix(cfg), epoch + 1, network, trainer, {"update": update, "images": images, **facts})
     metrics.close()
@@ -93,6 +95,11 @@ def offset_lengths(network) -> dict[str, dict[str, float]]:
     """Mean and largest displacement, in pixels of the layer's input, of each active convolution."""
     lengths = {name: np.hypot(*np.moveaxis(offset, -1, 0)) for name, offset in network.offsets().items()}
     return {name: {"mean": float(each.mean()), "max": float(each.max())} for name, each in lengths.items()}
+
+
+def _bound(cfg, network, images: int, epochs: int) -> float | None:
+    """What no offset can exceed after `epochs` epochs; None where nothing bounds them or there are none."""
+    return displacement_bound(cfg, images, epochs) if network.offsets() and cfg.net.normalize_grad else None
 
 
 def _start(cfg, begin, images, network, trainer, log) -> None:

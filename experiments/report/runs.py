@@ -17,7 +17,8 @@ class Run:
     """A finished run of one configuration: trained to its last epoch and evaluated.
 
     data: cityscapes or stand-in. miou: over all classes. iou: by class name. losses: mean of each epoch.
-    longest: longest learned offset in pixels, None for a network without such a parameter. seconds: of training.
+    longest: longest learned offset in pixels, None for a network without such a parameter; bound: what it cannot
+    exceed, None without normalized gradients. seconds: of training.
     """
 
     config: str
@@ -27,6 +28,7 @@ class Run:
     iou: dict[str, float]
     losses: list[float]
     longest: float | None
+    bound: float | None
     commit: str
     threads: int
     devices: int
@@ -95,6 +97,7 @@ def _read(path: Path, results: dict, data: str) -> Run:
         iou=results["IU"],
         losses=[line["loss"] for line in epochs],
         longest=max(lengths, default=None),
+        bound=epochs[-1].get("displacement_bound"),
         commit=_commit(record),
         threads=record["threads"],
         devices=len(config["gpus"].split(",")) if config["gpus"] else 0,

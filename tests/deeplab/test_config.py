@@ -178,7 +178,7 @@ ROWS = sorted(path for path in (SHIPPED / "report").glob("*.yaml") if path.stem 
 def test_every_row_of_the_report_has_a_twin_and_a_header(path):
     full, twin = load(path), load(path, ["OVER=standin.yaml", "run.seed=2"])
     assert full.SCALES == [[1024, 2048]] and full.gpus == "0,1,2,3" and full.TEST.test_epoch == full.TRAIN.end_epoch
-    assert twin.SCALES == [[64, 96]] and twin.gpus == "" and twin.output_path == "./output/standin/seed2"
+    assert twin.SCALES == [[96, 144]] and twin.gpus == "" and twin.output_path == "./output/standin/seed2"
     assert (twin.symbol, twin.net.offset_lr_rate, twin.net.boundary, twin.run.name) == (
         full.symbol, full.net.offset_lr_rate, full.net.boundary, path.stem)  # fmt: skip
     assert full.net.res5_dilate <= 2 * twin.net.res5_dilate <= full.net.res5_dilate + 1

@@ -24,10 +24,16 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     try:
         lines = read_lines()
-        failed = _train(lines, options) if options.what == "run" else []
+        paths = {line.config: line.path for line in lines}
+        expected = {data: resolve([*paths.values()], data) for data in DATA}
+        failed = _train(lines, paths, expected, options) if options.what == "run" else []
         for each in failed:
             print(f"error: {each}", file=sys.stderr)
-        _write(lines, options)
+        runs, left_out = find(options.output, expected)
+        for each in left_out:
+            print(f"left out: {each}")
+        for path in page.write(lines, read_claims(), runs, expected, options.markdown, options.html):
+            print(path)
         return 1 if failed else 0
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
@@ -55,43 +61,24 @@ def _options(arguments):
     return options
 
 
-def _expected(lines: list[Line], data: str, *settings: str) -> dict[str, dict]:
-    return resolve(list(dict.fromkeys(line.path for line in lines)), data, *settings)
-
-
-def _train(lines: list[Line], options) -> list[str]:
+def _train(lines: list[Line], paths: dict[str, Path], expected: dict[str, dict], options) -> list[str]:
     """Trains what is missing, seed by seed; gives what failed."""
     known = {line.name for line in lines}
     if unknown := set(options.lines or ()) - known:
         raise ValueError(f"--lines: there is no {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
-    expected = {data: _expected(lines, data) for data in DATA}
-    wanted = expected[options.data]
-    same = representatives(wanted)
+    same = representatives(expected[options.data])
     chosen = {same[line.config] for line in lines if not options.lines or line.name in options.lines}
     there = {(run.config, run.seed) for run in find(options.output, expected)[0] if run.data == options.data}
-    paths = {line.config: line.path for line in lines}
     jobs = []
     for seed in options.seeds:
         settings = [f"run.seed={seed}", f"run.threads={options.threads}", *options.settings]
         if options.data == "cityscapes" and seed != options.seeds[0]:
-            settings.append(
-                f"output_path=./output/cityscape/seed{seed}"
-            )  # the first one stands where ./train.sh puts it
-        resolved = _expected(lines, options.data, *settings)
-        names = [name for name in paths if name in chosen and (name, seed) not in there]
-        jobs += [job(paths[name], options.data, settings, resolved[name]) for name in names]
-    print(f"{len(chosen) * len(options.seeds)} runs on {options.data}, {len(jobs)} of them to be made")
+            settings.append(f"output_path=./output/cityscape/seed{seed}")  # the first stands where ./train.sh puts it
+        missing = [paths[name] for name in paths if name in chosen and (name, seed) not in there]
+        resolved = resolve(missing, options.data, *settings) if missing else {}
+        jobs += [job(path, options.data, settings, resolved[path.stem]) for path in missing]
+    print(f"{len(chosen) * len(options.seeds)} runs on {options.data}, {len(jobs)} of them to be made", flush=True)
     return Crew(options.jobs).work(jobs) if jobs else []
-
-
-def _write(lines: list[Line], options) -> None:
-    """Writes the pages and says where, and what did not count."""
-    expected = {data: _expected(lines, data) for data in DATA}
-    runs, left_out = find(options.output, expected)
-    for each in left_out:
-        print(f"left out: {each}")
-    for path in page.write(lines, read_claims(), runs, expected, options.markdown, options.html):
-        print(path)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ import os
 import re
 from pathlib import Path
 
-import markdown as converter
+import markdown
 
-from experiments.report import markdown, pictures
+from experiments.report import pictures, wording
 from experiments.report.compare import entries, judge
 from experiments.report.published import Claim, Line
 from experiments.report.runs import Run
@@ -26,15 +26,15 @@ def write(
 
     expected: {data: {configuration: what it comes to}}. The two kinds of data never share a table or a picture.
     """
-    text, images = markdown.HEAD, text_file.parent / "images"
+    text, images = wording.HEAD, text_file.parent / "images"
     for folder in (images, html_file.parent):
         folder.mkdir(parents=True, exist_ok=True)
     for data in DATA[::-1] if any(run.data == "stand-in" for run in runs) else DATA:
         same = representatives(expected[data])
         table = entries(lines, [run for run in runs if run.data == data], expected[data], same)
-        text += markdown.section(data, table)
+        text += wording.section(data, table)
         if any(entry.runs for entry in table):
-            text += "\n" + markdown.orderings(judge(claims, table)) + "\n" + markdown.offsets(table)
+            text += "\n" + wording.orderings(judge(claims, table), table) + "\n" + wording.offsets(table)
             text += "\n" + _draw(table, data, images)
         text += "\n"
     _replace(text_file, text)
@@ -44,7 +44,7 @@ def write(
 
 def to_html(text: str, folder: Path) -> str:
     """The Markdown as one page that needs no other file: pictures, relative to `folder`, are inside it."""
-    body = converter.markdown(text, extensions=["tables"])
+    body = markdown.markdown(text, extensions=["tables"])
     body = body.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
 
     def inline(match):

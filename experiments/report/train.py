@@ -58,18 +58,25 @@ class Crew:
 
     def work(self, jobs: list[Job]) -> list[str]:
         """Does all jobs and gives a sentence for each that failed. Raises KeyboardInterrupt if it was interrupted."""
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a batch system's Ctrl-C
-        total = sum(each.epochs for each in jobs)
-        with tqdm(total=total, unit="epoch", desc=f"{len(jobs)} runs", dynamic_ncols=True) as bar:
-            with ThreadPoolExecutor(self._count) as pool:
-                waiting = [pool.submit(self._one, each) for each in jobs]
-                try:
-                    while not all(each.done() for each in waiting):
-                        self._show(bar, jobs, waiting)
-                        time.sleep(1)
-                except KeyboardInterrupt:
-                    self._stop()
-                    raise
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # a batch system's Ctrl-C
+        try:
+            return self._work(jobs)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    def _work(self, jobs: list[Job]) -> list[str]:
+        total, begin = sum(each.epochs for each in jobs), sum(each.done() for each in jobs)
+        bar = {"total": total, "initial": begin, "unit": "epoch", "desc": f"{len(jobs)} runs", "disable": None}
+        # In a terminal; elsewhere the lines of _one tell how far it is.
+        with tqdm(**bar, dynamic_ncols=True) as bar, ThreadPoolExecutor(self._count) as pool:
+            waiting = [pool.submit(self._one, each) for each in jobs]
+            try:
+                while not all(each.done() for each in waiting):
+                    self._show(bar, jobs, waiting)
+                    time.sleep(0.5)
+            except KeyboardInterrupt:
+                self._stop()
+                raise
             self._show(bar, jobs, waiting)
         return [told for told in (each.result() for each in waiting) if told]
 
@@ -87,6 +94,7 @@ class Crew:
                     return ""
                 if status:
                     return f"{each.name}: {module} ended with status {status}, see {each.log}"
+        tqdm.write(f"{each.name}: trained and evaluated")
         return ""
 
     def _call(self, command: list[str], log) -> int:

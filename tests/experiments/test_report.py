@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.report import markdown, page
+from experiments.report import page, wording
 from experiments.report.__main__ import main
 from experiments.report.compare import entries, judge
 from experiments.report.published import Claim, read_claims, read_lines
@@ -130,12 +130,12 @@ def test_an_ordering_needs_every_seed_and_twice_the_standard_error(expected):
     assert [each.agreeing for each in verdicts] == [3, 2, 0, 0, 0]
     assert verdicts[0].difference.mean == pytest.approx(0.31 / 3)
     by_name = {entry.line.name: entry for entry in table}
-    assert markdown.spread(by_name["dcn_53ep"].miou) == "0.6133 ± 0.0153"
-    assert markdown.spread(by_name["dcn_53ep"].gain, sign=True) == "+0.1033 ± 0.0058"
+    assert wording.spread(by_name["dcn_53ep"].miou) == "0.6133 ± 0.0153"
+    assert wording.spread(by_name["dcn_53ep"].gain, sign=True) == "+0.1033 ± 0.0058"
     assert by_name["dcn_53ep"].shares == "dcn_offdil1" and by_name["acn_naive"].gain.count == 3
     assert by_name["modulated"].miou is None
     single = entries(LINES, runs[:1], expected["stand-in"], same)
-    assert markdown.spread(single[0].miou) == "0.5000"  # one seed has no spread
+    assert wording.spread(single[0].miou) == "0.5000"  # one seed has no spread
 
 
 def test_pages_keep_the_two_kinds_of_data_apart_and_need_no_other_file(tmp_path, expected):

@@ -30,32 +30,42 @@ def section(data: str, table: list[Entry]) -> str:
     """The heading, the table of all lines and its notes for one kind of data."""
     parts = [f"## {'Cityscapes' if data == 'cityscapes' else 'Stand-in data'}\n", INTRODUCTION[data]]
     if not any(entry.runs for entry in table):
-        parts.append("**No runs yet.** What was published:\n")
-    header = ["line", "setting", "published mIoU", "gain", "measured mIoU", "gain"]
+        header = ["line", "setting", "published mIoU", "gain", "published loss", "source"]
+        rows = _grouped(table, lambda entry: [*_published(entry, table), entry.line.source], len(header))
+        return "\n".join([*parts, "**No runs yet.** What was published:\n", table_of(header, rows)])
+    header = ["line", "setting", "published mIoU", "gain", "published loss", "measured mIoU", "gain"]
     header += ["difference"] if data == "cityscapes" else []
-    header += ["published loss", "measured loss", "seeds", "commit", "threads", "data", "minutes"]
-    rows = []
+    header += ["measured loss", "seeds", "commit", "threads", "data", "minutes"]
+    rows = _grouped(table, lambda entry: [*_published(entry, table), *_measured(data, entry)], len(header))
+    return "\n".join([*parts, table_of(header, rows), *_notes(data, table)])
+
+
+def _grouped(table: list[Entry], cells, width: int) -> list[list[str]]:
+    """cells(entry) of all entries, with a row of its own before each group."""
+    rows, group = [], None
     for entry in table:
-        if entry.line.group != (rows[-1][1] if rows else None):
-            rows.append((["", f"**{entry.line.group}**"] + [""] * (len(header) - 2), entry.line.group))
-        rows.append((_row(data, entry, table), entry.line.group))
-    parts += [table_of(header, [row for row, _ in rows]), *_notes(data, table)]
-    return "\n".join(parts)
+        if entry.line.group != group:
+            group = entry.line.group
+            rows.append(["", f"**{group}**", *[""] * (width - 2)])
+        rows.append(cells(entry))
+    return rows
 
 
-def _row(data: str, entry: Entry, table: list[Entry]) -> list[str]:
+def _published(entry: Entry, table: list[Entry]) -> list[str]:
+    line, base = entry.line, table[0].line
+    gain = f"{line.miou - base.miou:+.3f}" if line.miou is not None and line is not base else ""
+    return [f"`{line.name}`", line.setting, _number(line.miou, 5), gain, _number(line.loss, 6)]
+
+
+def _measured(data: str, entry: Entry) -> list[str]:
     line, runs = entry.line, list(entry.runs.values())
-    base = table[0].line.miou
-    cells = [f"`{line.name}`", line.setting, _number(line.miou, 5)]
-    cells += [f"{line.miou - base:+.3f}" if line.miou is not None and line is not table[0].line else ""]
-    cells += [spread(entry.miou), spread(entry.gain, sign=True)]
+    cells = [spread(entry.miou), spread(entry.gain, sign=True)]
     if data == "cityscapes":
         both = entry.miou is not None and line.miou is not None
         cells.append(f"{entry.miou.mean - line.miou:+.4f}" if both else "")
-    cells += [_number(line.loss, 6), spread(entry.loss)]
-    cells += [", ".join(map(str, entry.runs)), _all(run.commit for run in runs), _all(run.threads for run in runs)]
-    cells += [data if runs else "", f"{mean(run.seconds for run in runs) / 60:.1f}" if runs else ""]
-    return cells
+    cells += [spread(entry.loss), ", ".join(map(str, entry.runs))]
+    cells += [_all(run.commit for run in runs), _all(run.threads for run in runs), data if runs else ""]
+    return [*cells, f"{mean(run.seconds for run in runs) / 60:.1f}" if runs else ""]
 
 
 def _notes(data: str, table: list[Entry]) -> list[str]:
@@ -79,8 +89,8 @@ def _notes(data: str, table: list[Entry]) -> list[str]:
     return [*notes, f"Versions: {', '.join(versions)}.\n"] if versions else notes
 
 
-def orderings(verdicts: list[Verdict]) -> str:
-    """Which orderings of the report hold here, in a paragraph and a table."""
+def orderings(verdicts: list[Verdict], table: list[Entry]) -> str:
+    """Which orderings of the report hold here, in a paragraph and a table, and all lines from best to worst."""
     rows = []
     for each in verdicts:
         value = each.difference
@@ -89,7 +99,10 @@ def orderings(verdicts: list[Verdict]) -> str:
             [each.claim.text, each.claim.source, f"{each.published:+.4f}", spread(value, sign=True), count, each.text]
         )
     header = ["the report says", "where", "published difference", "measured difference", "seeds that agree", "here"]
-    return "\n".join(["### Do the report's orderings hold here?\n", _paragraph(verdicts), table_of(header, rows)])
+    ranked = sorted((entry for entry in table if entry.runs and not entry.shares), key=lambda entry: -entry.miou.mean)
+    ranking = ", ".join(f"`{entry.line.name}` {entry.miou.mean:.3f}" for entry in ranked)
+    parts = ["### Do the report's orderings hold here?\n", _paragraph(verdicts), table_of(header, rows)]
+    return "\n".join([*parts, f"All lines by mean mIoU: {ranking}.\n"])
 
 
 def _paragraph(verdicts: list[Verdict]) -> str:

@@ -134,7 +134,7 @@ def offsets(table: list[Entry]) -> str:
         if lengths or entry.line.name in printed:
             rows.append([
                 f"`{entry.line.name}`", _number(printed.get(entry.line.name), 1),
-                f"{max(lengths):.2f}" if lengths else "", f"{max(bounds):.2f}" if bounds else "none",
+                f"{max(lengths):.2f}" if lengths else "", f"{max(bounds):.2f}" if bounds else "none" if lengths else "",
             ])  # fmt: skip
     return "\n".join([
         "### How far offsets went\n",

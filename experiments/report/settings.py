@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 from experiments.report.published import TWIN
@@ -27,21 +28,33 @@ def overlay(data: str) -> list[str]:
 
 def resolve(paths: list[Path], data: str, *settings: str) -> dict[str, dict]:
     """{file's stem: configuration} of all paths, for runs on `data`. Raises RuntimeError with the command's error."""
-    command = [sys.executable, "-m", "deeplab.config", *map(str, paths), *overlay(data), *settings]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(done.stderr.strip() or f"{' '.join(command)} ended with status {done.returncode}")
-    return {Path(path).stem: config for path, config in json.loads(done.stdout).items()}
+    found = _ask(*map(str, paths), *overlay(data), *settings)
+    return {Path(path).stem: config for path, config in found.items()}
 
 
 def differences(expected: dict, found: dict) -> list[str]:
     """`key: expected -> found` for every setting that a run of the line must share and does not.
 
-    Which GPUs are used may differ, how many may not: they divide one batch.
+    Which GPUs are used may differ, how many may not: they divide one batch. A key that was introduced after the run
+    does not count where its value is the default, which is what the run did.
     """
     old, new = ({**_flat(each), "number of GPUs": _count(each["gpus"])} for each in (expected, found))
+    new = {**{key: value for key, value in _defaults().items() if key in old}, **new}
     keys = [key for key in {**old, **new} if not key.startswith(FREE)]
     return [f"{key}: {old.get(key)} -> {new.get(key)}" for key in keys if old.get(key) != new.get(key)]
+
+
+@lru_cache(maxsize=1)
+def _defaults() -> dict:
+    return _flat(_ask()["defaults"])
+
+
+def _ask(*arguments: str) -> dict[str, dict]:
+    command = [sys.executable, "-m", "deeplab.config", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip() or f"{' '.join(command)} ended with status {done.returncode}")
+    return json.loads(done.stdout)
 
 
 def representatives(configs: dict[str, dict]) -> dict[str, str]:

@@ -104,6 +104,14 @@ def test_which_gpus_may_differ_how_many_may_not(expected):
     assert differences(config, {**config, "gpus": "0"}) == ["number of GPUs: 4 -> 1"]
 
 
+def test_a_key_introduced_after_a_run_counts_only_where_it_is_used(expected):
+    config = expected["cityscapes"]["acn_lr1"]
+    older = {**config, "net": {key: value for key, value in config["net"].items() if key != "num_deformable_group"}}
+    assert differences(config, older) == []
+    grouped = {**config, "net": {**config["net"], "num_deformable_group": 4}}
+    assert differences(grouped, older) == ["net.num_deformable_group: 4 -> 1"]
+
+
 def test_twins_that_coincide_share_a_run_and_full_sizes_never_do(expected):
     small, full = representatives(expected["stand-in"]), representatives(expected["cityscapes"])
     assert {name: first for name, first in small.items() if name != first} == {

@@ -2,6 +2,7 @@
 """The ledger of the report.
 
 python -m experiments.report                 writes what the runs in output/ have measured beside what was published
+python -m experiments.report --runs docs/report.json      or those that are kept in a file
 python -m experiments.report run             first trains and evaluates what is missing, on the stand-in data
 python -m experiments.report run --data cityscapes gpus=0,1,2,3
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from experiments.report import page
 from experiments.report.published import Line, read_claims, read_lines
-from experiments.report.runs import find
+from experiments.report.runs import find, load, save
 from experiments.report.settings import DATA, representatives, resolve
 from experiments.report.train import Crew, job
 
@@ -29,9 +30,11 @@ def main(arguments: list[str] | None = None) -> int:
         failed = _train(lines, paths, expected, options) if options.what == "run" else []
         for each in failed:
             print(f"error: {each}", file=sys.stderr)
-        runs, left_out = find(options.output, expected)
+        runs, left_out = (load(options.runs), []) if options.runs else find(options.output, expected)
         for each in left_out:
             print(f"left out: {each}")
+        if options.save:
+            save(options.save, runs)
         for path in page.write(lines, read_claims(), runs, expected, options.markdown, options.html):
             print(path)
         return 1 if failed else 0
@@ -53,9 +56,15 @@ def _options(arguments):
     parser.add_argument("--jobs", type=int, default=1, help="run: at once (default %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="run: of each run (default %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("output"), help="folder searched for runs")
+    parser.add_argument(
+        "--runs", type=Path, metavar="FILE", help="table: take the runs from this file, not from output"
+    )
+    parser.add_argument("--save", type=Path, metavar="FILE", help="keep what the runs measured in this file")
     parser.add_argument("--markdown", type=Path, default=Path("output/report/report.md"), help="(default %(default)s)")
     parser.add_argument("--html", type=Path, default=Path("output/report/report.html"), help="(default %(default)s)")
     options = parser.parse_intermixed_args(arguments)
+    if options.runs and options.what == "run":
+        parser.error("--runs goes with table, not with run")
     if wrong := [each for each in options.settings if "=" not in each]:
         parser.error(f"expected key=value, got {' '.join(wrong)}")
     return options

@@ -43,9 +43,14 @@ def write(
 
 
 def to_html(text: str, folder: Path) -> str:
-    """The Markdown as one page that needs no other file: pictures, relative to `folder`, are inside it."""
+    """The Markdown as one page that needs no other file: pictures, relative to `folder`, are inside it.
+
+    Links to files that lie beside the Markdown become plain words.
+    """
     body = markdown.markdown(text, extensions=["tables"])
     body = body.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
+
+    body = re.sub(r'<a href="(?!https?:)[^"]*">(.*?)</a>', r"\1", body)
 
     def inline(match):
         content = base64.b64encode((folder / match[1]).read_bytes()).decode()

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+import os
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from experiments.report.settings import differences
@@ -62,6 +63,26 @@ def find(output: Path, expected: dict[str, dict[str, dict]]) -> tuple[list[Run],
             raise ValueError(f"{run.place} and {runs[key].place} are both {name} on {data} with seed {run.seed}")
         runs[key] = run
     return list(runs.values()), left_out
+
+
+def save(path: Path, runs: list[Run]) -> None:
+    """Writes runs to a JSON file, one per line, so that a ledger can be made again where their folders are not."""
+    lines = [json.dumps({**asdict(run), "place": ""}, sort_keys=True) for run in _ordered(runs)]
+    new = path.with_name(f".{path.name}")
+    new.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+    os.replace(new, path)
+
+
+def load(path: Path) -> list[Run]:
+    """The runs of a file that `save` wrote. Raises ValueError if it is something else."""
+    try:
+        return [Run(**each) for each in json.loads(path.read_text(encoding="utf-8"))]
+    except (TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path}: not a file of runs: {error}") from None
+
+
+def _ordered(runs: list[Run]) -> list[Run]:
+    return sorted(runs, key=lambda run: (run.data, run.config, run.seed))
 
 
 def data_of(config: dict) -> str:

@@ -16,7 +16,7 @@ from experiments.report import page, wording
 from experiments.report.__main__ import main
 from experiments.report.compare import entries, judge
 from experiments.report.published import Claim, read_claims, read_lines
-from experiments.report.runs import Run, find
+from experiments.report.runs import Run, find, load, save
 from experiments.report.settings import DATA, differences, representatives, resolve
 from experiments.report.train import Crew, Job
 
@@ -98,6 +98,15 @@ def test_a_run_counts_only_with_its_lines_settings(tmp_path, expected):
         find(tmp_path, expected)
 
 
+def test_kept_runs_come_back(tmp_path):
+    runs = [made_up("acn_lr1", 2, 0.45), made_up("acn_lr1", 1, 0.43)]
+    save(tmp_path / "runs.json", runs)
+    assert load(tmp_path / "runs.json") == runs[::-1]
+    (tmp_path / "other.json").write_text("[{}]")
+    with pytest.raises(ValueError, match="other.json: not a file of runs"):
+        load(tmp_path / "other.json")
+
+
 def test_which_gpus_may_differ_how_many_may_not(expected):
     config = expected["cityscapes"]["acn_lr1"]
     assert differences(config, {**config, "gpus": "4,5,6,7", "output_path": "x"}) == []
@@ -160,6 +169,7 @@ def test_pages_keep_the_two_kinds_of_data_apart_and_need_no_other_file(tmp_path,
     for picture in re.findall(r"\]\((images/.*?)\)", text):
         assert (text_file.parent / picture).stat().st_size > 5000
     html = html_file.read_text()
+    assert "streets.md" in text and "streets.md" not in html
     assert len(re.findall(r'src="data:image/png;base64,', html)) == 6 and 'src="images' not in html
     assert (
         html.count("<table>") == html.count("</table>") == text.count("| --- |\n")

@@ -20,6 +20,9 @@ FREE = (
     *("TRAIN.model_prefix", "TEST.", "run.seed", "run.threads", "run.name"),
 )
 
+# Settings that only active convolutions read: in other networks they mean nothing.
+ACTIVE_ONLY = ("net.normalize_grad", "net.offset_lr_rate")
+
 
 def overlay(data: str) -> list[str]:
     """The arguments that make a configuration's run one on `data`."""
@@ -40,7 +43,8 @@ def differences(expected: dict, found: dict) -> list[str]:
     """
     old, new = ({**_flat(each), "number of GPUs": _count(each["gpus"])} for each in (expected, found))
     new = {**{key: value for key, value in _defaults().items() if key in old}, **new}
-    keys = [key for key in {**old, **new} if not key.startswith(FREE)]
+    free = FREE if old["symbol"].endswith("_acn") else (*FREE, *ACTIVE_ONLY)
+    keys = [key for key in {**old, **new} if not key.startswith(free)]
     return [f"{key}: {old.get(key)} -> {new.get(key)}" for key in keys if old.get(key) != new.get(key)]
 
 

@@ -113,10 +113,13 @@ def test_which_gpus_may_differ_how_many_may_not(expected):
     assert differences(config, {**config, "gpus": "0"}) == ["number of GPUs: 4 -> 1"]
 
 
-def test_a_key_introduced_after_a_run_counts_only_where_it_is_used(expected):
+def test_a_key_counts_only_where_it_is_used(expected):
     config = expected["cityscapes"]["acn_lr1"]
     older = {**config, "net": {key: value for key, value in config["net"].items() if key != "num_deformable_group"}}
     assert differences(config, older) == []
+    for name, told in (("modulated", []), ("acn_lr1", ["net.offset_lr_rate: 1.0 -> 3"])):
+        one = expected["cityscapes"][name]
+        assert differences(one, {**one, "net": {**one["net"], "offset_lr_rate": 3}}) == told
     grouped = {**config, "net": {**config["net"], "num_deformable_group": 4}}
     assert differences(grouped, older) == ["net.num_deformable_group: 4 -> 1"]
 

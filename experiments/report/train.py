@@ -86,6 +86,8 @@ class Crew:
         bar.refresh()
 
     def _one(self, each: Job) -> str:
+        if self._stopped:
+            return ""
         each.log.parent.mkdir(parents=True, exist_ok=True)
         with open(each.log, "a", encoding="utf-8") as log:
             for module in MODULES:

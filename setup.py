@@ -1,10 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds the C++ operator library and the Cython front over it. Everything else stands in pyproject.toml."""
+"""Builds the C++ operator library, the Cython front over it and, where nvcc is found, the CUDA library beside it.
+Everything else stands in pyproject.toml.
+
+ACTIVE_CONVNETS_CUDA        0: CPU only; 1: a missing nvcc is an error; otherwise: CUDA where nvcc is found
+CUDA_HOME                   where nvcc is (bin/nvcc there, else the one in PATH)
+ACTIVE_CONVNETS_CUDA_ARCHS  what to compile for, in nvcc's words, such as "sm_80 sm_90 compute_90" (compute: PTX, for
+                            newer GPUs); "release" for all that this nvcc knows of RELEASE_ARCHS below
+"""
 
 import glob
 import os
 import platform
 import runpy
+import shutil
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 from Cython.Build import cythonize
@@ -14,6 +23,10 @@ from setuptools.command.build_ext import build_ext
 ROOMS = runpy.run_path(os.path.join(os.path.dirname(os.path.abspath(__file__)), "operators", "rooms.py"))["ROOMS"]
 HEADERS = glob.glob("operators/**/*.h", recursive=True)
 LIBRARY = "operators.core.libactive_convnets"
+CUDA_LIBRARY = "operators.core.libactive_convnets_cuda"
+QUICK_ARCHS = "sm_80 sm_90 compute_90"
+RELEASE_ARCHS = "sm_75 sm_80 sm_86 sm_89 sm_90 sm_100 sm_120 compute_120"
+CUDA_FLAGS = ["-std=c++17", "-O3", "-Xcompiler", "-fPIC,-fvisibility=hidden,-Wall"]
 FLAGS = ["-std=c++17", "-O3", "-g0", "-fopenmp-simd", "-fvisibility=hidden", "-Wall", "-Wextra"]
 
 
@@ -29,16 +42,51 @@ def level_jobs() -> list:
     return [("operators/core/simd/table.cc", [f"-DACN_LEVEL={level}", *march[level]]) for level in levels]
 
 
+def cuda_sources() -> list:
+    return sorted(path for folder in ["core/cuda", *ROOMS] for path in glob.glob(f"operators/{folder}/*.cu"))
+
+
+def find_nvcc():
+    """Path of nvcc, or None for a CPU-only build."""
+    wish = os.environ.get("ACTIVE_CONVNETS_CUDA", "")
+    if wish not in ("", "0", "1"):
+        raise SystemExit(f"ACTIVE_CONVNETS_CUDA must be 0, 1 or empty, got {wish!r}")
+    if wish == "0":
+        return None
+    home = os.environ.get("CUDA_HOME", "")
+    nvcc = (home and shutil.which(os.path.join(home, "bin", "nvcc"))) or shutil.which("nvcc")
+    if nvcc is None and wish == "1":
+        raise SystemExit("ACTIVE_CONVNETS_CUDA=1, but nvcc is neither in CUDA_HOME/bin nor in PATH")
+    return nvcc
+
+
+def cuda_architectures(nvcc) -> list:
+    wanted = os.environ.get("ACTIVE_CONVNETS_CUDA_ARCHS", "") or QUICK_ARCHS
+    if wanted != "release":
+        return wanted.replace(",", " ").replace(";", " ").split()
+    known = subprocess.run([nvcc, "--list-gpu-code", "--list-gpu-arch"], capture_output=True, text=True, check=True)
+    return [arch for arch in RELEASE_ARCHS.split() if arch in known.stdout.split()]
+
+
+def gencode_flags(archs) -> list:
+    return [f"-gencode=arch=compute_{arch.split('_')[1]},code={arch}" for arch in archs]
+
+
+def is_older(target, sources) -> bool:
+    return not os.path.exists(target) or os.path.getmtime(target) < max(os.path.getmtime(s) for s in sources)
+
+
 class Build(build_ext):
-    """Compiles the library's sources side by side, then the front that links to it."""
+    """Compiles the library's sources side by side, then the front and the CUDA library that link to it."""
 
     def get_ext_filename(self, name):
-        if name == LIBRARY or LIBRARY.endswith("." + name):  # loaded by path, so it carries no Python version
-            return os.path.join(*name.split(".")) + ".so"
+        for library in (LIBRARY, CUDA_LIBRARY):  # loaded by path, so they carry no Python version
+            if name == library or library.endswith("." + name):
+                return os.path.join(*name.split(".")) + ".so"
         return super().get_ext_filename(name)
 
     def build_extensions(self):
-        library, front = self.extensions
+        library, front, *cuda = self.extensions
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             jobs = [(source, []) for source in library.sources] + level_jobs()
             library.extra_objects = [o for objects in pool.map(self.compile_one, *zip(*jobs)) for o in objects]
@@ -46,10 +94,32 @@ class Build(build_ext):
         self.build_extension(library)
         front.library_dirs = [os.path.dirname(self.get_ext_fullpath(LIBRARY))]
         self.build_extension(front)
+        if cuda:
+            self.build_cuda(find_nvcc())
 
     def compile_one(self, source, extra):
         folder = os.path.join(self.build_temp, *(flag.split("=")[-1] for flag in extra))
         return self.compiler.compile([source], output_dir=folder, extra_postargs=FLAGS + extra, depends=HEADERS)
+
+    def build_cuda(self, nvcc):
+        archs = cuda_architectures(nvcc)
+        print(f"building the CUDA library with {nvcc} for {' '.join(archs)}")
+        folder = os.path.join(self.build_temp, "cuda", "-".join(archs))
+        os.makedirs(folder, exist_ok=True)
+        flags = [*CUDA_FLAGS, *gencode_flags(archs), f'-DACN_CUDA_ARCHITECTURES="{" ".join(archs)}"']
+
+        def compile_one(source):
+            target = os.path.join(folder, source.replace("/", "_") + ".o")
+            if is_older(target, [source, *HEADERS]):
+                subprocess.run([nvcc, *flags, "-c", source, "-o", target], check=True)
+            return target
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = list(pool.map(compile_one, cuda_sources()))
+        target = self.get_ext_fullpath(CUDA_LIBRARY)
+        link = ["-shared", "-cudart=static", f"-L{os.path.dirname(target)}", "-l:libactive_convnets.so", "-ldl"]
+        link += ["-Xlinker", "-rpath,$ORIGIN", "-Xlinker", "--exclude-libs,ALL", "-Xlinker", "--no-undefined"]
+        subprocess.run([nvcc, *objects, *link, "-o", target], check=True)
 
 
 library = Extension(
@@ -68,4 +138,6 @@ front = Extension(
     extra_link_args=["-l:libactive_convnets.so"],
 )
 
-setup(ext_modules=[library, *cythonize([front], build_dir="build/cython")], cmdclass={"build_ext": Build})
+cuda = [Extension(CUDA_LIBRARY, cuda_sources(), depends=HEADERS)] if find_nvcc() else []
+
+setup(ext_modules=[library, *cythonize([front], build_dir="build/cython"), *cuda], cmdclass={"build_ext": Build})

@@ -33,17 +33,18 @@ def _predict(cfg, options) -> int:
     from deeplab.core.folder import run_folder
     from deeplab.core.overlay import overlay
     from deeplab.core.predictor import Predictor
-    from deeplab.dataset import pictures
+    from deeplab.dataset import kind_of, pictures
 
     names = [Path(each) for each in options.images]
     overlays = outputs(names)
+    kind = kind_of(cfg)
     predictor = Predictor(cfg, options.epoch)
     out = options.out or run_folder(cfg, cfg.dataset.test_image_set) / "predictions"
     out.mkdir(parents=True, exist_ok=True)
     for name, overlaid in zip(names, overlays):
         image = pictures.read_image(name)
         path = out / overlaid
-        overlay(image, predictor.picture(image)).save(path)
+        overlay(image, predictor.picture(image), kind.class_names, kind.palette).save(path)
         print(path)
     return 0
 

@@ -35,22 +35,26 @@ def _test(cfg, threads: int, options) -> int:
     from deeplab.core.log import open_log
     from deeplab.core.predictor import Predictor, has_offsets
     from deeplab.core.provenance import provenance
+    from deeplab.core.record import recorded
     from deeplab.dataset import load_dataset
 
     devices.check_version(cfg)
     predictor = Predictor(cfg, options.epoch, options.zero_offsets)
     dataset = load_dataset(cfg, cfg.dataset.test_image_set)
-    log = open_log(folder.run_folder(cfg, cfg.dataset.test_image_set), cfg.run.name)
+    place = folder.run_folder(cfg, cfg.dataset.test_image_set)
+    log = open_log(place, cfg.run.name)
     if predictor.epoch in checkpoint.complete_epochs(folder.prefix(cfg)):  # a published checkpoint says nothing of it
         for change in folder.differences(cfg, predictor.epoch):
             log.info("not as in training: %s", change)
     rounds = [(predictor, options.zero_offsets)]
     if options.both and has_offsets(predictor.network.params):
         rounds = [(predictor, False), (Predictor(cfg, options.epoch, zero_offsets=True), True)]
-    for each, zero in rounds:
-        log.info("%s%s, %d images", each.path, " with offsets 0" if zero else "", len(dataset.records))
-        evaluate(cfg, dataset, each, zero, options.ignore_cache, provenance(cfg, threads), log)
-        print(folder.results_path(cfg, zero))
+    facts = provenance(cfg, threads)
+    with recorded(place, facts):
+        for each, zero in rounds:
+            log.info("%s%s, %d images", each.path, " with offsets 0" if zero else "", len(dataset.records))
+            evaluate(cfg, dataset, each, zero, options.ignore_cache, facts, log)
+            print(folder.results_path(cfg, zero))
     return 0
 
 

@@ -4,7 +4,7 @@
 Front ends are imported by name: ``operators.for_mxnet``, ``operators.for_numpy``.
 """
 
-from operators.library import num_threads, set_num_threads, set_workspace_bytes, workspace_bytes
+from operators.library import instruction_set, num_threads, set_num_threads, set_workspace_bytes, workspace_bytes
 from operators.version import __version__
 
-__all__ = ["__version__", "num_threads", "set_num_threads", "set_workspace_bytes", "workspace_bytes"]
+__all__ = ["__version__", "instruction_set", "num_threads", "set_num_threads", "set_workspace_bytes", "workspace_bytes"]

@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 
 LIBRARY_PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "core", "libactive_convnets.so")
+CUDA_LIBRARY_PATH = os.path.join(os.path.dirname(LIBRARY_PATH), "libactive_convnets_cuda.so")
 
 
 class OperatorError(ValueError):
@@ -35,6 +36,43 @@ def library() -> ctypes.CDLL:
     lib.acn_workspace_bytes.restype = ctypes.c_int64
     lib.acn_set_workspace_bytes.argtypes = [ctypes.c_int64]
     return lib
+
+
+def declare_cuda(lib: ctypes.CDLL) -> ctypes.CDLL:
+    """Gives the functions of core/cuda_api.h in a loaded library their types."""
+    pointer, int64, code = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
+    lib.acn_cuda_last_error.restype = ctypes.c_char_p
+    lib.acn_cuda_architectures.restype = ctypes.c_char_p
+    lib.acn_cuda_device_count.argtypes = [pointer]
+    lib.acn_cuda_check.argtypes = [code]
+    lib.acn_cuda_workspace_bytes.argtypes = [pointer, code, pointer, code, code, pointer]
+    place = [pointer, int64, code, pointer]  # workspace, its bytes, device, stream
+    lib.acn_cuda_forward.argtypes = [pointer, code, pointer, ctypes.c_int32, pointer, *place]
+    lib.acn_cuda_backward.argtypes = [pointer, pointer, code, pointer, pointer, pointer, code, *place]
+    return lib
+
+
+@functools.cache
+def cuda_library() -> ctypes.CDLL:
+    """The CUDA kernels, through the C interface of core/cuda_api.h. OperatorError in a build that has none."""
+    library()  # the CUDA library is linked to it
+    if not os.path.exists(CUDA_LIBRARY_PATH):
+        raise OperatorError(
+            f"this is a CPU-only build of active-convnets: {CUDA_LIBRARY_PATH} is missing. It is built where nvcc is "
+            "found (PATH, or CUDA_HOME); see docs/cuda.md"
+        )
+    return declare_cuda(ctypes.CDLL(CUDA_LIBRARY_PATH))
+
+
+def cuda_available() -> bool:
+    """Whether this build has CUDA kernels and this machine a device that they can run on."""
+    if not os.path.exists(CUDA_LIBRARY_PATH):
+        return False
+    count = ctypes.c_int()
+    lib = cuda_library()
+    if lib.acn_cuda_device_count(ctypes.byref(count)):
+        raise OperatorError(lib.acn_cuda_last_error().decode())
+    return count.value > 0
 
 
 def address(function) -> int:
@@ -109,6 +147,17 @@ def set_num_threads(count: int) -> None:
     if count < 0:
         raise ValueError(f"set_num_threads: count must be 0 (default) or more, got {count}")
     library().acn_set_num_threads(int(count))
+
+
+def instruction_set() -> str:
+    """The level of x86-64 whose kernels run here: 'v2', 'v3' (AVX2) or 'v4' (AVX-512); 'v2' on other machines.
+
+    Raises OperatorError if ACTIVE_CONVNETS_ISA names a level that this machine does not have.
+    """
+    level = ctypes.c_int()
+    if library().acn_instruction_set(ctypes.byref(level)):
+        raise OperatorError(library().acn_last_error().decode())
+    return f"v{level.value}"
 
 
 def workspace_bytes() -> int:

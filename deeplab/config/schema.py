@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 @dataclass
 class Default:
     frequent: int = 1000  # batches between two log lines
-    kvstore: str = "device"  # MXNet's data-parallel engine: device or local
+    kvstore: str = "device"  # where gradients are added: device, local; dist_sync, dist_device_sync: several processes
 
 
 @dataclass
@@ -83,6 +83,11 @@ class Net:
 
     depth: int = 101  # 10, 18, 34, 50 or 101
     width: int = 64  # channels of conv1; bottleneck stages have width*{4,8,16,32}, basic ones width*{1,2,4,8}
+    stride_on_3x3: bool = False  # bottlenecks: True = v1.5 (torchvision, timm), False = on the 1x1 (Caffe, Gluon)
+    pool_pad: int = 0  # of the stem's pooling: 0 = Caffe's, 1 = that of torchvision, timm and Gluon
+    bn_eps: float = 1e-5  # added to the variance by batch normalisation
+    pixel_stds: list[float] = field(default_factory=lambda: [1.0, 1.0, 1.0])  # blue, green, red; divide after the means
+    pixel_order: str = "RGB"  # channels as the first convolution expects them: RGB or BGR
     output_stride: int = 16  # image pixels per pixel of the last stage: 8, 16 or 32
     dilate_stages: bool = True  # a stage that may not halve the map looks twice as far instead, as in DeepLab
     head_channels: int = 1024
@@ -105,6 +110,7 @@ class Run:
     name: str = ""  # folder and log name; '' = the YAML file's name
     seed: int = 0  # initial weights, order of images, crops
     threads: int = 0  # CPU threads; 0 = all cores
+    cpus: int = 1  # with gpus '': CPU contexts, each with its own copy of the network and its own part of the batch
     offset_warmup_epochs: int = 0  # offsets of active convolutions stay exactly 0 for this many epochs
     lr_factor: float = 0.1  # the learning rate is multiplied by this at each lr_step
 

@@ -6,16 +6,18 @@ from __future__ import annotations
 from deeplab.config.keys import ConfigError
 
 CHOICES = {
-    "default.kvstore": ("device", "local"),
+    "default.kvstore": ("device", "local", "dist_sync", "dist_device_sync"),
     "network.IMAGE_STRIDE": (0,),
     "TRAIN.ENABLE_OHEM": (False,),
     "net.depth": (10, 18, 34, 50, 101),
     "net.head_init": ("normal", "msra"),
     "net.output_stride": (8, 16, 32),
+    "net.pool_pad": (0, 1),
+    "net.pixel_order": ("RGB", "BGR"),
     "net.boundary": ("", "inside", "zero", "border"),
 }
 WHY = {
-    "default.kvstore": "dist_* needs the data divided among the machines, which is not implemented",
+    "default.kvstore": "dist_async and others do not compute what one process would; not served",
     "network.IMAGE_STRIDE": "padding pictures is not implemented",
     "TRAIN.ENABLE_OHEM": "online hard example mining is not implemented",
 }
@@ -25,8 +27,8 @@ AT_LEAST = {
     "TRAIN.CROP_WIDTH": 1, "TEST.BATCH_IMAGES": 1, "TEST.test_epoch": 0, "default.frequent": 1,
     "dataset.NUM_CLASSES": 2, "network.pretrained_epoch": 0, "net.width": 1,
     "net.head_channels": 1, "net.res5_dilate": 1, "net.offset_dilate": 1, "net.num_deformable_group": 1,
-    "net.num_offset_group": 1, "net.offset_lr_rate": 0, "net.offset_lr_mult": 0, "run.threads": 0, "run.seed": 0,
-    "run.offset_warmup_epochs": 0, "run.lr_factor": 0,
+    "net.num_offset_group": 1, "net.bn_eps": 1e-5, "net.offset_lr_rate": 0, "net.offset_lr_mult": 0,
+    "run.threads": 0, "run.seed": 0, "run.cpus": 1, "run.offset_warmup_epochs": 0, "run.lr_factor": 0,
 }  # fmt: skip
 
 
@@ -55,6 +57,8 @@ def check_values(cfg, source: str) -> None:
             wrong.append(f"{key}: expected at least {least}, got {_get(cfg, key)!r}")
     if len(cfg.network.PIXEL_MEANS) != 3:
         wrong.append(f"network.PIXEL_MEANS: expected 3 numbers (blue, green, red), got {cfg.network.PIXEL_MEANS}")
+    if len(cfg.net.pixel_stds) != 3 or not all(each > 0 for each in cfg.net.pixel_stds):
+        wrong.append(f"net.pixel_stds: expected 3 numbers above 0 (blue, green, red), got {cfg.net.pixel_stds}")
     try:
         steps = [float(part) for part in cfg.TRAIN.lr_step.split(",") if part.strip()]
     except ValueError:
@@ -63,6 +67,8 @@ def check_values(cfg, source: str) -> None:
         wrong.append(f"TRAIN.lr_step: expected growing epochs such as '40.336' or '4,6', got {cfg.TRAIN.lr_step!r}")
     if not all(part.strip().isdigit() for part in cfg.gpus.split(",") if cfg.gpus):
         wrong.append(f"gpus: expected device numbers such as '0,1', or '' for the CPU, got {cfg.gpus!r}")
+    if cfg.gpus.strip() and cfg.run.cpus != 1:
+        wrong.append(f"run.cpus: {cfg.run.cpus} CPU contexts and gpus {cfg.gpus!r} exclude each other")
     if wrong:
         raise ConfigError("\n".join(f"{source}: {text}" for text in wrong))
 

@@ -9,9 +9,12 @@ from deeplab.config import ConfigError
 
 
 def contexts(cfg) -> list[mx.Context]:
-    """The devices of cfg.gpus: '0,2' gives two GPUs, '' the CPU. Raises ConfigError for a GPU that is not there."""
+    """The devices of cfg.gpus: '0,2' gives two GPUs, '' the CPU, as run.cpus contexts.
+
+    Raises ConfigError for a GPU that is not there.
+    """
     if not cfg.gpus.strip():
-        return [mx.cpu()]
+        return [mx.cpu(number) for number in range(cfg.run.cpus)]
     wanted = [int(part) for part in cfg.gpus.split(",")]
     present = mx.context.num_gpus()
     missing = [number for number in wanted if number >= present]

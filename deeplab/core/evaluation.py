@@ -73,7 +73,7 @@ def _read(cfg, dataset, group) -> np.ndarray:
     for record in group:
         image = dataset.image(record)
         scaled = pictures.resize_image(image, pictures.scaled_size(*image.shape[:2], cfg.SCALES))
-        tensors.append(pictures.to_tensor(scaled, cfg.network.PIXEL_MEANS))
+        tensors.append(pictures.to_tensor(scaled, cfg))
         if tensors[-1].shape != tensors[0].shape:
             raise pictures.DatasetError(
                 f"{record.image}: size {tensors[-1].shape[1:]} under SCALES, but {group[0].image} has "

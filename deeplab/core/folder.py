@@ -6,13 +6,14 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
-from deeplab.config import as_dict
+from deeplab.config import Config, as_dict
 from deeplab.core import checkpoint
 
 # Keys that may change between two starts of one run: they do not change what any epoch computes.
 MAY_CHANGE = (
     *("BASE", "OVER", "output_path", "default.frequent"),
     *("TRAIN.begin_epoch", "TRAIN.end_epoch", "TRAIN.RESUME", "TEST."),
+    *("default.kvstore", "gpus", "run.cpus"),  # where devices are; how many in all, see `differences`
     "run.threads",  # changes the last bits only; train.py says so
 )
 
@@ -38,11 +39,12 @@ def results_path(cfg, zero_offsets: bool = False) -> Path:
     return run_folder(cfg, cfg.dataset.test_image_set) / f"results{'_zero_offsets' if zero_offsets else ''}.json"
 
 
-def starting_epoch(cfg, resume: bool) -> int:
+def starting_epoch(cfg, resume: bool, devices: int | None = None) -> int:
     """How many complete epochs to go on from: 0 is a new run.
 
     A run of the same configuration goes on by itself. With `resume` (--resume or TRAIN.RESUME) one of another
     configuration does too, from TRAIN.begin_epoch or, if that is 0, from the last complete epoch.
+    devices: see `differences`.
     Raises FolderError if the configuration differs without `resume`, or begin_epoch has no checkpoint.
     """
     epochs = checkpoint.complete_epochs(prefix(cfg))
@@ -53,7 +55,7 @@ def starting_epoch(cfg, resume: bool) -> int:
         return wanted
     if not epochs:
         return 0
-    changes = differences(cfg, epochs[-1])
+    changes = differences(cfg, epochs[-1], devices)
     if changes and not resume:
         listed = "\n  ".join(changes)
         raise FolderError(
@@ -63,11 +65,28 @@ def starting_epoch(cfg, resume: bool) -> int:
     return epochs[-1]
 
 
-def differences(cfg, epoch: int) -> list[str]:
-    """`key: old -> new` for every setting that matters and differs from those of the checkpoint."""
-    old, new = _flat(checkpoint.read_state(prefix(cfg), epoch)["config"]), _flat(as_dict(cfg))
+def differences(cfg, epoch: int, devices: int | None = None) -> list[str]:
+    """`key: old -> new` for every setting that matters and differs from those of the checkpoint.
+
+    devices: those of all workers together, whose images make one update; not compared unless given.
+    """
+    state = checkpoint.read_state(prefix(cfg), epoch)
+    # A key that did not exist yet did what its default does.
+    stored = {**_flat(as_dict(Config())), **_flat(state["config"])}
+    old, new = _that_matter(stored), settings_that_matter(cfg)
+    if devices is not None and "devices" in state:
+        old["devices of all workers"], new["devices of all workers"] = len(state["devices"]) * state["workers"], devices
     changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    return [f"{key}: {old.get(key)!r} -> {new.get(key)!r}" for key in changed if not key.startswith(MAY_CHANGE)]
+    return [f"{key}: {old.get(key)!r} -> {new.get(key)!r}" for key in changed]
+
+
+def settings_that_matter(cfg) -> dict:
+    """`section.key` -> value of all settings on which it depends what an epoch computes."""
+    return _that_matter(as_dict(cfg))
+
+
+def _that_matter(tree: dict) -> dict:
+    return {key: value for key, value in _flat(tree).items() if not key.startswith(MAY_CHANGE)}
 
 
 class Lock:

@@ -24,17 +24,23 @@ class _Console(logging.StreamHandler):
         tqdm.write(self.format(record), file=sys.stderr)
 
 
-def open_log(folder: Path, name: str) -> logging.Logger:
-    """The run's log: standard error and <folder>/<name>_<date and time to the minute>.log."""
+def open_log(folder: Path, name: str, first: bool = True) -> logging.Logger:
+    """The run's log: standard error and <folder>/<name>_<date and time to the minute>.log.
+
+    first: False for a worker that is not the first: it tells warnings, to standard error alone.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     log = logging.getLogger("deeplab")
     for old in list(log.handlers):
         log.removeHandler(old)
         old.close()
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.INFO if first else logging.WARNING)
     log.propagate = False
-    file = logging.FileHandler(folder / f"{name}_{time.strftime('%Y-%m-%d-%H-%M')}.log", encoding="utf-8")
-    for handler in (_Console(), file):
+    handlers = [_Console()]
+    if first:
+        path = folder / f"{name}_{time.strftime('%Y-%m-%d-%H-%M')}.log"
+        handlers.append(logging.FileHandler(path, encoding="utf-8"))
+    for handler in handlers:
         handler.setFormatter(logging.Formatter(HEAD))
         log.addHandler(handler)
     return log
@@ -62,6 +68,15 @@ class Metrics:
 
     def close(self) -> None:
         self._file.close()
+
+
+class NoMetrics:
+    """The metrics of a worker that is not the first, which writes none."""
+
+    def write(self, **values) -> None:
+        """Those of the first worker stand for all."""
+
+    flush = close = write
 
 
 def read_metrics(path: Path) -> list[dict]:

@@ -24,7 +24,12 @@ class FCNLogLoss:
         return self.sum / self.pixels if self.pixels else float("nan")
 
     def add(self, labels: list[mx.nd.NDArray], outputs: list[mx.nd.NDArray]) -> float:
-        """Counts one batch, one pair per device; gives the batch's own mean (0 if no pixel has a class).
+        """Counts one batch, see `measure`; gives the batch's own mean (0 if no pixel has a class)."""
+        return self.count(*self.measure(labels, outputs))
+
+    @staticmethod
+    def measure(labels: list[mx.nd.NDArray], outputs: list[mx.nd.NDArray]) -> tuple[float, int]:
+        """The sum over one batch, one pair per device, and its number of pixels.
 
         labels: (N, H, W) class indices, 255 = does not count. outputs: (N, classes, H, W) probabilities.
         """
@@ -36,6 +41,10 @@ class FCNLogLoss:
             loss = mx.nd.where(counts, -mx.nd.log(probability + 1e-14), mx.nd.zeros_like(probability))
             batch_sum += loss.astype("float64").sum().asscalar()
             batch_pixels += int(counts.astype("float64").sum().asscalar())
+        return batch_sum, batch_pixels
+
+    def count(self, batch_sum: float, batch_pixels: float) -> float:
+        """Counts what `measure` gave, here or in all workers together; gives the mean of that."""
         self.sum += batch_sum
         self.pixels += batch_pixels
         return batch_sum / max(1, batch_pixels)

@@ -69,10 +69,26 @@ class Network:
         arg, aux = {}, {}
         for name, parameter in self.params.items():
             if name in self._states:
-                aux[name] = np.mean([copy.asnumpy() for copy in parameter.list_data()], axis=0)
+                # In float64, so that the mean of equal copies is that copy.
+                copies = [copy.asnumpy() for copy in parameter.list_data()]
+                aux[name] = np.mean(copies, axis=0, dtype=np.float64).astype(np.float32)
             else:
                 arg[name] = parameter.list_data()[0].asnumpy()
         return arg, aux
+
+    def share_statistics(self, group) -> None:
+        """Gives all copies of the auxiliary states, on every device of every worker of `group`, their common mean.
+
+        Each device's batch normalisation follows the statistics of its own images. What is saved must stand for all,
+        and a run that goes on from it must have what the uninterrupted one has. Does nothing where there is one copy.
+        """
+        if group.size == 1 and all(len(parameter.list_ctx()) == 1 for parameter in self.params.values()):
+            return
+        _, aux = self.to_numpy()
+        total = group.total(np.concatenate([value.ravel() for value in aux.values()]))
+        parts = np.split(total / group.size, np.cumsum([value.size for value in aux.values()])[:-1])
+        for (name, value), part in zip(aux.items(), parts):
+            self._set(name, part.reshape(value.shape))
 
     def offsets(self) -> dict[str, np.ndarray]:
         """Offsets (y, x) of the active convolutions: {name: (num_offset_group, num_deformable_group, kh, kw, 2)}."""

@@ -39,16 +39,19 @@ def load(path: str | os.PathLike) -> tuple[Arrays, Arrays]:
     Raises ValueError naming the file and the byte where it stops being a .params file, or a name that is neither
     an argument nor an auxiliary state; OSError if the file cannot be read.
     """
-    with open(path, "rb") as file:
-        source = _Source(path, file.read())
-    named = _read_file(source)
     parts: dict[str, Arrays] = {"arg": {}, "aux": {}}
-    for key, value in named.items():
+    for key, value in load_named(path).items():
         kind, _, name = key.partition(":")
         if kind not in parts or not name:
             raise ValueError(f"{path}: the name {key!r} starts with neither 'arg:' nor 'aux:', so it is no checkpoint")
         parts[kind][name] = value
     return parts["arg"], parts["aux"]
+
+
+def load_named(path: str | os.PathLike) -> Arrays:
+    """Every array by the very name it has in the file. Raises as `load`, but takes any name."""
+    with open(path, "rb") as file:
+        return _read_file(_Source(path, file.read()))
 
 
 def save(path: str | os.PathLike, arg: Mapping[str, np.ndarray], aux: Mapping[str, np.ndarray]) -> None:

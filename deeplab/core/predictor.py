@@ -37,14 +37,14 @@ class Predictor:
         self.network.load(arg, aux)
 
     def train_ids(self, data: np.ndarray) -> np.ndarray:
-        """uint8 (N, h, w), the most probable class of each pixel of float32 (N, 3, h, w), RGB minus means."""
+        """uint8 (N, h, w), the most probable class of each pixel of float32 (N, 3, h, w) from `to_tensor`."""
         probability = self.network.block(mx.nd.array(data, ctx=self._device))
         return mx.nd.argmax(probability, axis=1).asnumpy().astype(np.uint8)
 
     def picture(self, image: np.ndarray) -> np.ndarray:
         """Train ids, uint8 (h, w), of a picture, uint8 (h, w, 3) RGB of any size; the network sees it under SCALES."""
         size = pictures.scaled_size(*image.shape[:2], self._cfg.SCALES)
-        data = pictures.to_tensor(pictures.resize_image(image, size), self._cfg.network.PIXEL_MEANS)
+        data = pictures.to_tensor(pictures.resize_image(image, size), self._cfg)
         return pictures.resize_label(self.train_ids(data[None])[0], image.shape[:2])
 
 

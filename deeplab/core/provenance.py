@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a result was made with: enough to make it again, kept with every checkpoint and every evaluation."""
+"""What a result was made with: enough to make it again, kept with every run, checkpoint and evaluation."""
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -12,33 +13,61 @@ from pathlib import Path
 from deeplab.config import as_dict
 
 PACKAGES = ("mxnet", "mxnet-cu112", "mxnet-cu117", "numpy", "pillow")
+# Settings of the environment that change speed or last bits.
+SETTINGS = ("ACTIVE_CONVNETS_", "DMLC_", "DNNL_", "GOMP_", "MXNET_", "MKLDNN_", "OMP_", "PS_", "CUDA_VISIBLE_DEVICES")
 
 
 def provenance(cfg, threads: int) -> dict:
-    """Library versions, commit, command, machine, thread count, seed and configuration as plain data."""
+    """Plain data: commit and dirty, command, machine, versions, threads, instruction set, devices, seed, configuration.
+
+    threads: of MXNet, as `use_threads` gave it. `operator_threads` are our kernels', `instruction_set` the level of
+    x86-64 that they use (v2, v3, v4), `environment` the variables that change speed or last bits. `dirty` says whether
+    files differ from the commit; both are null outside a checkout.
+    """
+    from deeplab.core.devices import contexts  # loads MXNet: after `use_threads`, which the caller has asked
+    from deeplab.symbols import operators
+
+    name, dirty = commit()
     return {
-        "commit": commit(),
+        "commit": name,
+        "dirty": dirty,
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "machine": {"node": platform.node(), "processor": platform.machine(), "system": platform.platform()},
-        "versions": {"python": platform.python_version(), **_versions()},
+        "machine": {
+            "node": platform.node(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "usable_cores": len(os.sched_getaffinity(0)),
+            "system": platform.platform(),
+        },
+        "versions": {"active-convnets": operators.version, "python": platform.python_version(), **_versions()},
         "threads": threads,
+        "operator_threads": operators.num_threads(),
+        "instruction_set": operators.instruction_set(),
+        "devices": [str(device) for device in contexts(cfg)],
+        "environment": {key: value for key, value in sorted(os.environ.items()) if key.startswith(SETTINGS)},
         "seed": cfg.run.seed,
         "config": as_dict(cfg),
     }
 
 
-def commit() -> str:
-    """The git commit of this code, with '+changes' if files differ from it; 'unknown' outside a checkout."""
+def commit() -> tuple[str | None, bool | None]:
+    """The git commit of this code and whether files differ from it; (None, None) outside a checkout."""
     root = Path(__file__).parents[2]
     try:
-        name, changes = _git(root, "rev-parse", "HEAD"), _git(root, "status", "--porcelain")
+        return _git(root, "rev-parse", "HEAD"), bool(_git(root, "status", "--porcelain"))
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return name + ("+changes" if changes else "")
+        return None, None
 
 
 def _git(root: Path, *arguments: str) -> str:
-    return subprocess.run(["git", "-C", root, *arguments], capture_output=True, text=True, check=True).stdout.strip()
+    command = ["git", "--no-optional-locks", "-C", root, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _processor() -> str:
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        named = (line.partition(":")[2].strip() for line in file if line.startswith("model name"))
+        return next(named, platform.machine())
 
 
 def _versions() -> dict[str, str]:

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
+import zlib
 from pathlib import Path
 
 import mxnet as mx
@@ -12,13 +14,15 @@ import numpy as np
 from mxnet import autograd, gluon
 
 from deeplab import symbols
-from deeplab.core import checkpoint, params
+from deeplab.core import checkpoint, folder
 from deeplab.core.devices import contexts
 from deeplab.core.displacement import displacement_bound
 from deeplab.core.folder import prefix
-from deeplab.core.log import Metrics, Progress
+from deeplab.core.group import Group
+from deeplab.core.log import Metrics, NoMetrics, Progress
 from deeplab.core.metric import FCNLogLoss
 from deeplab.core.network import Network
+from deeplab.core.pretrained import read_pretrained
 from deeplab.core.schedule import schedule
 from deeplab.dataset.batches import Batches
 
@@ -27,17 +31,21 @@ class Diverged(RuntimeError):
     """The loss or a parameter is no longer a finite number."""
 
 
-def train(cfg, dataset, begin: int, facts: dict, log, stop=lambda: False) -> None:
+def train(cfg, dataset, begin: int, facts: dict, log, stop=lambda: False, group: Group | None = None) -> None:
     """Trains from `begin` complete epochs to cfg.TRAIN.end_epoch; a checkpoint after each.
 
     dataset: from `deeplab.dataset.load_dataset`. facts: goes into every checkpoint's .json. log: a logging.Logger.
-    stop: asked after every update; when it says True, KeyboardInterrupt is raised.
+    stop: asked after every update; when it says True in any worker, KeyboardInterrupt is raised in all.
+    group: the workers that train together, this process alone unless given. Each takes its part of every batch; the
+    gradients of all devices of all workers are added; the first worker writes the files.
     Two runs of one configuration give the same losses bit for bit on one machine with one number of threads, whether
     or not one of them was interrupted. Raises Diverged; the last checkpoint then is still a good one.
     """
+    group = group or Group(cfg.default.kvstore)
     devices = contexts(cfg)
-    batch = cfg.TRAIN.BATCH_IMAGES * len(devices)
-    batches = Batches(dataset, cfg, seed=cfg.run.seed, batch=batch)
+    replicas = len(devices) * group.size
+    batch = cfg.TRAIN.BATCH_IMAGES * replicas
+    batches = Batches(dataset, cfg, seed=cfg.run.seed, batch=batch, part=(group.rank, group.size))
     images = len(dataset.records) * (2 if cfg.TRAIN.FLIP else 1)
     rate = schedule(cfg, images, batch)
     crop = (cfg.TRAIN.CROP_HEIGHT, cfg.TRAIN.CROP_WIDTH) if cfg.TRAIN.ENABLE_CROP else cfg.SCALES[0]
@@ -46,12 +54,16 @@ def train(cfg, dataset, begin: int, facts: dict, log, stop=lambda: False) -> Non
         network.params,
         "sgd",
         {"learning_rate": cfg.TRAIN.lr, "momentum": cfg.TRAIN.momentum, "wd": cfg.TRAIN.wd},
-        kvstore=cfg.default.kvstore,
+        kvstore=group.kvstore,
         update_on_kvstore=False,
     )
-    _start(cfg, begin, images, network, trainer, log)
+    _agree(cfg, begin, images, len(devices), group)
+    _start(cfg, begin, images, network, trainer, group, log)
+    # Creates the KVStore's entries. Left to the first step, that would overwrite the statistics which each device has
+    # just moved with those of one of them: of the worker that MXNet counts as first, another one at each start.
+    trainer.allreduce_grads()
     update, loss = begin * len(batches), FCNLogLoss()
-    metrics = Metrics(prefix(cfg).parent / "metrics.jsonl", update)
+    metrics = Metrics(prefix(cfg).parent / "metrics.jsonl", update) if group.first else NoMetrics()
     with Progress(log, cfg.default.frequent, batch, cfg.TRAIN.end_epoch * len(batches), update) as progress:
         for epoch in range(begin, cfg.TRAIN.end_epoch):
             hold_offsets(network, epoch < cfg.run.offset_warmup_epochs)
@@ -67,21 +79,24 @@ def train(cfg, dataset, begin: int, facts: dict, log, stop=lambda: False) -> Non
                     outputs = [network.block(*pair) for pair in zip(data, labels)]
                 autograd.backward(outputs)
                 trainer.step(1)  # the loss is already a mean over pixels; devices are summed, as in the original
-                value = loss.add(labels, outputs)
+                loss_sum, pixels, stops = group.total([*loss.measure(labels, outputs), stop()])
+                value = loss.count(loss_sum, pixels)
                 metrics.write(event="update", update=update, epoch=epoch, lr=rate(update), loss=value)
                 if not math.isfinite(value):
                     raise Diverged(_advice(f"the loss is {value}", epoch, update, rate(update), network))
                 progress.batch_line(epoch, number, loss.value)
-                if stop():
+                if stops:
                     raise KeyboardInterrupt
+            network.share_statistics(group)
             _check_finite(network, epoch, update, rate(update))
             seconds = progress.epoch_lines(epoch, loss.value)
             speed = len(batches) * batch / seconds
             metrics.write(event="epoch", update=update, epoch=epoch, loss=loss.value, seconds=seconds,
                           images_per_second=speed, offsets=offset_lengths(network),
-                          displacement_bound=_bound(cfg, network, images, epoch + 1))  # fmt: skip
+                          displacement_bound=_bound(cfg, network, images, epoch + 1, replicas))  # fmt: skip
             metrics.flush()
-            checkpoint.save(prefix(cfg), epoch + 1, network, trainer, {"update": update, "images": images, **facts})
+            if group.first:
+                checkpoint.save(prefix(cfg), epoch + 1, network, trainer, {"update": update, "images": images, **facts})
     metrics.close()
 
 
@@ -97,25 +112,36 @@ def offset_lengths(network) -> dict[str, dict[str, float]]:
     return {name: {"mean": float(each.mean()), "max": float(each.max())} for name, each in lengths.items()}
 
 
-def _bound(cfg, network, images: int, epochs: int) -> float | None:
+def _bound(cfg, network, images: int, epochs: int, devices: int) -> float | None:
     """What no offset can exceed after `epochs` epochs; None where nothing bounds them or there are none."""
-    return displacement_bound(cfg, images, epochs) if network.offsets() and cfg.net.normalize_grad else None
+    return displacement_bound(cfg, images, epochs, devices) if network.offsets() and cfg.net.normalize_grad else None
 
 
-def _start(cfg, begin, images, network, trainer, log) -> None:
+def _agree(cfg, begin, images, devices, group) -> None:
+    """Raises GroupError if the workers would not train the same network on the parts of the same batches."""
+    group.agree(f"complete epochs in {prefix(cfg).parent} (all must see one folder)", begin)
+    group.agree("images per epoch", images)
+    group.agree("number of devices", devices)
+    settings = json.dumps(folder.settings_that_matter(cfg), sort_keys=True)
+    group.agree("configuration (checksum)", zlib.crc32(settings.encode()))
+
+
+def _start(cfg, begin, images, network, trainer, group, log) -> None:
     """Gives the network its initial, pretrained or checkpointed state."""
-    folder = prefix(cfg).parent
-    shutil.copy(Path(symbols.__path__[0]) / f"{cfg.symbol}.py", folder)  # as the original does
+    place = prefix(cfg).parent
+    if group.first:
+        shutil.copy(Path(symbols.__path__[0]) / f"{cfg.symbol}.py", place)  # as the original does
     if begin:
         before = checkpoint.read_state(prefix(cfg), begin)["images"]
         if before != images:
-            raise ValueError(f"the data set has {images} images per epoch; the run in {folder} was begun with {before}")
+            raise ValueError(f"the data set has {images} images per epoch; the run in {place} was begun with {before}")
         checkpoint.restore(prefix(cfg), begin, network, trainer)
-        checkpoint.remove_after(prefix(cfg), begin)
+        if group.first:
+            checkpoint.remove_after(prefix(cfg), begin)
         log.info("continue after epoch %d of %s", begin, prefix(cfg))
     elif cfg.network.pretrained:
-        path = checkpoint.find(Path(cfg.network.pretrained), cfg.network.pretrained_epoch)
-        unused = network.load_pretrained(*params.load(path))
+        path, arg, aux = read_pretrained(cfg)
+        unused = network.load_pretrained(arg, aux)
         log.info("pretrained parameters from %s%s", path, f"; not used: {', '.join(unused)}" if unused else "")
     else:
         log.info("training from random initial values (network.pretrained is empty)")

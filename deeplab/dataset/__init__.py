@@ -10,27 +10,38 @@ from __future__ import annotations
 from deeplab.dataset.cityscapes import Cityscapes, Record
 from deeplab.dataset.pictures import DatasetError
 from deeplab.dataset.streets.write import Settings, generate
+from deeplab.dataset.voc import PascalVOC
 
-__all__ = ["Cityscapes", "DatasetError", "Record", "load_dataset"]
+__all__ = ["Cityscapes", "DatasetError", "PascalVOC", "Record", "kind_of", "load_dataset"]
 
 
-def load_dataset(cfg, image_set: str) -> Cityscapes:
+def load_dataset(cfg, image_set: str) -> Cityscapes | PascalVOC:
     """The dataset that cfg.dataset names, one image set of it; generated streets are made if they are not there.
 
     Args:
         cfg: configuration; reads dataset.{dataset, dataset_path, annotation_prefix, NUM_CLASSES, streets}.
-        image_set: 'leftImg8bit_train', 'leftImg8bit_val', ... (cfg.dataset.image_set or .test_image_set).
+        image_set: 'leftImg8bit_train', '2012_train_seg', ... (cfg.dataset.image_set or .test_image_set).
     Raises DatasetError naming the setting or the file that does not fit.
     """
-    kind = cfg.dataset.dataset
-    if kind.lower() not in ("cityscape", "cityscapes"):
-        raise DatasetError(f"dataset.dataset: there is no reader for {kind!r}; expected 'CityScape'")
+    kind = kind_of(cfg)
     streets = cfg.dataset.streets
     if streets.train:
         generate(cfg.dataset.dataset_path, Settings(streets.train, streets.val, *cfg.SCALES[0], streets.seed))
-    dataset = Cityscapes(cfg.dataset.dataset_path, image_set, cfg.dataset.annotation_prefix)
-    if cfg.dataset.NUM_CLASSES != dataset.num_classes:
-        raise DatasetError(
-            f"dataset.NUM_CLASSES: {kind} has {dataset.num_classes} classes, got {cfg.dataset.NUM_CLASSES}"
-        )
+    more = {"annotation_prefix": cfg.dataset.annotation_prefix} if kind is Cityscapes else {}
+    dataset = kind(cfg.dataset.dataset_path, image_set, **more)
+    name, classes = cfg.dataset.dataset, cfg.dataset.NUM_CLASSES
+    if classes != dataset.num_classes:
+        raise DatasetError(f"dataset.NUM_CLASSES: {name} has {dataset.num_classes} classes, got {classes}")
     return dataset
+
+
+def kind_of(cfg) -> type[Cityscapes] | type[PascalVOC]:
+    """The class of the dataset that cfg.dataset.dataset names: CityScape or PascalVOC, in any case.
+
+    It knows class_names and palette without reading anything. Raises DatasetError for another name.
+    """
+    kinds = {"cityscape": Cityscapes, "cityscapes": Cityscapes, "pascalvoc": PascalVOC}
+    name = cfg.dataset.dataset
+    if name.lower() not in kinds:
+        raise DatasetError(f"dataset.dataset: there is no reader for {name!r}; expected 'CityScape' or 'PascalVOC'")
+    return kinds[name.lower()]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deeplab.dataset import pictures
+from deeplab.dataset import labels, pictures
 from deeplab.dataset.pictures import DatasetError
 from deeplab.dataset.prefetch import prefetch
 
@@ -31,18 +31,23 @@ class Batches:
 
     Args:
         ds: a dataset as load_dataset gives it.
-        cfg: configuration; reads SCALES, network.PIXEL_MEANS and TRAIN.{FLIP, SHUFFLE, ENABLE_CROP, CROP_HEIGHT,
-            CROP_WIDTH}.
+        cfg: configuration; reads SCALES, TRAIN.{FLIP, SHUFFLE, ENABLE_CROP, CROP_HEIGHT, CROP_WIDTH} and what
+            `pictures.to_tensor` reads.
         seed: what the random choices start from. Those of epoch k depend on (seed, k) alone, so that a resumed run
             sees what the uninterrupted one would have seen.
         batch: pictures per batch; None: TRAIN.BATCH_IMAGES.
+        part: (k, n): of each batch, `epoch` makes the k-th (from 0) of n equal parts, in the batch's order.
     """
 
-    def __init__(self, ds, cfg, seed: int = 0, batch: int | None = None):
+    def __init__(self, ds, cfg, seed: int = 0, batch: int | None = None, part: tuple[int, int] = (0, 1)):
         self._ds, self._cfg, self._seed = ds, cfg, seed
         self.batch = cfg.TRAIN.BATCH_IMAGES if batch is None else batch
         if self.batch < 1:
             raise ValueError(f"batch: expected at least 1 picture, got {self.batch}")
+        number, parts = part
+        if self.batch % parts or not 0 <= number < parts:
+            raise ValueError(f"part: a batch of {self.batch} has no part {number} of {parts} equal ones")
+        self._part = slice(number * self.batch // parts, (number + 1) * self.batch // parts)
         self._copies = 2 if cfg.TRAIN.FLIP else 1
         self._samples = len(ds.records) * self._copies
         if self._samples < self.batch:
@@ -71,22 +76,26 @@ class Batches:
     def epoch(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yields (data, label) of one epoch, read ahead in the background.
 
-        data: float32 (B, 3, h, w), RGB minus means. label: float32 (B, h, w), train ids and 255.
+        data: float32 (B, 3, h, w), RGB minus means. label: float32 (B, h, w), train ids and 255. B: pictures of this
+        part of the batch. Where pictures may have many sizes, h and w are the largest of the batch; smaller ones end
+        in mean grey whose label is 255.
         Raises DatasetError naming the file that is broken or does not fit.
         """
-        return prefetch(lambda: (self._make(samples) for samples in self.plan(epoch)))
+        return prefetch(lambda: (self._make(samples[self._part]) for samples in self.plan(epoch)))
 
     def _make(self, samples: list[Sample]) -> tuple[np.ndarray, np.ndarray]:
         pairs = [self._take(sample) for sample in samples]
         first = pairs[0][1].shape
         for sample, (_, truth) in zip(samples, pairs):
-            if truth.shape != first:
+            if truth.shape != first and self._ds.one_size:
                 raise DatasetError(
                     f"{self._ds.records[sample.index].image}: {truth.shape[1]} x {truth.shape[0]} pixels, but "
                     f"others of its batch have {first[1]} x {first[0]}; crop (TRAIN.ENABLE_CROP) or use batches of 1"
                 )
-        data = np.stack([pictures.to_tensor(image, self._cfg.network.PIXEL_MEANS) for image, _ in pairs])
-        return data, np.stack([truth for _, truth in pairs]).astype(np.float32)
+        size = np.max([truth.shape for _, truth in pairs], axis=0)
+        data = [_enlarge(pictures.to_tensor(image, self._cfg), size, 0) for image, _ in pairs]
+        label = [_enlarge(truth.astype(np.float32), size, labels.IGNORE) for _, truth in pairs]
+        return np.stack(data), np.stack(label)
 
     def _take(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
         image, truth = self._read(sample.index)
@@ -119,3 +128,11 @@ class Batches:
         if self._cacheable:
             self._cache[index] = pair
         return pair
+
+
+def _enlarge(array: np.ndarray, size: np.ndarray, value: float) -> np.ndarray:
+    """`array` (..., h, w) filled up with `value`, below and on the right, to the given height and width."""
+    missing = size - array.shape[-2:]
+    if not missing.any():
+        return array
+    return np.pad(array, [(0, 0)] * (array.ndim - 2) + [(0, each) for each in missing], constant_values=value)

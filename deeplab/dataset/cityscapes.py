@@ -18,7 +18,10 @@ from deeplab.dataset.pictures import DatasetError
 
 @dataclass(frozen=True)
 class Record:
-    """One picture: its file, its label file, its city, and its name (the file's, without extension)."""
+    """One picture: its file, its label file, its city, and its name (the file's, without extension).
+
+    city: also the folder that its result lies in; other datasets have one of their own there.
+    """
 
     image: Path
     label: Path
@@ -38,11 +41,15 @@ class Cityscapes:
     Attributes:
         records: list of Record, sorted by city and name.
         num_classes, class_names, palette: 19, their names by train id, (256, 3) uint8 colours by train id.
+        one_size: True, a picture of another size than the others is a mistake.
+        judged_at: 'truth': evaluation brings the prediction to the size of the truth.
     """
 
     num_classes = len(labels.CLASS_NAMES)
     class_names = labels.CLASS_NAMES
     palette = labels.PALETTE
+    one_size = True
+    judged_at = "truth"
 
     def __init__(self, root: str | Path, image_set: str, annotation_prefix: str = "gtFine"):
         self.root, self.image_set = Path(root), image_set
@@ -92,11 +99,7 @@ class Cityscapes:
     def pair(self, record: Record) -> tuple[np.ndarray, np.ndarray]:
         """`image` and `truth` of a record. Raises DatasetError if their sizes differ."""
         image, truth = self.image(record), self.truth(record)
-        if image.shape[:2] != truth.shape:
-            raise DatasetError(
-                f"{record.label}: {_size(truth)} pixels (width x height), "
-                f"but its picture {record.image} has {_size(image)}"
-            )
+        pictures.check_sizes(record, image, truth)
         return image, truth
 
 
@@ -106,7 +109,3 @@ def _label_file(image: Path, folder: str, truth: Path, prefix: str) -> Path:
     label_ids = Path(f"{stem}{prefix}_labelIds.png")
     train_ids = Path(f"{stem}{prefix}_labelTrainIds.png")
     return train_ids if train_ids.is_file() and not label_ids.is_file() else label_ids
-
-
-def _size(array: np.ndarray) -> str:
-    return f"{array.shape[1]} x {array.shape[0]}"

@@ -29,7 +29,7 @@ class Evaluator:
 
     Args:
         ds: a dataset as load_dataset gives it.
-        result_dir: folder of <city>/<name>.png, made if absent.
+        result_dir: folder of <city>/<name>.png (VOC<year>/Segmentation/<id>.png), made if absent.
         made_by: text that names the weights and settings the predictions come from (a checkpoint's path and digest).
         log: where to say that cached results are used or discarded; None: this module's logger.
     """
@@ -82,7 +82,8 @@ class Evaluator:
     def add(self, record, train_ids: np.ndarray) -> Path:
         """Writes the prediction of a record, completely or not at all, and gives the file's path.
 
-        train_ids: integers (h, w), 0..num_classes-1, at any size (evaluation brings them to the truth's).
+        train_ids: integers (h, w), 0..num_classes-1, at any size (evaluation brings them to the truth's, or the truth
+            to theirs, as the dataset's judged_at says).
         """
         if train_ids.ndim != 2 or not np.issubdtype(train_ids.dtype, np.integer):
             raise ValueError(f"{record.name}: expected integers (h, w), got {train_ids.dtype} {train_ids.shape}")
@@ -112,7 +113,11 @@ class Evaluator:
         total = np.zeros((self._ds.num_classes,) * 2, np.int64)
         for record in self._ds.records:
             truth = self._ds.truth(record)
-            predicted = pictures.resize_label(pictures.read_label(self.path(record)), truth.shape)
+            predicted = pictures.read_label(self.path(record))
+            if self._ds.judged_at == "truth":
+                predicted = pictures.resize_label(predicted, truth.shape)
+            else:
+                truth = pictures.resize_label(truth, predicted.shape)
             try:
                 total += confusion_matrix(truth, predicted, self._ds.num_classes, labels.IGNORE)
             except ValueError as error:

@@ -45,6 +45,15 @@ def _decode(path, convert):
         raise DatasetError(f"{path}: broken picture: {error}") from None
 
 
+def check_sizes(record, image: np.ndarray, truth: np.ndarray) -> None:
+    """Raises DatasetError, naming both files of the record, if its picture and its labels differ in size."""
+    if image.shape[:2] != truth.shape:
+        raise DatasetError(
+            f"{record.label}: {truth.shape[1]} x {truth.shape[0]} pixels (width x height), "
+            f"but its picture {record.image} has {image.shape[1]} x {image.shape[0]}"
+        )
+
+
 def scaled_size(height: int, width: int, scales) -> tuple[int, int]:
     """Size (height, width) under cfg.SCALES: short side SCALES[0][0], unless the long one would exceed SCALES[0][1]."""
     short, long = scales[0]
@@ -70,12 +79,14 @@ def _resize(array, size, method):
     return np.asarray(Image.fromarray(array).resize((size[1], size[0]), method))
 
 
-def to_tensor(image: np.ndarray, means) -> np.ndarray:
-    """The network's input for one picture: float32 (3, h, w), RGB minus its means, not scaled.
+def to_tensor(image: np.ndarray, cfg) -> np.ndarray:
+    """The network's input for one picture: float32 (3, h, w), grey levels minus means, divided by stds (1 by default).
 
     Args:
         image: uint8 (h, w, 3), RGB.
-        means: cfg.network.PIXEL_MEANS, three grey levels in the order blue, green, red.
+        cfg: configuration; reads network.PIXEL_MEANS and net.pixel_stds, both in the order blue, green, red, and
+            net.pixel_order, the order in which the network expects the channels.
     """
-    rgb = np.asarray(means, np.float32)[::-1]
-    return np.ascontiguousarray((image - rgb).transpose(2, 0, 1), np.float32)
+    means, stds = (np.asarray(each, np.float32)[::-1] for each in (cfg.network.PIXEL_MEANS, cfg.net.pixel_stds))
+    channels = ((image - means) / stds).transpose(2, 0, 1)
+    return np.ascontiguousarray(channels if cfg.net.pixel_order == "RGB" else channels[::-1], np.float32)

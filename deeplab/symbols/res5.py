@@ -6,13 +6,14 @@ from __future__ import annotations
 import mxnet as mx
 
 
-def geometry(num_filter: int, net) -> dict:
-    """Attributes of every variant: 3x3, stride 1, no bias, size kept by padding as far as it is dilated.
+def geometry(num_filter: int, net, stride: int) -> dict:
+    """Attributes of every variant: 3x3, no bias, padded as far as it is dilated (stride 1 keeps the size).
 
     net: cfg.net; reads res5_dilate.
     """
     dilate = (net.res5_dilate, net.res5_dilate)
-    return {"num_filter": num_filter, "kernel": (3, 3), "pad": dilate, "dilate": dilate, "no_bias": True}
+    shape = {"kernel": (3, 3), "stride": (stride, stride), "pad": dilate, "dilate": dilate}
+    return {"num_filter": num_filter, "no_bias": True, **shape}
 
 
 def sampling(net) -> dict:
@@ -26,12 +27,18 @@ def sampling(net) -> dict:
     return attributes
 
 
-def offset_branch(data: mx.sym.Symbol, name: str, num_filter: int, net) -> mx.sym.Symbol:
+def offset_branch(data: mx.sym.Symbol, name: str, num_filter: int, net, stride: int) -> mx.sym.Symbol:
     """The 3x3 convolution `<name>_offset`, with bias, that computes offsets from the features (N, num_filter, H, W).
 
     net: cfg.net; reads offset_dilate (1 in the original: it looks nearer than the convolution it steers).
     """
     dilate = (net.offset_dilate, net.offset_dilate)
     return mx.sym.Convolution(
-        data, name=f"{name}_offset", num_filter=num_filter, kernel=(3, 3), pad=dilate, dilate=dilate
+        data,
+        name=f"{name}_offset",
+        num_filter=num_filter,
+        kernel=(3, 3),
+        stride=(stride, stride),
+        pad=dilate,
+        dilate=dilate,
     )

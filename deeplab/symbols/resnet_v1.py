@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one builder of ResNet v1 (He et al. 2015, arXiv 1512.03385) in the Caffe style of the original's DeepLab.
 
-Caffe style: convolutions without bias, the stride of a bottleneck on its first 1x1 (`branch2a`) and on the shortcut,
-parameter names of the published Caffe models (`res4b22_branch2c_weight`, `bn4b22_branch2c_gamma`, ...), so that
-their converted files load. Which convolution stands at `branch2b` of the res5 units is the caller's choice.
+Caffe style: convolutions without bias, the stride of a bottleneck on its first 1x1 (`branch2a`, unless
+`net.stride_on_3x3`) and on the shortcut, parameter names of the published Caffe models (`res4b22_branch2c_weight`,
+`bn4b22_branch2c_gamma`, ...), so that their converted files load. Which convolution stands at `branch2b` of the res5
+units is the caller's choice.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ STAGES = {
     8: ((1, 1), (2, 1), (1, 2), (1, 2)),
 }
 
-Branch2b = Callable[[mx.sym.Symbol, str, int, object], mx.sym.Symbol]
-"""(data, name, num_filter, cfg.net) -> a 3x3 convolution of that name, stride 1, without bias, size kept."""
+Branch2b = Callable[[mx.sym.Symbol, str, int, object, int], mx.sym.Symbol]
+"""(data, name, num_filter, cfg.net, stride) -> a 3x3 convolution of that name, no bias; stride 1 keeps the size."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def backbone(data: mx.sym.Symbol, net, res5_branch2b: Branch2b) -> mx.sym.Symbol
     net: cfg.net; reads depth (10, 18, 34, 50, 101), width (filters of conv1, 64 in the papers),
         output_stride (8, 16, 32),
         dilate_stages (False: only res5_branch2b may look further than its neighbours),
+        stride_on_3x3, pool_pad, bn_eps (how other frameworks' networks differ, see docs/weights.md),
         train_bn (False: batch norm uses its stored statistics, as the original).
     res5_branch2b: see `Branch2b`.
     Raises ValueError for a depth, output stride or width that does not exist.
@@ -86,14 +88,21 @@ def _check(net) -> None:
 def _stem(data, net):
     x = _relu(_bn(_conv(data, "conv1", net.width, kernel=7, stride=2), "bn_conv1", net), "conv1_relu")
     return mx.sym.Pooling(
-        x, name="pool1", kernel=(3, 3), stride=(2, 2), pad=(0, 0), pool_type="max", pooling_convention="full"
+        x,
+        name="pool1",
+        kernel=(3, 3),
+        stride=(2, 2),
+        pad=(net.pool_pad, net.pool_pad),
+        pool_type="max",
+        pooling_convention="valid" if net.pool_pad else "full",
     )
 
 
 def _bottleneck(x, unit, net):
     res, bn = f"res{unit.name}", f"bn{unit.name}"
-    y = _bn(_conv(x, f"{res}_branch2a", unit.filters, stride=unit.stride), f"{bn}_branch2a", net)
-    y = unit.branch2b(_relu(y, f"{res}_branch2a_relu"), f"{res}_branch2b", unit.filters, net)
+    first, second = (1, unit.stride) if net.stride_on_3x3 else (unit.stride, 1)
+    y = _bn(_conv(x, f"{res}_branch2a", unit.filters, stride=first), f"{bn}_branch2a", net)
+    y = unit.branch2b(_relu(y, f"{res}_branch2a_relu"), f"{res}_branch2b", unit.filters, net, second)
     y = _relu(_bn(y, f"{bn}_branch2b", net), f"{res}_branch2b_relu")
     y = _bn(_conv(y, f"{res}_branch2c", unit.filters * 4), f"{bn}_branch2c", net)
     return _join(x, y, unit, unit.filters * 4, net)
@@ -103,7 +112,7 @@ def _basic(x, unit, net):
     res, bn = f"res{unit.name}", f"bn{unit.name}"
     y = _conv(x, f"{res}_branch2a", unit.filters, kernel=3, stride=unit.stride, dilate=unit.dilate)
     y = _relu(_bn(y, f"{bn}_branch2a", net), f"{res}_branch2a_relu")
-    y = _bn(unit.branch2b(y, f"{res}_branch2b", unit.filters, net), f"{bn}_branch2b", net)
+    y = _bn(unit.branch2b(y, f"{res}_branch2b", unit.filters, net, 1), f"{bn}_branch2b", net)
     return _join(x, y, unit, unit.filters, net)
 
 
@@ -115,7 +124,10 @@ def _join(x, y, unit, channels, net):
 
 
 def _ordinary(dilate: int) -> Branch2b:
-    return lambda data, name, num_filter, net: _conv(data, name, num_filter, kernel=3, dilate=dilate)
+    def branch2b(data, name, num_filter, net, stride):
+        return _conv(data, name, num_filter, kernel=3, stride=stride, dilate=dilate)
+
+    return branch2b
 
 
 def _conv(x, name, num_filter, kernel=1, stride=1, dilate=1):
@@ -133,7 +145,7 @@ def _conv(x, name, num_filter, kernel=1, stride=1, dilate=1):
 
 
 def _bn(x, name, net):
-    return mx.sym.BatchNorm(x, name=name, use_global_stats=not net.train_bn, fix_gamma=False, eps=1e-5)
+    return mx.sym.BatchNorm(x, name=name, use_global_stats=not net.train_bn, fix_gamma=False, eps=net.bn_eps)
 
 
 def _relu(x, name):

@@ -8,6 +8,6 @@ import mxnet as mx
 from deeplab.symbols.res5 import geometry
 
 
-def res5_branch2b(data, name, num_filter, net):
+def res5_branch2b(data, name, num_filter, net, stride):
     """Convolution with dilation and padding `net.res5_dilate`."""
-    return mx.sym.Convolution(data=data, name=name, **geometry(num_filter, net))
+    return mx.sym.Convolution(data=data, name=name, **geometry(num_filter, net, stride))

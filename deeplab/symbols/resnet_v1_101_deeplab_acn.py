@@ -7,7 +7,7 @@ from deeplab.symbols.operators import ActiveConvolution
 from deeplab.symbols.res5 import geometry, sampling
 
 
-def res5_branch2b(data, name, num_filter, net):
+def res5_branch2b(data, name, num_filter, net, stride):
     """Active convolution; its offsets are the parameter `<name>_offset`, added to the grid dilated by res5_dilate."""
     return ActiveConvolution(
         data=data,
@@ -15,6 +15,6 @@ def res5_branch2b(data, name, num_filter, net):
         num_offset_group=net.num_offset_group,
         normalize_grad=net.normalize_grad,
         offset_lr_rate=net.offset_lr_rate,
-        **geometry(num_filter, net),
+        **geometry(num_filter, net, stride),
         **sampling(net),
     )

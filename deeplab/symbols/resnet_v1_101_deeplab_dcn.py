@@ -7,7 +7,9 @@ from deeplab.symbols.operators import DeformableConvolution
 from deeplab.symbols.res5 import geometry, offset_branch, sampling
 
 
-def res5_branch2b(data, name, num_filter, net):
+def res5_branch2b(data, name, num_filter, net, stride):
     """Deformable convolution; the convolution `<name>_offset` gives (y, x) for every tap at every position."""
-    offset = offset_branch(data, name, 2 * 9 * net.num_deformable_group, net)
-    return DeformableConvolution(data=data, offset=offset, name=name, **geometry(num_filter, net), **sampling(net))
+    offset = offset_branch(data, name, 2 * 9 * net.num_deformable_group, net, stride)
+    return DeformableConvolution(
+        data=data, offset=offset, name=name, **geometry(num_filter, net, stride), **sampling(net)
+    )

@@ -9,15 +9,15 @@ from deeplab.symbols.operators import ModulatedDeformableConvolution
 from deeplab.symbols.res5 import geometry, offset_branch, sampling
 
 
-def res5_branch2b(data, name, num_filter, net):
+def res5_branch2b(data, name, num_filter, net, stride):
     """Modulated deformable convolution; the convolution `<name>_offset` gives all offsets, then all masks.
 
     mask = 2*sigmoid, so that zero weights start as the ordinary convolution (the original's example symbol).
     """
     taps = 9 * net.num_deformable_group
-    both = offset_branch(data, name, 3 * taps, net)
+    both = offset_branch(data, name, 3 * taps, net, stride)
     offset = mx.sym.slice_axis(both, axis=1, begin=0, end=2 * taps)
     mask = 2 * mx.sym.sigmoid(mx.sym.slice_axis(both, axis=1, begin=2 * taps, end=3 * taps))
     return ModulatedDeformableConvolution(
-        data=data, offset=offset, mask=mask, name=name, **geometry(num_filter, net), **sampling(net)
+        data=data, offset=offset, mask=mask, name=name, **geometry(num_filter, net, stride), **sampling(net)
     )

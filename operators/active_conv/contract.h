@@ -28,6 +28,12 @@ class ActiveConvolution : public Operator {
   void backward(const Tensor& output_grad, const std::vector<Tensor>& inputs, const std::vector<Req>& reqs,
                 const std::vector<Tensor>& input_grads) const override;
 
+  const ConvAttributes& conv() const { return conv_; }
+  Boundary boundary() const { return boundary_; }
+  bool normalize_grad() const { return normalize_grad_; }
+  double offset_lr_rate() const { return offset_lr_rate_; }
+  const IntList& fixed_taps() const { return fixed_taps_; }
+
  private:
   ConvAttributes conv_;
   Boundary boundary_ = Boundary::kZero;

@@ -18,7 +18,7 @@ class ActivePoints : public PointSource<T> {
 
   void locate(const PointRange& range, Cells<T>* cells, T*) const override {
     s_.for_grid(range.begin, range.end, [&](int64_t, int64_t tap, int64_t y, int64_t x) {
-      *cells++ = active_cells(s_, offset_, range.filter_group, range.channel_group, tap, y, x, rule_);
+      *cells++ = active_cells<T>(s_, offset_, range.filter_group, range.channel_group, tap, y, x, rule_);
     });
   }
 

@@ -9,12 +9,14 @@ namespace acn {
 
 // offset: (filter offset groups, channel offset groups, taps, 2).
 // grid_y, grid_x: where the plain convolution looks with this tap at some position.
-template <class T>
-inline Cells<T> active_cells(const ConvShape& s, const T* offset, int64_t filter_group, int64_t channel_group,
-                             int64_t tap, int64_t grid_y, int64_t grid_x, Boundary rule) {
-  const T* moved = offset + ((filter_group * s.channel_offset_groups + channel_group) * s.taps() + tap) * 2;
-  return locate(grid_y + moved[0], grid_x + moved[1], static_cast<int32_t>(s.height), static_cast<int32_t>(s.width),
-                rule);
+// T: coordinates; S: offsets as stored.
+template <class T, class S>
+ACN_HOST_DEVICE inline Cells<T> active_cells(const ConvShape& s, const S* offset, int64_t filter_group,
+                                             int64_t channel_group, int64_t tap, int64_t grid_y, int64_t grid_x,
+                                             Boundary rule) {
+  const S* moved = offset + ((filter_group * s.channel_offset_groups + channel_group) * s.taps() + tap) * 2;
+  return locate(grid_y + static_cast<T>(moved[0]), grid_x + static_cast<T>(moved[1]), static_cast<int32_t>(s.height),
+                static_cast<int32_t>(s.width), rule);
 }
 
 }  // namespace acn

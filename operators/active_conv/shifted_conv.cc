@@ -11,10 +11,11 @@
 namespace acn {
 namespace {
 
-constexpr int64_t kPixels = 160;        // pixels of a tile: whole panels at every level
-constexpr int64_t kRow = kPixels + 16;  // and its row, skewed so that rows fall on different cache sets
-constexpr int64_t kMostFilters = 28;    // at a time: their product maps are written and read while near
-constexpr int64_t kWavePixels = 8192;   // pixels of the images treated together
+constexpr int64_t kPixels = 160;           // pixels of a tile: whole panels at every level
+constexpr int64_t kSkew = 16;              // keeps rows from falling on the same few sets of the first-level cache
+constexpr int64_t kRow = kPixels + kSkew;  // a row of a tile
+constexpr int64_t kMostFilters = 28;       // at a time: their product maps are written and read while near
+constexpr int64_t kWavePixels = 8192;      // pixels of the images treated together
 
 // A run of input channels with one offset set and one weight group.
 struct Segment {
@@ -38,7 +39,7 @@ class ShiftedConv {
         data_(data),
         kernels_(kernels<T>()),
         channel_row_(round_up(s_.channels, kernels_.lanes) + 2 * kernels_.lanes),
-        weight_row_(round_up(s_.channels / s_.weight_groups, kernels_.lanes)),
+        weight_row_(round_up(s_.channels / s_.weight_groups, kernels_.lanes) + kSkew),
         image_tiles_((s_.pixels() + kPixels - 1) / kPixels),
         map_row_(image_tiles_ * kPixels),
         wave_(std::clamp<int64_t>(kWavePixels / s_.pixels(), 1, std::max<int64_t>(s_.batch, 1))) {
@@ -53,10 +54,9 @@ class ShiftedConv {
     }
     packed_weight_ = scratch<T>(s_.filters * s_.taps() * weight_row_);
     parallel_for(s_.filters, [&](int64_t k, int) { pack_filter(k, weight); });
-    maps_ = scratch<T>(wave_ * image_tiles_ * s_.channels * kRow);
+    maps_ = scratch<T>(wave_ * image_tiles_ * s_.channels * kPixels);
     products_ = scratch<T>(most_rows() * wave_ * map_row_);
     for (int i = 0; i < workers_; ++i) {
-      rows_.push_back(scratch<T>(s_.out_width + 1));
       worker_maps_.push_back(scratch<T>(s_.pixels()));
       worker_tiles_.push_back(scratch<T>(s_.channels / s_.weight_groups * kPixels));
     }
@@ -68,16 +68,16 @@ class ShiftedConv {
       for (const Batch& batch : batches_) {
         multiply_maps(batch, images);
         const int64_t filters = batch.end - batch.begin;
-        parallel_for(images * filters, workers_, [&](int64_t task, int worker) {
+        parallel_for(images * filters, [&](int64_t task, int) {
           const int64_t image = task / filters, k = batch.begin + task % filters;
           T* map = out + ((first + image) * s_.filters + k) * s_.positions();
           const T start = bias ? bias[k] : T(0);
           for (int64_t p = 0; p < s_.positions(); ++p) store(start, req, map + p);
-          for_shifts(batch, k, [&](int64_t row, int64_t, const ShiftMap<T>& shift, T nan) {
+          for_shifts(batch, k, [&](int64_t row, int64_t, const ShiftPlan<T>& shift, T nan) {
             if (nan != nan)
               std::fill_n(map, s_.positions(), nan);
             else
-              shift.add(product_map(row, image), map, rows_[worker].get());
+              kernels_.shift_add(shift, product_map(row, image), map);
           });
         });
       }
@@ -166,15 +166,19 @@ class ShiftedConv {
     }
   }
 
-  // Images -> tiles (channels, kRow) of kPixels pixels, missing ones zero.
+  // Images -> tiles of kPixels pixels, each (panels, channels, two vectors), missing pixels zero.
   void pack_maps(int64_t first, int64_t images) {
+    const int64_t panel = 2 * kernels_.lanes;
     parallel_for(images * image_tiles_, [&](int64_t tile, int) {
       const int64_t begin = tile % image_tiles_ * kPixels, count = std::min(kPixels, s_.pixels() - begin);
       const T* in = data_ + (first + tile / image_tiles_) * s_.channels * s_.pixels() + begin;
-      T* out = maps_.get() + tile * s_.channels * kRow;
-      for (int64_t c = 0; c < s_.channels; ++c, in += s_.pixels(), out += kRow) {
-        std::copy_n(in, count, out);
-        std::fill(out + count, out + kPixels, T(0));
+      T* out = maps_.get() + tile * s_.channels * kPixels;
+      for (int64_t at = 0; at < kPixels; at += panel) {
+        const int64_t here = std::clamp<int64_t>(count - at, 0, panel);
+        for (int64_t c = 0; c < s_.channels; ++c, out += panel) {
+          std::copy_n(in + c * s_.pixels() + at, here, out);
+          std::fill(out + here, out + panel, T(0));
+        }
       }
     });
   }
@@ -199,10 +203,10 @@ class ShiftedConv {
     const int64_t rows = batch_rows(batch), panel = 2 * kernels_.lanes;
     parallel_for(images * image_tiles_, [&](int64_t tile, int) {
       for (size_t i = 0; i < parts.size(); ++i) {
-        kernels_.multiply({rows, kPixels, parts[i].end - parts[i].begin, weight_row(batch.begin, parts[i].begin),
-                           weight_row_, 1, maps_.get() + (tile * s_.channels + parts[i].begin) * kRow, panel, kRow,
-                           product_map(i * rows, tile / image_tiles_) + tile % image_tiles_ * kPixels, wave_ * map_row_,
-                           false});
+        kernels_.multiply(
+            {rows, kPixels, parts[i].end - parts[i].begin, weight_row(batch.begin, parts[i].begin), weight_row_, 1,
+             maps_.get() + tile * s_.channels * kPixels + parts[i].begin * panel, s_.channels * panel, panel,
+             product_map(i * rows, tile / image_tiles_) + tile % image_tiles_ * kPixels, wave_ * map_row_, false});
       }
     });
   }
@@ -228,8 +232,8 @@ class ShiftedConv {
       for (int64_t tap = 0; tap < s_.taps(); ++tap) {
         const int64_t at = offset_index(k, parts[i].channel_group, tap);
         const double dy = offset_[at * 2], dx = offset_[at * 2 + 1];
-        const ShiftMap<T> shift(s_.height, s_.width, s_.out_height, s_.out_width, dy + s_.grid_y(0, tap),
-                                dx + s_.grid_x(0, tap), rule_);
+        const ShiftPlan<T> shift = shift_plan<T>(s_.height, s_.width, s_.out_height, s_.out_width,
+                                                 dy + s_.grid_y(0, tap), dx + s_.grid_x(0, tap), rule_);
         const int64_t row = (i * (batch.end - batch.begin) + k - batch.begin) * s_.taps() + tap;
         body(row, at, shift, nan_of(at));
       }
@@ -242,21 +246,21 @@ class ShiftedConv {
                        std::vector<double>* offset_sums) {
     const int64_t filters = batch.end - batch.begin, per_filter = filter_rows() * 2;
     std::vector<double> sums(images * filters * per_filter, 0.0);
-    parallel_for(images * filters, workers_, [&](int64_t task, int worker) {
+    parallel_for(images * filters, [&](int64_t task, int) {
       const int64_t image = task / filters, k = batch.begin + task % filters;
       double* sum = sums.data() + task * per_filter;
-      for_shifts(batch, k, [&](int64_t row, int64_t, const ShiftMap<T>& shift, T nan) {
+      for_shifts(batch, k, [&](int64_t row, int64_t, const ShiftPlan<T>& shift, T nan) {
         if (nan != nan)
           sum[0] = sum[1] = nan;
         else
-          shift.add_slopes(product_map(row, image), out_grad + ((first + image) * s_.filters + k) * s_.positions(), sum,
-                           sum + 1, rows_[worker].get());
+          kernels_.shift_slopes(shift, product_map(row, image),
+                                out_grad + ((first + image) * s_.filters + k) * s_.positions(), sum, sum + 1);
         sum += 2;
       });
     });
     for (int64_t task = 0; task < images * filters; ++task) {
       const double* sum = sums.data() + task * per_filter;
-      for_shifts(batch, batch.begin + task % filters, [&](int64_t, int64_t at, const ShiftMap<T>&, T) {
+      for_shifts(batch, batch.begin + task % filters, [&](int64_t, int64_t at, const ShiftPlan<T>&, T) {
         (*offset_sums)[at * 2] += *sum++;
         (*offset_sums)[at * 2 + 1] += *sum++;
       });
@@ -269,11 +273,10 @@ class ShiftedConv {
     parallel_for(images * filters, workers_, [&](int64_t task, int worker) {
       const int64_t image = task / filters, k = batch.begin + task % filters;
       T* map = worker_maps_[worker].get();
-      for_shifts(batch, k, [&](int64_t row, int64_t, const ShiftMap<T>& shift, T nan) {
+      for_shifts(batch, k, [&](int64_t row, int64_t, const ShiftPlan<T>& shift, T nan) {
         std::fill_n(map, s_.pixels(), T(0));
         if (nan == nan) {
-          shift.add_transposed(out_grad + ((first + image) * s_.filters + k) * s_.positions(), map,
-                               rows_[worker].get());
+          kernels_.shift_spread(shift, out_grad + ((first + image) * s_.filters + k) * s_.positions(), map);
         }
         for (int64_t tile = 0; tile < image_tiles_; ++tile) {
           const int64_t begin = tile * kPixels, count = std::min(kPixels, s_.pixels() - begin);
@@ -348,7 +351,7 @@ class ShiftedConv {
   Scratch<T> products_;                         // (rows, wave, map_row_)
   Scratch<T> grads_;                            // the gradients of products_, in tiles
   Scratch<T> weight_sums_;
-  std::vector<Scratch<T>> rows_, worker_maps_, worker_tiles_;
+  std::vector<Scratch<T>> worker_maps_, worker_tiles_;
 };
 
 }  // namespace

@@ -23,7 +23,7 @@ _ATTRIBUTES = {
     "groups": "num_group", "deformable_groups": "num_deformable_group", "offset_groups": "num_offset_group",
 }  # fmt: skip
 _ONLY = {  # option -> what it belongs to
-    **dict.fromkeys((*_ATTRIBUTES, "shape", "attr"), "op"),
+    **dict.fromkeys((*_ATTRIBUTES, "shape", "attr", "input"), "op"),
     **dict.fromkeys(("shapes", "variants"), "conv"),
     **dict.fromkeys(("config", "set"), "step"),
 }
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         "python -m operators.bench", description="Time the operators beside other implementations, on this CPU."
     )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--suite", choices=("conv", "cost", "step"), help="a ready-made set of cases")
+    what.add_argument("--suite", choices=("conv", "cost", "roi", "step"), help="a ready-made set of cases")
     what.add_argument("--op", metavar="NAME", help="one operator, such as DeformableConvolution")
     one = parser.add_argument_group("one operator (--op)")
     one.add_argument("--shape", type=_sizes(4), metavar="NxCxHxW", help="of the data")
@@ -73,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("groups", "deformable-groups", "offset-groups"):
         one.add_argument(f"--{name}", type=_positive, metavar="COUNT", help=f"the attribute {_attribute(name)}")
     one.add_argument("--attr", action="append", type=_assignment, metavar="KEY=VALUE", help="any other attribute")
+    one.add_argument(
+        "--input", action="append", type=_input, metavar="NAME=SHAPE", help="such as rois=300x5: not told by the data"
+    )
     conv = parser.add_argument_group("--suite conv")
     conv.add_argument("--shapes", type=_names(suites.SHAPES), metavar="LIST", help="of A,B,C (default: all)")
     conv.add_argument("--variants", type=_names(suites.VARIANTS), metavar="LIST", help=",".join(suites.VARIANTS))
@@ -139,6 +142,10 @@ def _jobs(given: argparse.Namespace, chosen: str) -> list:
         _refuse(given, "boundary", "offset_std")
         del settings["offset_std"]
         return suites.cost_suite(given.threads or tuple(sorted({1, usable_cores()})), passes, **settings)
+    if chosen == "roi":
+        _refuse(given, "boundary", "offset_std")
+        del settings["offset_std"]
+        return [(count, case) for count in threads for case in suites.roi_suite(passes, **settings)]
     boundaries = {None: ("default",), "all": suites.BOUNDARIES}.get(given.boundary, (given.boundary,))
     if chosen == "conv":
         shapes, variants = given.shapes or tuple(suites.SHAPES), given.variants or tuple(suites.VARIANTS)
@@ -160,7 +167,8 @@ def _one_operator(given: argparse.Namespace, boundaries, passes, settings: dict)
             training = suites.PASSES[name]
             title = " ".join([given.op, *own.values(), suites.pass_name(training)])
             fields = {**settings, "training": training, "own_boundary": not own and "boundary" not in attributes}
-            cases.append(make_case(title, given.op, given.shape, {**attributes, **own}, **fields))
+            inputs = dict(given.input or ())
+            cases.append(make_case(title, given.op, given.shape, {**attributes, **own}, inputs, **fields))
     return cases
 
 
@@ -244,6 +252,13 @@ def _assignment(text: str) -> tuple:
         return key, ast.literal_eval(value)
     except (ValueError, SyntaxError):
         return key, value
+
+
+def _input(text: str) -> tuple:
+    name, _, shape = text.partition("=")
+    if not (name and re.fullmatch(r"\d+(x\d+)*", shape)):
+        raise _wrong(f"expected NAME=SHAPE, such as rois=300x5, got {text!r}")
+    return name, tuple(map(int, shape.split("x")))
 
 
 def _python(text: str) -> tuple:

@@ -14,8 +14,9 @@ OUT_GRAD = "out_grad"
 def draw(case, name: str) -> np.ndarray:
     """The input `name` of the case, or its output's gradient: normal numbers; offsets with the case's deviation.
 
-    A mask is even on [0, 1); weights are scaled so that outputs have variance near 1. RandomState, because NumPy
-    promises never to change its stream. Raises ValueError for an input whose meaning is not known here.
+    Regions are random boxes. A mask is even on [0, 1); weights are scaled so that outputs have variance near 1.
+    RandomState, because NumPy promises never to change its stream. Raises ValueError for an input whose meaning is not
+    known here.
     """
     shape = case.output if name == OUT_GRAD else case.inputs[name]
     random = np.random.RandomState([case.seed, zlib.crc32(name.encode())])
@@ -25,11 +26,21 @@ def draw(case, name: str) -> np.ndarray:
         values = random.standard_normal(shape) * case.offset_std
     elif name == "weight":
         values = random.standard_normal(shape) / prod(shape[1:]) ** 0.5
-    elif name in ("data", "bias", OUT_GRAD):
+    elif name == "rois":
+        values = _regions(case, random, shape[0])
+    elif name in ("data", "bias", "trans", OUT_GRAD):
         values = random.standard_normal(shape)
     else:
         raise ValueError(f"{case.operator}: operators/bench/arrays.py does not say how to draw its input '{name}'")
     return values.astype(case.dtype)
+
+
+def _regions(case, random, count: int) -> np.ndarray:
+    """Boxes with corners anywhere in the picture, spread over the images."""
+    batch, _, height, width = case.inputs["data"]
+    corners = random.random_sample((count, 2, 2)) * [width, height] / case.attributes["spatial_scale"]
+    corners.sort(axis=1)
+    return np.column_stack([np.arange(count) % batch, corners.reshape(count, 4)])
 
 
 def draw_all(case, names) -> dict:

@@ -59,8 +59,11 @@ class StepCase:
     yardstick: str = "step-stock"
 
 
-def make_case(title: str, operator: str, data: tuple, attributes: dict, **others) -> Case:
-    """A Case with its shapes worked out. Raises OperatorError for an unknown operator, a wrong attribute or shape."""
+def make_case(title: str, operator: str, data: tuple, attributes: dict, given: dict | None = None, **others) -> Case:
+    """A Case with its shapes worked out. Raises OperatorError for an unknown operator, a wrong attribute or shape.
+
+    given : input -> shape, of those that do not follow from that of data
+    """
     from operators import library
     from operators.for_numpy import Operator
 
@@ -72,12 +75,21 @@ def make_case(title: str, operator: str, data: tuple, attributes: dict, **others
     if "boundary" in known[operator].attributes:
         attributes = {"boundary": known[operator].attributes["boundary"]["default"], **attributes}
     handle = Operator(operator, **attributes)
-    shapes, output = handle.shapes(tuple(data))
+    unknown = sorted(set(given or {}) - set(handle.inputs[1:]))
+    if unknown:
+        raise library.OperatorError(f"{operator} has no input '{unknown[0]}' beside data; {', '.join(handle.inputs)}")
+    shapes, output = handle.shapes(tuple(data), *((given or {}).get(name) for name in handle.inputs[1:]))
+    if "weight" not in handle.inputs:
+        others.setdefault("yardstick", "stock")
     return Case(title, operator, attributes, dict(zip(handle.inputs, shapes)), output, **others)
 
 
 def tiny(case: Case) -> Case:
     """The same operator with the same attributes on as small a map as they allow."""
+    if "rois" in case.inputs:
+        given = {name: (1, *shape[1:]) for name, shape in case.inputs.items() if name != "data"}
+        small = make_case(case.title, case.operator, (1, case.inputs["data"][1], 4, 4), case.attributes, given)
+        return replace(case, inputs=small.inputs, output=small.output)
     attributes, height, width = dict(case.attributes), 4, 4
     groups = lcm(*(attributes.get(name, 1) for name in ("num_group", "num_deformable_group")))
     if "kernel" in attributes:

@@ -34,6 +34,7 @@ _ACTIVE_GOALS = {
 }  # fmt: skip
 _MEMORY_GOALS = {("A", True): 64}  # (shape, training) -> MiB beyond the output and gradients
 GROUPS_GOAL = 1.5  # of active convolution with offset groups, over the form with one, at stride 1
+ROI_GOAL = 0.2  # of the poolings, forward and backward, over stock's
 
 
 def conv_suite(shapes, variants, boundaries, passes, **settings) -> list:
@@ -109,6 +110,29 @@ def cost_suite(threads: tuple, passes, **settings) -> list:
         jobs += [(count, case("base")) for count in threads]
         jobs += [(threads[-1], case(title, **change)) for title, change in changes.items()]
     return jobs
+
+
+def roi_suite(passes, **settings) -> list:
+    """R-FCN's poolings of 300 regions, 21 classes and 7 x 7 bins; the deformable one with 4 x 4 samples."""
+    data, sizes = (1, 21 * 49, 38, 63), {"spatial_scale": 1 / 16, "output_dim": 21, "group_size": 7, "pooled_size": 7}
+    cases = [("plain", "PSROIPooling", {}, 0)]
+    for title, classes in (("still", 0), ("shared", 1), ("class-aware", 21)):
+        moves = {"part_size": 7, "sample_per_part": 4, "trans_std": 0.1, "no_trans": classes == 0}
+        cases.append((f"deformable, {title}", "DeformablePSROIPooling", moves, classes))
+    return [
+        make_case(
+            f"{title} {pass_name(PASSES[name])}",
+            operator,
+            data,
+            {**sizes, **attributes},
+            {"rois": (300, 5), **({"trans": (300, 2 * classes, 7, 7)} if classes else {})},
+            training=PASSES[name],
+            goals={"numpy": ROI_GOAL, "mxnet": ROI_GOAL} if PASSES[name] else {},
+            **settings,
+        )
+        for title, operator, attributes, classes in cases
+        for name in passes
+    ]
 
 
 def step_suite(config: str, overrides, **settings) -> list:

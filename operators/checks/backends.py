@@ -9,7 +9,7 @@ inputs and gradients map input names to arrays, all of one dtype. The ways throu
 from __future__ import annotations
 
 import importlib
-from dataclasses import asdict
+from dataclasses import MISSING, fields
 
 from operators import library
 from operators.checks.case import Case
@@ -42,6 +42,4 @@ def for_numpy(case: Case, inputs: dict, out_grad):
 
 def reference_defaults(operator: str) -> dict:
     """Attribute name -> default of those that have one, as the reference states them."""
-    fields = reference_of(operator).attributes
-    required = {name: () for name in ("kernel", "num_filter") if name in fields.__dataclass_fields__}
-    return {k: v for k, v in asdict(fields(**required)).items() if k not in required}
+    return {f.name: f.default for f in fields(reference_of(operator).attributes) if f.default is not MISSING}

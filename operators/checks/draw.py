@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from operators.checks import draw_rois
 from operators.checks.case import Case
 from operators.for_numpy import Operator
 
@@ -39,10 +40,18 @@ def special(random, shape, case: Case):
     return np.where(random.random(shape) < 0.25, random.choice(SPECIALS, shape), values)
 
 
+# What trans is where offsets would be drawn so. Differences take half the clearance as their step.
+_TRANS = {
+    between_lines: {"reach": CLEARANCE / 2},
+    on_lines: {"reach": 0, "grid": 1 / 8},
+    special: {"reach": 0, "strange": SPECIALS},
+}
+
+
 def inputs(case: Case, offsets=between_lines, seed: int = 0) -> dict:
     """Name -> float64 array for every input of the case."""
     operator = Operator(case.operator, **case.attributes)
-    shapes, _ = operator.shapes(case.data)
+    shapes, _ = case.shapes(operator)
     random = np.random.default_rng([seed, len(case.name), *case.data])
     arrays = {}
     for name, shape in zip(operator.inputs, shapes):
@@ -50,6 +59,10 @@ def inputs(case: Case, offsets=between_lines, seed: int = 0) -> dict:
             values = offsets(random, shape, case)
         elif name == "mask":
             values = random.uniform(-0.5, 2, shape)
+        elif name == "rois":
+            values = draw_rois.rois(random, shape, case, SPECIALS if offsets is special else ())
+        elif name == "trans":
+            values = draw_rois.trans(random, shape, case, arrays["rois"], **_TRANS[offsets])
         else:
             values = random.standard_normal(shape)
         arrays[name] = values.astype(np.float32).astype(np.float64)
@@ -58,5 +71,5 @@ def inputs(case: Case, offsets=between_lines, seed: int = 0) -> dict:
 
 def out_grad(case: Case, seed: int = 1):
     """A gradient for the output of the case, float64 holding float32 numbers."""
-    _, shape = Operator(case.operator, **case.attributes).shapes(case.data)
+    _, shape = case.shapes(Operator(case.operator, **case.attributes))
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32).astype(np.float64)

@@ -47,3 +47,29 @@ def convolutions(draw, operator: str, filter_sets: bool = False):
     if filter_sets:
         attributes["num_offset_group"] = num_offset_group
     return Case(operator, "random", (draw(st.integers(0, 3)), channels, height, width), attributes)
+
+
+@st.composite
+def poolings(draw, operator: str):
+    """Poolings over regions of interest."""
+    pooled_size, output_dim = draw(st.integers(1, 4)), draw(st.sampled_from([1, 2, 4]))
+    group_size = draw(st.sampled_from([1, pooled_size, 3]))
+    regions = draw(st.integers(0, 3))
+    attributes = {
+        "spatial_scale": draw(st.sampled_from([1.0, 0.5, 0.3, 0.0625])),
+        "output_dim": output_dim,
+        "pooled_size": pooled_size,
+        "group_size": group_size,
+    }
+    data = draw(st.tuples(st.integers(0 if regions == 0 else 1, 3), st.just(output_dim * group_size**2),
+                          st.integers(1, 9), st.integers(1, 9)))  # fmt: skip
+    given = {"rois": (regions, 5)}
+    if operator == "DeformablePSROIPooling":
+        classes = draw(st.sampled_from([k for k in (0, 1, 2) if k == 0 or output_dim % k == 0]))
+        part_size = draw(st.integers(0, 4))
+        attributes.update(part_size=part_size, sample_per_part=draw(st.integers(1, 4)), no_trans=classes == 0,
+                          trans_std=draw(st.sampled_from([0.0, 0.1, 0.5])))  # fmt: skip
+        if classes:
+            parts = part_size or pooled_size
+            given["trans"] = (regions, 2 * classes, parts, parts)
+    return Case(operator, "random", data, attributes, no_derivative=("rois",), given=given)

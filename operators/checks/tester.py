@@ -30,10 +30,12 @@ class OperatorTester(AgreementTests, EdgeTests, SchedulingTests):
 
     cases : list of Case, the room's own; some of them busy
     random_case : a hypothesis strategy of Case
+    boundaries : the rules of the attribute `boundary`; ("",) for an operator without it
     """
 
     cases: list = []
     random_case = None
+    boundaries = BOUNDARIES
 
     def pytest_generate_tests(self, metafunc):
         chosen = {
@@ -46,7 +48,7 @@ class OperatorTester(AgreementTests, EdgeTests, SchedulingTests):
                 assert cases, f"{type(self).__name__}: there is no {argument} among its cases"
                 metafunc.parametrize(argument, cases, ids=[f"{c.operator}, {c.name}" for c in cases])
         if "boundary" in metafunc.fixturenames:
-            metafunc.parametrize("boundary", BOUNDARIES)
+            metafunc.parametrize("boundary", self.boundaries)
         if "dtype" in metafunc.fixturenames:
             metafunc.parametrize("dtype", DTYPES)
 
@@ -54,7 +56,7 @@ class OperatorTester(AgreementTests, EdgeTests, SchedulingTests):
     @given(drawn=st.data())
     def test_random_shapes(self, drawn):
         case = drawn.draw(self.random_case)
-        boundary = drawn.draw(st.sampled_from(BOUNDARIES))
+        boundary = drawn.draw(st.sampled_from(self.boundaries))
         offsets = drawn.draw(st.sampled_from([draw.between_lines, draw.on_lines]))
         check(backends.for_numpy, case, boundary, "float64", offsets)
 

@@ -132,6 +132,9 @@ void Attributes::required(const char* name, Pair* field, const char* doc) {
 void Attributes::required(const char* name, int64_t* field, const char* doc) {
   declare(name, field, "an integer", doc, true);
 }
+void Attributes::required(const char* name, double* field, const char* doc) {
+  declare(name, field, "a number", doc, true);
+}
 void Attributes::optional(const char* name, Pair* field, const char* doc) {
   declare(name, field, "a pair of integers (y, x)", doc, false);
 }

@@ -30,6 +30,7 @@ class Attributes {
   // default.
   void required(const char* name, Pair* field, const char* doc);
   void required(const char* name, int64_t* field, const char* doc);
+  void required(const char* name, double* field, const char* doc);
   void optional(const char* name, Pair* field, const char* doc);
   void optional(const char* name, int64_t* field, const char* doc);
   void optional(const char* name, double* field, const char* doc);

@@ -3,7 +3,9 @@
 
 #include "call.h"
 #include "error.h"
-#include "sampled_conv.h"
+#include "handle.h"
+#include "kernels.h"
+#include "scratch.h"
 #include "threads.h"
 
 namespace {
@@ -11,12 +13,6 @@ namespace {
 using namespace acn;
 
 thread_local std::string last_error;
-
-struct Handle {
-  std::string name;
-  std::unique_ptr<Operator> op;
-  std::vector<InputInfo> inputs;
-};
 
 template <class Body>
 int guarded(Body body) {
@@ -86,11 +82,7 @@ int acn_create(const char* name, int count, const char** keys, const char** valu
   return guarded([&] {
     AttributeStrings given;
     for (int i = 0; i < count; ++i) given[keys[i]] = values[i];
-    auto made = std::make_unique<Handle>();
-    made->name = name;
-    made->op = find_operator(name).make(given);
-    made->inputs = made->op->inputs();
-    *handle = made.release();
+    *handle = new Handle(make_handle(name, given));
   });
 }
 
@@ -135,6 +127,10 @@ int acn_backward(void* handle, const acn_tensor* output_grad, int count, const a
     for (int i = 0; i < count; ++i) wanted.push_back(static_cast<Req>(reqs[i]));
     checked_backward(h.name, *h.op, view(*output_grad), views(inputs, count), wanted, views(input_grads, count));
   });
+}
+
+int acn_instruction_set(int* level) {
+  return guarded([&] { *level = instruction_set(); });
 }
 
 int acn_num_threads(void) { return num_threads(); }

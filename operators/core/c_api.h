@@ -14,7 +14,7 @@ extern "C" {
 
 typedef struct {
   void* data;
-  int32_t dtype; /* 0 float32, 1 float64 */
+  int32_t dtype; /* 0 float32, 1 float64; on CUDA also 2 float16, 3 bfloat16 */
   int32_t ndim;
   const int64_t* shape;
 } acn_tensor;
@@ -41,6 +41,10 @@ int acn_infer_shapes(void* handle, int count, int32_t* ndims, int64_t* shapes, i
 int acn_forward(void* handle, int count, const acn_tensor* inputs, int32_t req, const acn_tensor* output);
 int acn_backward(void* handle, const acn_tensor* output_grad, int count, const acn_tensor* inputs, const int32_t* reqs,
                  const acn_tensor* input_grads);
+
+/* 2, 3 or 4: the level of x86-64 whose kernels run here. Fails if
+ * ACTIVE_CONVNETS_ISA names none of this machine. */
+int acn_instruction_set(int* level);
 
 int acn_num_threads(void);
 void acn_set_num_threads(int count);

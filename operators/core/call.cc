@@ -4,7 +4,6 @@
 #include "error.h"
 
 namespace acn {
-namespace {
 
 Shape check_inputs(const std::string& name, const Operator& op, const std::vector<Tensor>& inputs) {
   const std::vector<InputInfo> expected = op.inputs();
@@ -22,6 +21,8 @@ Shape check_inputs(const std::string& name, const Operator& op, const std::vecto
   return op.infer_shapes(&shapes);
 }
 
+namespace {
+
 void check_result(const std::string& name, const char* what, const Tensor& tensor, const Shape& shape, DType dtype) {
   require(tensor.shape == shape && tensor.dtype == dtype, name, ": ", what, " must be ", to_string(dtype), " of shape ",
           to_string(shape), ", got ", to_string(tensor.dtype), " of shape ", to_string(tensor.shape));
@@ -29,16 +30,21 @@ void check_result(const std::string& name, const char* what, const Tensor& tenso
 
 }  // namespace
 
-void checked_forward(const std::string& name, const Operator& op, const std::vector<Tensor>& inputs, Req req,
-                     const Tensor& output) {
+void check_forward(const std::string& name, const Operator& op, const std::vector<Tensor>& inputs,
+                   const Tensor& output) {
   const Shape shape = check_inputs(name, op, inputs);
   check_result(name, "the output", output, shape, inputs[0].dtype);
+}
+
+void checked_forward(const std::string& name, const Operator& op, const std::vector<Tensor>& inputs, Req req,
+                     const Tensor& output) {
+  check_forward(name, op, inputs, output);
   op.forward(inputs, req, output);
 }
 
-void checked_backward(const std::string& name, const Operator& op, const Tensor& output_grad,
-                      const std::vector<Tensor>& inputs, const std::vector<Req>& reqs,
-                      const std::vector<Tensor>& input_grads) {
+void check_backward(const std::string& name, const Operator& op, const Tensor& output_grad,
+                    const std::vector<Tensor>& inputs, const std::vector<Req>& reqs,
+                    const std::vector<Tensor>& input_grads) {
   const Shape shape = check_inputs(name, op, inputs);
   check_result(name, "the gradient of the output", output_grad, shape, inputs[0].dtype);
   require(reqs.size() == inputs.size() && input_grads.size() == inputs.size(), name, ": ", inputs.size(),
@@ -48,6 +54,12 @@ void checked_backward(const std::string& name, const Operator& op, const Tensor&
     if (reqs[i] == Req::kNull) continue;
     check_result(name, ("the gradient of " + infos[i].name).c_str(), input_grads[i], inputs[i].shape, inputs[0].dtype);
   }
+}
+
+void checked_backward(const std::string& name, const Operator& op, const Tensor& output_grad,
+                      const std::vector<Tensor>& inputs, const std::vector<Req>& reqs,
+                      const std::vector<Tensor>& input_grads) {
+  check_backward(name, op, output_grad, inputs, reqs, input_grads);
   op.backward(output_grad, inputs, reqs, input_grads);
 }
 

@@ -9,7 +9,15 @@
 
 namespace acn {
 
-// Throw Error unless all shapes and dtypes are those of the contract; then run.
+// Throw Error unless all shapes and dtypes are those of the contract.
+ACN_SHARED void check_forward(const std::string& name, const Operator& op, const std::vector<Tensor>& inputs,
+                              const Tensor& output);
+ACN_SHARED void check_backward(const std::string& name, const Operator& op, const Tensor& output_grad,
+                               const std::vector<Tensor>& inputs, const std::vector<Req>& reqs,
+                               const std::vector<Tensor>& input_grads);
+ACN_SHARED Shape check_inputs(const std::string& name, const Operator& op, const std::vector<Tensor>& inputs);
+
+// Check, then run on the CPU.
 void checked_forward(const std::string& name, const Operator& op, const std::vector<Tensor>& inputs, Req req,
                      const Tensor& output);
 void checked_backward(const std::string& name, const Operator& op, const Tensor& output_grad,

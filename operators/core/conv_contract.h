@@ -24,15 +24,15 @@ struct ConvShape {
   int64_t channel_offset_groups;  // offset sets over the input channels
                                   // (num_deformable_group)
 
-  int64_t taps() const { return kernel_y * kernel_x; }
-  int64_t positions() const { return out_height * out_width; }
-  int64_t pixels() const { return height * width; }
+  ACN_HOST_DEVICE int64_t taps() const { return kernel_y * kernel_x; }
+  ACN_HOST_DEVICE int64_t positions() const { return out_height * out_width; }
+  ACN_HOST_DEVICE int64_t pixels() const { return height * width; }
 
   // Where the plain dilated convolution looks, in input pixels.
-  int64_t grid_y(int64_t position, int64_t tap) const {
+  ACN_HOST_DEVICE int64_t grid_y(int64_t position, int64_t tap) const {
     return position / out_width * stride_y - pad_y + tap / kernel_x * dilate_y;
   }
-  int64_t grid_x(int64_t position, int64_t tap) const {
+  ACN_HOST_DEVICE int64_t grid_x(int64_t position, int64_t tap) const {
     return position % out_width * stride_x - pad_x + tap % kernel_x * dilate_x;
   }
 
@@ -65,7 +65,7 @@ struct ConvAttributes {
   void check(const std::string& op) const;
 
   // Checks data and the attributes that depend on it.
-  ConvShape shape(const std::string& op, const Shape& data) const;
+  ACN_SHARED ConvShape shape(const std::string& op, const Shape& data) const;
 
   Shape output(const ConvShape& s) const { return {s.batch, s.filters, s.out_height, s.out_width}; }
 

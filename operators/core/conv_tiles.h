@@ -3,32 +3,44 @@
 #pragma once
 
 #include <algorithm>
-#include <memory>
-#include <new>
 #include <vector>
 
 #include "bilinear.h"
 #include "conv_blocks.h"
+#include "scratch.h"
+#include "threads.h"
 
 namespace acn {
-
-struct FreeAligned {
-  void operator()(void* place) const { ::operator delete(place, std::align_val_t{64}); }
-};
-template <class T>
-using Scratch = std::unique_ptr<T[], FreeAligned>;
-
-// Uninitialised memory on a cache line.
-template <class T>
-Scratch<T> scratch(int64_t count) {
-  return Scratch<T>(static_cast<T*>(::operator new(sizeof(T) * std::max<int64_t>(count, 1), std::align_val_t{64})));
-}
 
 inline int64_t widest(const std::vector<ChannelBlock>& blocks) {
   int64_t width = 0;
   for (const ChannelBlock& block : blocks) width = std::max(width, block.width);
   return width;
 }
+
+// The packed weights of every block, made once a call where one offset set has all filters.
+template <class T>
+class WeightPanels {
+ public:
+  // size(block): numbers of its panels; pack(block, place): fills them.
+  template <class Size, class Pack>
+  void fill(const std::vector<ChannelBlock>& blocks, Size size, Pack pack) {
+    int64_t total = 0;
+    for (const ChannelBlock& block : blocks) {
+      at_.push_back(total);
+      total += size(block);
+    }
+    panels_ = scratch<T>(total);
+    parallel_for(blocks.size(), [&](int64_t b, int) { pack(blocks[b], panels_.get() + at_[b]); });
+  }
+
+  // Null where fill was not called.
+  const T* of(int64_t block) const { return panels_ ? panels_.get() + at_[block] : nullptr; }
+
+ private:
+  Scratch<T> panels_;
+  std::vector<int64_t> at_;
+};
 
 // The sampling points of one tile and the column they give.
 template <class T>

@@ -47,6 +47,8 @@ int level() {
 
 }  // namespace
 
+int instruction_set() { return level(); }
+
 #if defined(__x86_64__)
 template <>
 const Kernels<float>& kernels() {

@@ -53,6 +53,36 @@ struct ColumnGradients {
   int64_t components;
 };
 
+// A map (height, width) read at its output grid moved by one constant. Output row y lies between cells y + first_y and
+// the next, in [y_begin, y_end); columns likewise. Positions outside these ranges look at nothing. Cells outside the
+// map are clamped at the low and at the high end, or are empty.
+template <class T>
+struct ShiftPlan {
+  int64_t height, width, out_width;
+  int64_t first_y, y_begin, y_end, first_x, x_begin, x_end;
+  T fraction_y, fraction_x;
+  bool clamp_low, clamp_high;
+};
+
+// One axis of a bin of a pooling: the cells it reads, ascending, each once; how
+// much each counts, and how fast that changes when the bin moves along the
+// axis.
+template <class T>
+struct PoolAxis {
+  int32_t count;
+  const int32_t* cell;
+  const T* weight;
+  const T* slope;
+};
+
+// Over a channel-last map (pixels, width), `row` numbers from one row to the
+// next; width is 1 or whole 16 bytes.
+template <class T>
+struct PoolBin {
+  PoolAxis<T> y, x;
+  int64_t row, width;
+};
+
 template <class T>
 struct Kernels {
   int64_t lanes;  // numbers in a vector: maps, columns and weights are padded to
@@ -61,18 +91,26 @@ struct Kernels {
   void (*gather)(const Points<T>& points,
                  T* column);  // column (count, width) = mask * sampled map
   void (*backward)(const Points<T>& points, const ColumnGradients<T>& gradients);
-  // out = wa a + wb b, or that added to out; and the sum of u (wa a + wb b).
-  // Rows of n numbers at any alignment.
-  void (*blend)(int64_t n, const T* a, T wa, const T* b, T wb, bool add, T* out);
-  T (*dot)(int64_t n, const T* u, const T* a, T wa, const T* b, T wb);
+  void (*shift_add)(const ShiftPlan<T>& plan, const T* map, T* out);               // out += moved map
+  void (*shift_spread)(const ShiftPlan<T>& plan, const T* out_grad, T* map_grad);  // += the transpose of shift_add
+  // Adds the sums over positions of out_grad times the slopes of the moved map along y and x.
+  void (*shift_slopes)(const ShiftPlan<T>& plan, const T* map, const T* out_grad, double* sum_y, double* sum_x);
   // out(j, i) = in(i, j) for i < rows, j < columns.
   void (*transpose)(int64_t rows, int64_t columns, const T* in, int64_t in_row, T* out, int64_t out_row);
+  // sums (width) = the sum over the bin's cells of weights times map; map_grad += its transpose times grad (width);
+  // moves (2) += the sum over channels of grad times the sums with the slopes of y, and with those of x.
+  void (*pool)(const PoolBin<T>& bin, const T* map, T* sums);
+  void (*pool_scatter)(const PoolBin<T>& bin, const T* grad, T* map_grad);
+  void (*pool_moves)(const PoolBin<T>& bin, const T* grad, const T* map, T* moves);
 };
 
 // Of the widest level the machine has, or of the one ACTIVE_CONVNETS_ISA names
 // ("v2", "v3", "v4"). Throws Error if the machine does not have that one.
 template <class T>
 const Kernels<T>& kernels();
+
+// That level: 2, 3 or 4. Throws likewise.
+int instruction_set();
 
 inline int64_t round_up(int64_t count, int64_t step) { return (count + step - 1) / step * step; }
 

@@ -2,6 +2,7 @@
 #include "operator.h"
 
 #include "error.h"
+#include "handle.h"
 
 namespace acn {
 namespace {
@@ -20,7 +21,10 @@ std::string to_string(const Shape& shape) {
   return text.str();
 }
 
-const char* to_string(DType dtype) { return dtype == DType::kFloat64 ? "float64" : "float32"; }
+const char* to_string(DType dtype) {
+  static const char* const kNames[] = {"float32", "float64", "float16", "bfloat16"};
+  return kNames[static_cast<int32_t>(dtype)];
+}
 
 const std::vector<OperatorInfo>& operators() { return registry(); }
 
@@ -33,6 +37,12 @@ const OperatorInfo& find_operator(const std::string& name) {
     known += (known.empty() ? "" : ", ") + info.name;
   }
   fail("no operator is called '", name, "'; there are ", known);
+}
+
+Handle make_handle(const std::string& name, const AttributeStrings& given) {
+  Handle handle{name, find_operator(name).make(given), {}};
+  handle.inputs = handle.op->inputs();
+  return handle;
 }
 
 void expect_shape(const std::string& op, const std::string& input, const Shape& expected, std::optional<Shape>* given,

@@ -16,7 +16,8 @@ namespace acn {
 
 struct InputInfo {
   std::string name, doc;
-  int ndim = 4;  // all that is known of its shape before that of the first input is
+  int ndim = 4;        // all that is known of its shape before that of the first input is
+  bool given = false;  // and even then: it does not follow from other shapes
 };
 
 // One configured operator. Immutable after construction, so any number of calls

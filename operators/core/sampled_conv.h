@@ -59,10 +59,4 @@ void sampled_conv_backward(const ConvShape& shape, const PointSource<T>& points,
 template <class T>
 void bias_gradient(const ConvShape& shape, const T* out_grad, Req req, T* bias);
 
-// The bound on scratch memory, in bytes; never less than one packed image and the packed weights in forward, and two
-// maps of one channel block per thread in backward. Part of the result's definition only through rounding: it fixes
-// how sums are split, so change it between runs only if bits may change.
-int64_t workspace_bytes();
-void set_workspace_bytes(int64_t bytes);
-
 }  // namespace acn

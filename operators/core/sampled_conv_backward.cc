@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <atomic>
 
 #include "conv_blocks.h"
 #include "conv_tiles.h"
@@ -19,7 +18,6 @@ constexpr int64_t kTile = 168;
 constexpr int64_t kSkew = 16;
 constexpr int64_t kMostParts = 8;  // partial sums of the weight gradient, so
                                    // that small networks keep cores busy
-std::atomic<int64_t> workspace{int64_t{64} << 20};
 
 // Images [first, first + images), one offset set over the filters, positions
 // [begin, end).
@@ -62,7 +60,14 @@ class Backward {
     }
     if (g_.points) point_grads_ = scratch<T>(wave_ * slab_ * per_position);
     for (int i = 0; i < workers_; ++i) scratch_.emplace_back(*this);
-    if (wants_columns() && s_.filter_offset_groups == 1) pack_all_weights();
+    if (wants_columns() && s_.filter_offset_groups == 1) {
+      panels_.fill(
+          blocks_,
+          [&](const ChannelBlock& b) { return column_panels_size(s_, b, filters_of(s_, b, 0), kernels_.lanes); },
+          [&](const ChannelBlock& b, T* place) {
+            pack_to_column(s_, b, filters_of(s_, b, 0), kernels_.lanes, weight_, place);
+          });
+    }
   }
 
   void run() {
@@ -105,23 +110,6 @@ class Backward {
     }
   };
 
-  void pack_all_weights() {
-    int64_t size = 0;
-    for (const ChannelBlock& block : blocks_) {
-      panels_at_.push_back(size);
-      size += column_panels_size(s_, block, filters_of(s_, block, 0), kernels_.lanes);
-    }
-    panels_ = scratch<T>(size);
-    parallel_for(block_count(), [&](int64_t b, int) {
-      pack_to_column(s_, blocks_[b], filters_of(s_, blocks_[b], 0), kernels_.lanes, weight_,
-                     panels_.get() + panels_at_[b]);
-    });
-  }
-
-  const T* panels_of(int64_t block, const WorkerScratch& scratch) const {
-    return panels_ ? panels_.get() + panels_at_[block] : scratch.panels.get();
-  }
-
   bool wants_columns() const { return wants_data_ || g_.points; }
 
   int64_t block_count() const { return static_cast<int64_t>(blocks_.size()); }
@@ -153,7 +141,7 @@ class Backward {
     if (wants_data_) std::fill_n(scratch->map_grad.get(), (s_.pixels() + 1) * block.width, T(0));
     if (filters.begin < filters.end) {
       pack_map(s_, block, data_ + image_offset, scratch->map.get());
-      if (wants_columns() && !panels_)
+      if (wants_columns() && s_.filter_offset_groups > 1)
         pack_to_column(s_, block, filters, kernels_.lanes, weight_, scratch->panels.get());
       for (int64_t begin = pass.begin; begin < pass.end; begin += tile_) {
         const PointRange range{image, pass.filter_group, block.channel_group, begin, std::min(begin + tile_, pass.end)};
@@ -184,8 +172,9 @@ class Backward {
     points_.locate(range, tile.cells.get(), tile.mask.get());
     const Points<T> points{tile.cells.get(), tile.mask.get(), positions * s_.taps(), scratch->map.get(), block.width};
     if (wants_columns()) {
-      kernels_.multiply({positions, depth, count, out_grad, 1, out_row, panels_of(block_index, *scratch), count * panel,
-                         panel, scratch->column_grad.get(), depth, false});
+      const T* panels = panels_.of(block_index) ? panels_.of(block_index) : scratch->panels.get();
+      kernels_.multiply({positions, depth, count, out_grad, 1, out_row, panels, count * panel, panel,
+                         scratch->column_grad.get(), depth, false});
       kernels_.backward(points, {scratch->column_grad.get(), wants_weight_ ? tile.column.get() : nullptr,
                                  wants_data_ ? scratch->map_grad.get() : nullptr, point_grad, components_});
     } else {
@@ -228,8 +217,7 @@ class Backward {
   std::vector<int64_t> weight_grad_at_;
   int workers_;
   Scratch<T> weight_parts_, point_grads_;
-  Scratch<T> panels_;  // all weights, where one offset set has all filters; null otherwise
-  std::vector<int64_t> panels_at_;
+  WeightPanels<T> panels_;
   std::vector<WorkerScratch> scratch_;
 };
 
@@ -260,8 +248,5 @@ template void sampled_conv_backward(const ConvShape&, const PointSource<float>&,
                                     const float*, const ConvGradients<float>&);
 template void sampled_conv_backward(const ConvShape&, const PointSource<double>&, const double*, const double*,
                                     const double*, const ConvGradients<double>&);
-
-int64_t workspace_bytes() { return workspace.load(); }
-void set_workspace_bytes(int64_t bytes) { workspace.store(std::max<int64_t>(bytes, 1 << 20)); }
 
 }  // namespace acn

@@ -36,7 +36,14 @@ class Forward {
     const int64_t wave = std::clamp<int64_t>(workspace_bytes() / 2 / (map_size * int64_t{sizeof(T)}), 1, s_.batch);
     const int workers = workers_for(wave * tiles);
     for (int i = 0; i < workers; ++i) scratch_.emplace_back(*this);
-    if (s_.filter_offset_groups == 1) pack_all_weights();
+    if (s_.filter_offset_groups == 1) {
+      panels_.fill(
+          blocks_,
+          [&](const ChannelBlock& b) { return filter_panels_size(s_, b, filters_of(s_, b, 0), kernels_.lanes); },
+          [&](const ChannelBlock& b, T* place) {
+            pack_to_filters(s_, b, filters_of(s_, b, 0), kernels_.lanes, weight_, place);
+          });
+    }
     auto maps = scratch<T>(wave * map_size);
     for (int64_t first = 0; first < s_.batch; first += wave) {
       const int64_t images = std::min(wave, s_.batch - first);
@@ -72,19 +79,6 @@ class Forward {
 
   int64_t most_filters() const { return std::min(s_.filters / s_.weight_groups, s_.filters / s_.filter_offset_groups); }
 
-  void pack_all_weights() {
-    int64_t size = 0;
-    for (const ChannelBlock& block : blocks_) {
-      panels_at_.push_back(size);
-      size += filter_panels_size(s_, block, filters_of(s_, block, 0), kernels_.lanes);
-    }
-    panels_ = scratch<T>(size);
-    parallel_for(blocks_.size(), [&](int64_t b, int) {
-      pack_to_filters(s_, blocks_[b], filters_of(s_, blocks_[b], 0), kernels_.lanes, weight_,
-                      panels_.get() + panels_at_[b]);
-    });
-  }
-
   // All filters at positions [begin, end) of one image, part by part: the
   // filters of one offset set and weight group.
   void run_tile(int64_t image, int64_t begin, int64_t end, const T* maps, WorkerScratch* scratch) {
@@ -110,8 +104,11 @@ class Forward {
   void add_block(size_t b, FilterRange filters, int64_t positions, const T* maps, bool add, WorkerScratch* scratch) {
     const ChannelBlock& block = blocks_[b];
     const int64_t depth = s_.taps() * block.width, columns = round_up(filters.end - filters.begin, kernels_.lanes);
-    const T* panels = panels_ ? panels_.get() + panels_at_[b] : scratch->panels.get();
-    if (!panels_) pack_to_filters(s_, block, filters, kernels_.lanes, weight_, scratch->panels.get());
+    const T* panels = panels_.of(b);
+    if (!panels) {
+      pack_to_filters(s_, block, filters, kernels_.lanes, weight_, scratch->panels.get());
+      panels = scratch->panels.get();
+    }
     T* column = scratch->tile.column.get();
     kernels_.gather(
         {scratch->tile.cells.get(), scratch->tile.mask.get(), positions * s_.taps(), maps + block.map, block.width},
@@ -149,9 +146,7 @@ class Forward {
   const Kernels<T>& kernels_;
   const std::vector<ChannelBlock> blocks_;
   const int64_t tile_;
-  Scratch<T> panels_;  // all weights, where one offset set has all filters; null
-                       // otherwise
-  std::vector<int64_t> panels_at_;
+  WeightPanels<T> panels_;
   std::vector<WorkerScratch> scratch_;
 };
 

@@ -7,11 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "shared.h"
+
 namespace acn {
 
 using Shape = std::vector<int64_t>;
 
-enum class DType : int32_t { kFloat32 = 0, kFloat64 = 1 };
+// The last two on CUDA only.
+enum class DType : int32_t { kFloat32 = 0, kFloat64 = 1, kFloat16 = 2, kBFloat16 = 3 };
 
 // What to do with a result: skip it (its memory may not exist), overwrite, or
 // add to what is there.
@@ -33,7 +36,7 @@ inline void store(T value, Req req, T* place) {
   *place = req == Req::kAdd ? *place + value : value;
 }
 
-std::string to_string(const Shape& shape);  // "(1, 3, 8, 8)"
-const char* to_string(DType dtype);
+ACN_SHARED std::string to_string(const Shape& shape);  // "(1, 3, 8, 8)"
+ACN_SHARED const char* to_string(DType dtype);
 
 }  // namespace acn

@@ -17,13 +17,17 @@ class DeformConv : public Operator {
   void backward(const Tensor& output_grad, const std::vector<Tensor>& inputs, const std::vector<Req>& reqs,
                 const std::vector<Tensor>& input_grads) const override;
 
+  const char* name() const { return name_; }
+  const ConvAttributes& conv() const { return conv_; }
+  Boundary boundary() const { return boundary_; }
+  bool modulated() const { return modulated_; }
+  size_t weight_input() const { return modulated_ ? 3 : 2; }
+
  protected:
   DeformConv(const char* name, bool modulated, const char* default_boundary, Attributes& attributes);
   static std::vector<InputInfo> inputs_of(bool modulated);
 
  private:
-  size_t weight_input() const { return modulated_ ? 3 : 2; }
-
   const char* name_;
   bool modulated_;
   ConvAttributes conv_;

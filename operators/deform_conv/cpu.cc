@@ -16,7 +16,7 @@ class DeformPoints : public PointSource<T> {
 
   void locate(const PointRange& range, Cells<T>* cells, T* mask) const override {
     s_.for_grid(range.begin, range.end, [&](int64_t p, int64_t tap, int64_t y, int64_t x) {
-      *cells++ = deform_cells(s_, offset_, range.image, range.channel_group, p, tap, y, x, rule_);
+      *cells++ = deform_cells<T>(s_, offset_, range.image, range.channel_group, p, tap, y, x, rule_);
       if (mask_) *mask++ = mask_[deform_mask_index(s_, range.image, range.channel_group, tap, p)];
     });
   }

@@ -62,7 +62,7 @@ def sort_arguments(description: library.Description, node: str, array_type: type
     arrays = {key: value for key, value in arrays.items() if value is not None}
     for key, value in arrays.items():
         if key not in inputs:
-            raise wrong(f"{name}: {key} was given, but the attributes say there is none (no_bias=True)")
+            raise wrong(f"{name}: {key} was given, but the attributes say there is none (no_{key}=True)")
         if not isinstance(value, array_type):
             raise wrong(f"{name}: {key} must be of type {array_type.__name__}, got {type(value).__name__}")
     return Call(inputs, arrays, attributes, hints)

@@ -39,6 +39,6 @@ def install(replace_stock: bool = False) -> None:
                     setattr(module, name, stock)
     if replace_stock:
         logging.getLogger(__name__).info(
-            "MXNet's DeformableConvolution and ModulatedDeformableConvolution now come from Active-ConvNets; graphs "
-            "loaded from JSON keep MXNet's own"
+            "MXNet's %s now come from Active-ConvNets; graphs loaded from JSON keep MXNet's own",
+            ", ".join(sorted({name for _, name in _stock})),
         )

@@ -3,14 +3,20 @@
 // below restate that public interface; the library links to no MXNet, it is handed the functions it needs.
 //
 // MXNet calls shape, type and creator callbacks from the user's thread: an exception thrown there arrives in Python as
-// an MXNetError. Forward and backward run in MXNet's own threads, where nothing may be thrown.
-#include <cstdio>
+// an MXNetError. Forward and backward run in MXNet's own threads, where only MXNet's own kind of exception is caught.
 #include <cstring>
 #include <new>
 #include <stdexcept>
 
 #include "../core/call.h"
 #include "../core/error.h"
+
+// MXNet's exception, restated: a catch compares types by their names.
+namespace dmlc {
+struct __attribute__((visibility("default"))) Error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+}  // namespace dmlc
 
 namespace {
 
@@ -103,7 +109,11 @@ int infer_shape(int count, int* ndims, int** shapes, void* state) {
   mxnet.is_numpy_shape(&numpy_shape);
   const size_t inputs = node.inputs.size();
   if (static_cast<size_t>(count) != inputs + 1) throw std::runtime_error(node.name + ": wrong number of inputs");
-  if (!is_known(ndims[0], shapes[0], numpy_shape)) {
+  bool enough = true;  // are the shapes from which the others follow known?
+  for (size_t i = 0; i < inputs; ++i) {
+    if (i == 0 || node.inputs[i].given) enough = enough && is_known(ndims[i], shapes[i], numpy_shape);
+  }
+  if (!enough) {
     // Sizes of -1 are unknown. MXNet takes no unknown number of dimensions back.
     for (size_t i = 0; i < inputs; ++i) {
       if (ndims[i] < 0) hand_back(Shape(node.inputs[i].ndim, -1), i, ndims, shapes);
@@ -162,24 +172,24 @@ Tensor view(void* array, const std::string& name) {
   return tensor;
 }
 
-// Runs body in one of MXNet's threads and frees the arrays it was given.
+// Runs body in one of MXNet's threads and frees the arrays it was given. An error is thrown on as MXNet's own kind,
+// which MXNet keeps and raises, text and all, where the user next waits for a result. (Returning 0 does the same
+// without the text: MXNet checks what comes back and throws from the same place.)
 template <class Body>
 int run(const Instance& instance, int count, void** arrays, Body body) {
-  int done = 1;
+  std::string wrong;
   try {
     body();
   } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "%s: not enough memory for its scratch space\n", instance.name.c_str());
-    done = 0;
+    wrong = instance.name + ": not enough memory for its scratch space";
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s\n", error.what());
-    done = 0;
+    wrong = error.what();
   } catch (...) {
-    std::fprintf(stderr, "%s: an unknown error\n", instance.name.c_str());
-    done = 0;
+    wrong = instance.name + ": an unknown error";
   }
   for (int i = 0; i < count; ++i) mxnet.free_array(arrays[i]);
-  return done;
+  if (wrong.empty()) return 1;
+  throw dmlc::Error(wrong);
 }
 
 int forward(int count, void** arrays, int* tags, const int* reqs, int, void* state) {

@@ -25,6 +25,8 @@ class Shift : public Operator {
   void backward(const Tensor& output_grad, const std::vector<Tensor>& inputs, const std::vector<Req>& reqs,
                 const std::vector<Tensor>& input_grads) const override;
 
+  Boundary boundary() const { return boundary_; }
+
  private:
   std::string boundary_name_ = "zero";
   Boundary boundary_ = Boundary::kZero;

@@ -19,7 +19,7 @@ Maps maps_of(const Shape& data) {
 template <class T>
 void forward_map(const Maps& m, Boundary rule, const T* data, const T* offset, Req req, T* out) {
   for (int32_t p = 0; p < m.pixels(); ++p) {
-    const Cells<T> cells = shift_cells(p, offset, m.height, m.width, rule);
+    const Cells<T> cells = shift_cells<T>(p, offset, m.height, m.width, rule);
     store(value(cells, neighbours(cells, data, m.pixels())), req, out + p);
   }
 }
@@ -34,7 +34,7 @@ void backward_channel(const Maps& m, Boundary rule, int64_t channel, const T* ou
     if (reqs[0] == Req::kWrite) std::fill_n(data_grad + map, m.pixels(), T(0));
     for (int32_t p = 0; p < m.pixels(); ++p) {
       const T grad = out_grad[map + p];
-      const Cells<T> cells = shift_cells(p, offset + channel * 2, m.height, m.width, rule);
+      const Cells<T> cells = shift_cells<T>(p, offset + channel * 2, m.height, m.width, rule);
       if (reqs[0] != Req::kNull) scatter(cells, grad, data_grad + map, m.pixels());
       if (reqs[1] != Req::kNull) {
         const Neighbours<T> near = neighbours(cells, data + map, m.pixels());

@@ -6,10 +6,12 @@
 
 namespace acn {
 
-template <class T>
-ACN_HOST_DEVICE inline Cells<T> shift_cells(int32_t pixel, const T* channel_offset, int32_t H, int32_t W,
+// T: coordinates; S: offsets as stored.
+template <class T, class S>
+ACN_HOST_DEVICE inline Cells<T> shift_cells(int32_t pixel, const S* channel_offset, int32_t H, int32_t W,
                                             Boundary rule) {
-  return locate(pixel / W + channel_offset[0], pixel % W + channel_offset[1], H, W, rule);
+  return locate(pixel / W + static_cast<T>(channel_offset[0]), pixel % W + static_cast<T>(channel_offset[1]), H, W,
+                rule);
 }
 
 }  // namespace acn

@@ -49,10 +49,21 @@ def test_configuration_is_found_from_another_folder(tmp_path, script):
     elsewhere.mkdir()
     (elsewhere / "my.yaml").touch()
 
-    def configurations(*arguments):
+    def said(*arguments):
         command = [f"../repository/{script}", *arguments]
-        told = subprocess.run(command, cwd=elsewhere, check=True, text=True, capture_output=True).stdout
+        return subprocess.run(command, cwd=elsewhere, check=True, text=True, capture_output=True).stdout
+
+    def configurations(*arguments):
+        told = said(*arguments)
         return {repository / found for found in re.findall(r"--cfg (.*\.yaml)", told)}
 
     assert configurations("my.yaml", "TRAIN.lr=1") == {elsewhere / "my.yaml"}
     assert configurations("quick_acn") == {repository / "experiments/deeplab/cfgs/quick_acn.yaml"}
+    if script == "train.sh":
+        assert "-m deeplab.train --cfg " in said("my.yaml") and "launch" not in said("my.yaml")
+        told = said("my.yaml", "--workers", "2", "--servers=1", "TRAIN.lr=1")
+        launched, evaluated = (
+            next(line for line in told.splitlines() if each in line) for each in ("deeplab.launch", "deeplab.test")
+        )
+        assert launched.endswith("my.yaml --workers 2 --servers=1 TRAIN.lr=1")
+        assert evaluated.endswith("my.yaml --both TRAIN.lr=1")

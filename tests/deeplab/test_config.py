@@ -71,7 +71,7 @@ def test_defaults_are_the_originals():
     ("SCALES: [2048, 1024]", "SCALES: expected [short side, long side]"),
     ("SCALES: 1024", "SCALES: expected [short side, long side]"),
     ("net: {depth: 20}", "net.depth: expected one of 10, 18, 34, 50, 101, got 20"),
-    ("default: {kvstore: dist_sync}", "'device', 'local', got 'dist_sync' (dist_* needs the data divided"),
+    ("default: {kvstore: dist_async}", "'dist_device_sync', got 'dist_async' (dist_async and others do not compute"),
     ("TRAIN: {ENABLE_OHEM: true}", "TRAIN.ENABLE_OHEM: expected one of False, got True (online hard example mining"),
     ("network: {IMAGE_STRIDE: 32}", "network.IMAGE_STRIDE: expected one of 0, got 32 (padding pictures is not"),
     ("TRAIN: {lr_step: '4;6'}", "TRAIN.lr_step: expected growing epochs"),

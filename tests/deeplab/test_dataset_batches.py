@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from deeplab.config import Config
 from deeplab.dataset import DatasetError, pictures
 from deeplab.dataset.batches import Batches
 from deeplab.dataset.prefetch import prefetch
@@ -24,6 +25,7 @@ class Memory:
     """A dataset without files: picture i is noise whose label map holds i % 19."""
 
     root = "memory"
+    one_size = True
 
     def __init__(self, count=5, size=(8, 12)):
         rng = np.random.default_rng(count)
@@ -49,6 +51,7 @@ def config(scales=((8, 12),), **train):
     return SimpleNamespace(
         SCALES=[list(pair) for pair in scales],
         network=SimpleNamespace(PIXEL_MEANS=MEANS),
+        net=Config().net,
         TRAIN=SimpleNamespace(**{**settings, **train}),
     )
 
@@ -75,10 +78,10 @@ def test_the_incomplete_batch_is_dropped():
 
 def test_every_picture_comes_once_as_it_is_and_once_mirrored():
     ds = Memory(4)
-    seen = []
-    for data, label in Batches(ds, config(FLIP=True, SHUFFLE=True), seed=3).epoch(1):
+    seen, cfg = [], config(FLIP=True, SHUFFLE=True)
+    for data, label in Batches(ds, cfg, seed=3).epoch(1):
         for tensor, truth in zip(data, label):
-            plain = pictures.to_tensor(ds.images[int(truth[0, 0])], MEANS)
+            plain = pictures.to_tensor(ds.images[int(truth[0, 0])], cfg)
             mirrored = bool((tensor == plain[..., ::-1]).all())
             assert mirrored or (tensor == plain).all()
             seen.append((int(truth[0, 0]), mirrored))

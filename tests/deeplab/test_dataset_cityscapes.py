@@ -139,7 +139,7 @@ def test_unknown_label_value_is_named_with_its_place(tmp_path, kind, value, text
 @pytest.mark.parametrize(
     ("changes", "image_set", "text"),
     [
-        ({"dataset": "PascalVOC"}, "leftImg8bit_train", "dataset.dataset: there is no reader for 'PascalVOC'"),
+        ({"dataset": "ADE20K"}, "leftImg8bit_train", "dataset.dataset: there is no reader for 'ADE20K'"),
         ({"NUM_CLASSES": 21}, "leftImg8bit_train", "dataset.NUM_CLASSES: CityScape has 19 classes, got 21"),
         ({}, "train", "image set 'train': expected"),
     ],

@@ -62,6 +62,22 @@ def test_active_adds_one_set_of_offsets_per_unit_of_res5(config_of):
 
 
 @pytest.mark.parametrize("variant", names())
+def test_stride_may_stand_on_the_3x3_convolutions(config_of, variant):
+    """Also on that of res5, whatever looks there: offsets are predicted where the output is."""
+    cfg = config_of(variant, depth=50, width=8, output_stride=32, stride_on_3x3=True)
+    symbol = get_symbol(cfg, is_train=False).get_internals()
+    expected = {"res3a_branch2a": 24, "res3a_branch2b": 12, "res5a_branch2a": 6, "res5a_branch2b": 3, "res5a": 3}
+    if "res5a_branch2b_offset_output" in symbol.list_outputs():
+        expected["res5a_branch2b_offset"] = 3
+    for name, side in expected.items():
+        shape = symbol[f"{name}_output"].infer_shape(data=(1, 3, 96, 96))[1][0]
+        assert shape[2:] == (side, side), name
+    cfg.net.stride_on_3x3 = False
+    symbol = get_symbol(cfg, is_train=False).get_internals()
+    assert symbol["res5a_branch2a_output"].infer_shape(data=(1, 3, 96, 96))[1][0][2:] == (3, 3)
+
+
+@pytest.mark.parametrize("variant", names())
 def test_forward_at_full_size(config_of, variant):
     cfg = config_of(variant)
     network = Network(cfg, get_symbol(cfg, is_train=False), FULL_SIZE)

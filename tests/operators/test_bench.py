@@ -202,6 +202,17 @@ def test_suites():
     assert {"C=64 fwd", "K=64 fwd", "N=2 fwd", "HxW=25x42 fwd", "std=8 fwd+bwd"} <= {case.title for _, case in jobs}
 
 
+def test_poolings_are_compared_with_stock():
+    cases = suites.roi_suite(("training",))
+    assert [case.inputs.get("trans") for case in cases] == [None, None, (300, 2, 7, 7), (300, 42, 7, 7)]
+    assert all(case.yardstick == "stock" and case.goals == {"numpy": 0.2, "mxnet": 0.2} for case in cases)
+    for case in cases:
+        regions = draw(case, "rois")
+        assert (regions[:, 1:3] <= regions[:, 3:]).all() and regions.max() < 63 * 16 and (regions[:, 0] == 0).all()
+        small = tiny(case)
+        assert small.inputs["rois"] == (1, 5) and small.output == (1, 21, 7, 7)
+
+
 def test_boundary_and_thread_lists():
     jobs = parse([*TINY, "--boundary", "all", "--threads", "1,2", "--passes", "forward"]).jobs
     assert [threads for threads, _ in jobs] == [1, 1, 1, 2, 2, 2]
@@ -217,6 +228,9 @@ def test_boundary_and_thread_lists():
         ([*TINY, "--groups", "3"], "divisible by num_group"),
         ([*TINY, "--attr", "dilat=2"], "the nearest known one is 'dilate'"),
         (["--op", "Shift", "--shape", "1x2x3"], "expected 4 whole numbers"),
+        (["--op", "Shift", "--shape", "1x2x3x4", "--input", "rois=5x5"], "Shift has no input 'rois' beside data"),
+        (["--op", "Shift", "--shape", "1x2x3x4", "--input", "rois"], "expected NAME=SHAPE"),
+        (["--suite", "roi", "--boundary", "zero"], "--boundary has no meaning with --suite roi"),
         (["--suite", "conv", "--shape", "1x2x3x4"], "--shape belongs to --op, not to --suite conv"),
         (["--suite", "conv", "--engines", "step-stock"], "--engines: step-stock is not for --suite conv"),
         (["--suite", "conv", "--rounds", "0"], "expected a whole number from 1, got '0'"),

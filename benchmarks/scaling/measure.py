@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measures what of the model can be measured on one machine without a GPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from deeplab.config import load
+from deeplab.dataset import load_dataset
+from deeplab.dataset.batches import Batches
+from deeplab.dataset.streets.write import Settings, generate
+from deeplab.launch.plan import plan
+
+ROOT = Path(__file__).parents[2]
+
+
+def measure(rounds: int) -> dict:
+    """Seconds, all of them; see docs/scaling.md for what they stand for."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        result = {"machine": _machine(), "store": {}}
+        for workers in (1, 2):
+            print(f"exchange of gradients, {workers} worker(s)", file=sys.stderr)
+            result["store"][str(workers)] = _store(workers, rounds)
+        print("reading", file=sys.stderr)
+        result["reading"] = _reading(place, rounds)
+        print("training", file=sys.stderr)
+        result["training"] = _training(place)
+        result["machine"]["load_after"] = _load()
+    return result
+
+
+def _machine() -> dict:
+    from operators.bench.machine import describe  # only what describes a machine; loads no framework
+
+    return {**describe(), "load_before": _load()}
+
+
+def _load() -> list[float]:
+    return [round(value, 2) for value in os.getloadavg()]
+
+
+def _store(workers: int, rounds: int) -> dict:
+    """One server and `workers` workers on this machine exchange the gradients of the dcn network."""
+    argv = [sys.executable, "-m", "benchmarks.scaling.worker", "dcn", str(rounds)]
+    jobs = [replace(job, argv=argv) if job.share else job for job in plan([], "", workers, 1, [])]
+    text = json.dumps([[job.name, job.argv, job.env, job.share] for job in jobs])
+    program = ("import json, sys; from deeplab.launch.plan import Job; from deeplab.launch.watch import watch; "
+               "sys.exit(watch([Job(n, '', a, e, s) for n, a, e, s in json.loads(sys.argv[1])], []))")  # fmt: skip
+    run = subprocess.run([sys.executable, "-c", program, text], capture_output=True, text=True, env=_environment())
+    if run.returncode:
+        raise RuntimeError(f"the workers ended with {run.returncode}:\n{run.stderr}")
+    return json.loads(next(line for line in run.stdout.splitlines() if line.startswith("[worker 0] {"))[11:])
+
+
+def _reading(place: Path, rounds: int) -> dict:
+    """Seconds that one thread takes to read, decode and crop one Cityscapes-sized picture with its labels."""
+    generate(place / "large", Settings(train=2, val=1, height=1024, width=2048, seed=1))
+    cfg = load(ROOT / "experiments/deeplab/cfgs/deeplab_resnet_v1_101_cityscapes_segmentation_base.yaml",
+               [f"dataset.dataset_path={place}/large"])  # fmt: skip
+    seconds = []
+    for _ in range(rounds):
+        batches = Batches(load_dataset(cfg, cfg.dataset.image_set), cfg, batch=4)
+        begin = time.perf_counter()
+        assert sum(len(data) for data, _ in batches.epoch(0)) == 4
+        seconds.append((time.perf_counter() - begin) / 4)
+    return {"seconds_per_image": {"median": statistics.median(seconds), "least": min(seconds)}}
+
+
+def _training(place: Path) -> dict:
+    """Images a second of quick_acn, 4 at a time per device, one thread each, over the second of two epochs of 80."""
+    generate(place / "streets", Settings(train=40, val=1, height=128, width=192, seed=7))
+    settings = ["run.threads=1", "TRAIN.end_epoch=2", f"dataset.dataset_path={place}/streets", f"output_path={place}"]
+    ways = {
+        "one_device": ("deeplab.train", ["TRAIN.BATCH_IMAGES=4"]),
+        "two_devices": ("deeplab.train", ["TRAIN.BATCH_IMAGES=4", "run.cpus=2"]),
+        "two_workers": ("deeplab.launch", ["TRAIN.BATCH_IMAGES=4", "--workers", "2"]),
+    }
+    speeds = {}
+    for name, (program, more) in ways.items():
+        command = [sys.executable, "-m", program, "--cfg", str(ROOT / "experiments/deeplab/cfgs/quick_acn.yaml")]
+        run = subprocess.run([*command, *settings, f"run.name={name}", *more], capture_output=True, text=True,
+                             env=_environment())  # fmt: skip
+        if run.returncode:
+            raise RuntimeError(f"{name} ended with {run.returncode}:\n{run.stderr}")
+        lines = (place / name / "leftImg8bit_train/metrics.jsonl").read_text().splitlines()
+        epochs = [line for line in map(json.loads, lines) if line["event"] == "epoch"]
+        speeds[name] = epochs[-1]["images_per_second"]
+    return {"images_per_second": speeds}
+
+
+def _environment() -> dict[str, str]:
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the convolution modules share: geometry, parameters and the branch that computes offsets."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from operators.for_torch.arguments import pair, share
+from operators.library import OperatorError
+
+
+class Convolution(nn.Module):
+    """Geometry, `weight` and `bias` as torch.nn.Conv2d has them, initial values included."""
+
+    def __init__(
+        self, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, boundary, device, dtype
+    ):
+        super().__init__()
+        name = type(self).__name__
+        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        self.kernel_size = pair(name, "kernel_size", kernel_size)
+        self.stride = pair(name, "stride", stride)
+        self.padding = pair(name, "padding", padding)
+        self.dilation = pair(name, "dilation", dilation)
+        self.boundary = boundary
+        per_group = share(name, "in_channels must be a multiple of groups", in_channels, groups)
+        share(name, "out_channels must be a multiple of groups", out_channels, groups)
+        where = {"device": device, "dtype": dtype}
+        self.weight = nn.Parameter(torch.empty(out_channels, per_group, *self.kernel_size, **where))
+        self.bias = nn.Parameter(torch.empty(out_channels, **where)) if bias else None
+
+    def reset_parameters(self) -> None:
+        """As torch.nn.Conv2d: Kaiming uniform with a = sqrt(5), bias uniform in 1 / sqrt(fan in)."""
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.bias is not None:
+            bound = 1 / math.sqrt(self.weight[0].numel())
+            nn.init.uniform_(self.bias, -bound, bound)
+
+    def offset_parameters(self) -> list:
+        """The parameters that `param_groups` gives a learning rate of their own."""
+        raise NotImplementedError
+
+    def extra_repr(self) -> str:
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        for name, plain in (("padding", (0, 0)), ("dilation", (1, 1)), ("groups", 1)):
+            if getattr(self, name) != plain:
+                text += f", {name}={getattr(self, name)}"
+        return text + ("" if self.bias is not None else ", bias=False") + f", boundary={self.boundary!r}"
+
+
+def offset_branch(module: Convolution, channels: int, dilation, device, dtype) -> nn.Conv2d:
+    """A convolution with zero weights that gives `channels` numbers at every output position of `module`.
+
+    dilation : None for that of the module; otherwise padding follows, so that both have outputs of the same size.
+    """
+    dilation = module.dilation if dilation is None else pair(type(module).__name__, "offset_dilation", dilation)
+    padding = []
+    for i in (0, 1):
+        more = (dilation[i] - module.dilation[i]) * (module.kernel_size[i] - 1)
+        if more % 2 or module.padding[i] + more // 2 < 0:
+            raise OperatorError(
+                f"{type(module).__name__}: with offset_dilation={dilation} no padding gives the offsets the size "
+                f"of the output (kernel {module.kernel_size}, padding {module.padding}, dilation {module.dilation})"
+            )
+        padding.append(module.padding[i] + more // 2)
+    return nn.Conv2d(
+        module.in_channels,
+        channels,
+        module.kernel_size,
+        module.stride,
+        tuple(padding),
+        dilation,
+        device=device,
+        dtype=dtype,
+    )

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Learning rates for parameters that say where to look."""
+
+from __future__ import annotations
+
+from torch import nn
+
+
+def param_groups(model: nn.Module, lr: float, weight_decay: float = 0.0) -> list:
+    """Parameter groups for a torch optimizer: `torch.optim.SGD(param_groups(model, lr=0.01), momentum=0.9)`.
+
+    model : may hold layers of this package, which say by `offset_lr_mult` what their offsets' rate is (0.1 for the
+        branches of deformable convolutions, as in Deformable ConvNets v2)
+    lr, weight_decay : of all other parameters. Offsets that are parameters (ActiveConv2d, Shift) have no decay: it
+        would pull them back to the regular grid.
+
+    Returns one group for everything else and one for each multiplier and decay in use; each parameter stands in one of
+    them, once. A scheduler that multiplies rates keeps their ratios.
+    """
+    special: dict = {}
+    for module in model.modules():
+        if not hasattr(module, "offset_lr_mult"):
+            continue
+        for parameter in module.offset_parameters():
+            own = any(parameter is each for each in module._parameters.values())
+            special.setdefault(parameter, (lr * module.offset_lr_mult, 0.0 if own else weight_decay))
+    groups: dict = {(lr, weight_decay): []}
+    for parameter in model.parameters():
+        groups.setdefault(special.get(parameter, (lr, weight_decay)), []).append(parameter)
+    return [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in groups.items() if params]

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host build: the CUDA sources compiled by the C++ compiler, with core/cuda/host_shim in CUDA's place."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from operators import library
+from operators.rooms import ROOMS
+
+OPERATORS = Path(library.__file__).parent
+NOT_ON_HOST = {"blas.cu", "device.cu"}  # host_shim/ has its own
+FLAGS = "-std=c++17 -O1 -fPIC -fvisibility=hidden -Wall -Wextra -Werror -DACN_CUDA_ON_HOST".split()
+
+
+def host_sources() -> list:
+    shared = [path for path in sorted((OPERATORS / "core/cuda").glob("*.cu")) if path.name not in NOT_ON_HOST]
+    rooms = [OPERATORS / room / "cuda.cu" for room in ROOMS]
+    return [*shared, *rooms, *sorted((OPERATORS / "core/cuda/host_shim").glob("*.cc"))]
+
+
+@pytest.fixture(scope="session")
+def host_library(tmp_path_factory) -> ctypes.CDLL:
+    compiler = shutil.which(os.environ.get("CXX", "c++"))
+    if compiler is None:
+        pytest.skip("no C++ compiler to build the CUDA kernels for the host with")
+    library.library()
+    folder = tmp_path_factory.mktemp("cuda_on_host")
+
+    def build(source):
+        target = folder / ("_".join(source.relative_to(OPERATORS).parts) + ".o")
+        subprocess.run([compiler, "-x", "c++", *FLAGS, "-c", source, "-o", target], check=True)
+        return target
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = list(pool.map(build, host_sources()))
+    target = folder / "libactive_convnets_cuda_on_host.so"
+    subprocess.run([compiler, "-shared", *objects, library.LIBRARY_PATH, "-Wl,--no-undefined", "-o", target], check=True)
+    return library.declare_cuda(ctypes.CDLL(str(target)))

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The poolings over regions of interest in MXNet: names, shapes, stock code, neighbours, wrong regions."""
+
+from __future__ import annotations
+
+import mxnet as mx
+import numpy as np
+import pytest
+from neighbours import MODES, wrong_steps
+
+from operators.for_mxnet import install, nd, sym
+
+POOLINGS = ("PSROIPooling", "DeformablePSROIPooling")
+SIZES = {"spatial_scale": 0.5, "output_dim": 2, "pooled_size": 3, "group_size": 3}
+ATTRIBUTES = {
+    "PSROIPooling": SIZES,
+    "DeformablePSROIPooling": {**SIZES, "sample_per_part": 2, "trans_std": 0.1},
+}
+DATA, ROIS, TRANS = (2, 18, 8, 10), (5, 5), (5, 2, 3, 3)
+
+
+def arrays(operator: str, dtype="float32", seed=0) -> dict:
+    random = np.random.RandomState(seed)
+    corners = random.uniform(-2, 20, (5, 4))
+    values = {"data": random.randn(*DATA), "rois": np.column_stack([random.randint(0, 2, 5), corners])}
+    if operator == "DeformablePSROIPooling":
+        values["trans"] = random.randn(*TRANS)
+    return {name: mx.nd.array(value, dtype=dtype) for name, value in values.items()}
+
+
+def shapes_of(operator: str) -> dict:
+    return {name: array.shape for name, array in arrays(operator).items()}
+
+
+@pytest.fixture
+def restored():
+    yield
+    install()
+
+
+@pytest.mark.parametrize("operator", POOLINGS)
+def test_unchanged_code_uses_ours_after_install(operator, restored):
+    places = ((mx.nd.contrib, nd), (mx.contrib.nd, nd), (mx.sym.contrib, sym), (mx.contrib.symbol, sym))
+    stock = [getattr(module, operator) for module, _ in places]
+    install(replace_stock=True)
+    assert [getattr(module, operator) for module, _ in places] == [getattr(ours, operator) for _, ours in places]
+    install()
+    assert [getattr(module, operator) for module, _ in places] == stock
+
+
+@pytest.mark.parametrize("operator", POOLINGS)
+@pytest.mark.parametrize("name", ["roi_pool", None])
+def test_names_are_those_of_stock(operator, name):
+    found = []
+    for front in (sym, mx.sym.contrib):
+        with mx.name.NameManager():
+            s = getattr(front, operator)(mx.sym.var("data"), name=name, **ATTRIBUTES[operator])
+        found.append((s.name, s.list_arguments(), s.list_outputs(), s.list_auxiliary_states()))
+    assert found[0] == found[1]
+
+
+def test_the_layer_of_r_fcn_is_written_as_for_stock(restored):
+    """The calls of the Deformable-ConvNets networks: keywords, no_trans, a first pooling that computes trans."""
+
+    def network(contrib):
+        data, rois = mx.sym.var("data"), mx.sym.var("rois")
+        trans = contrib.DeformablePSROIPooling(
+            name="offset", data=data, rois=rois, group_size=3, pooled_size=3, sample_per_part=4, no_trans=True,
+            part_size=3, output_dim=2, spatial_scale=0.5,
+        )  # fmt: skip
+        return contrib.DeformablePSROIPooling(
+            name="pooled", data=data, rois=rois, trans=trans, group_size=3, pooled_size=3, sample_per_part=4,
+            no_trans=False, part_size=3, output_dim=2, spatial_scale=0.5, trans_std=0.1,
+        )  # fmt: skip
+
+    results = []
+    for replace_stock in (False, True):
+        install(replace_stock=replace_stock)
+        symbol, given = network(mx.contrib.symbol), arrays("PSROIPooling")
+        grads = {name: mx.nd.zeros(array.shape) for name, array in given.items()}
+        executor = symbol.bind(mx.cpu(), given, args_grad=grads)
+        out = executor.forward(is_train=True)[0]
+        executor.backward(mx.nd.ones(out.shape))
+        results.append([out.asnumpy(), grads["data"].asnumpy(), grads["rois"].asnumpy()])
+    assert '"op": "Custom"' in symbol.tojson()
+    for stock, ours in zip(*results):
+        np.testing.assert_allclose(ours, stock, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("operator", POOLINGS)
+def test_shapes_are_inferred_when_rois_are_known_and_not_before(operator):
+    symbol = getattr(sym, operator)(**{i: mx.sym.var(i) for i in shapes_of(operator)}, **ATTRIBUTES[operator])
+    assert symbol.infer_shape(**shapes_of(operator))[1] == [(5, 2, 3, 3)]
+    assert symbol.infer_shape_partial(data=DATA)[1] in ([()], [(0, 0, 0, 0)])
+    assert symbol.infer_shape_partial(rois=ROIS)[1] in ([()], [(0, 0, 0, 0)])
+
+
+@pytest.mark.parametrize("req", ["write", "add", "null"])
+@pytest.mark.parametrize("operator", POOLINGS)
+def test_every_grad_req_of_every_input(operator, req):
+    given = arrays(operator, "float64")
+    grads = {}
+    for wanted in given:
+        for name, array in given.items():
+            array.attach_grad(req if name == wanted else "null")
+            if array.grad is not None:
+                array.grad[:] = 3
+        with mx.autograd.record():
+            out = getattr(nd, operator)(**given, **ATTRIBUTES[operator])
+        if req != "null":
+            out.backward()
+            grads[wanted] = given[wanted].grad.asnumpy() - (3 if req == "add" else 0)
+    for array in given.values():
+        array.attach_grad()
+    with mx.autograd.record():
+        out = getattr(nd, operator)(**given, **ATTRIBUTES[operator])
+    out.backward()
+    for name, gradient in grads.items():
+        np.testing.assert_allclose(gradient, given[name].grad.asnumpy(), rtol=1e-12, atol=1e-12)
+    assert (given["rois"].grad.asnumpy() == 0).all()
+
+
+@pytest.mark.parametrize("operator", POOLINGS)
+def test_no_region_and_no_image(operator):
+    with mx.util.np_shape(True):
+        given = {name: array[:0] if name != "data" else array for name, array in arrays(operator).items()}
+        for data in (given["data"], given["data"][:0]):
+            data.attach_grad()
+            if data.size:
+                data.grad[:] = 7
+            with mx.autograd.record():
+                out = getattr(nd, operator)(**{**given, "data": data}, **ATTRIBUTES[operator])
+            out.backward()
+            assert out.shape == (0, 2, 3, 3)
+            assert (data.grad.asnumpy() == 0).all()
+
+
+@pytest.mark.parametrize("first", [2, -1, 0.5, float("nan")])
+@pytest.mark.parametrize("operator", POOLINGS)
+def test_a_wrong_image_raises_at_the_next_wait_and_the_process_goes_on(operator, first):
+    given = arrays(operator)
+    right = getattr(nd, operator)(**given, **ATTRIBUTES[operator]).asnumpy()
+    wrong = {**given, "rois": given["rois"].copy()}
+    wrong["rois"][3, 0] = first
+    said = rf"{operator}: the image of a region must be a whole number from 0 to 1.*rois\[3, 0\] is"
+    for _ in range(3):
+        with pytest.raises(mx.MXNetError, match=said):
+            getattr(nd, operator)(**wrong, **ATTRIBUTES[operator]).asnumpy()
+        assert (getattr(nd, operator)(**given, **ATTRIBUTES[operator]).asnumpy() == right).all()
+    executor = getattr(sym, operator)(**{i: mx.sym.var(i) for i in given}, **ATTRIBUTES[operator]).bind(
+        mx.cpu(), wrong, args_grad={name: mx.nd.zeros(array.shape) for name, array in given.items()}
+    )
+    with pytest.raises(mx.MXNetError, match=said):
+        executor.forward(is_train=True)[0].asnumpy()
+    mx.nd.waitall()
+
+
+@pytest.mark.parametrize(
+    "operator, attributes, shapes, said",
+    [
+        ("PSROIPooling", {"output_dim": 3}, {}, ["data must have", "3 * 3 * 3 = 27 channels", "(2, 18, 8, 10)"]),
+        ("PSROIPooling", {"spatial_scale": 0}, {}, ["spatial_scale must be above 0 and at most 1, got 0"]),
+        ("PSROIPooling", {"spatial_scale": 16}, {}, ["spatial_scale", "got 16"]),
+        ("PSROIPooling", {"pooled_size": 0}, {}, ["pooled_size must be 1 to", "got 0"]),
+        ("PSROIPooling", {"pool_size": 3}, {}, ["'pool_size'", "nearest known one is 'pooled_size'"]),
+        ("PSROIPooling", {}, {"rois": (5, 4)}, ["rois must have shape (R, 5), got (5, 4)"]),
+        ("DeformablePSROIPooling", {"trans_std": 2}, {}, ["trans_std must be 0 to 1, got 2"]),
+        ("DeformablePSROIPooling", {"group_size": 0}, {}, ["group_size must be at least 1, got 0"]),
+        ("DeformablePSROIPooling", {"sample_per_part": 0}, {}, ["sample_per_part must be 1 to", "got 0"]),
+        ("DeformablePSROIPooling", {}, {"trans": (4, 2, 3, 3)}, ["trans must have shape (5, 2 * classes, 3, 3), got"]),
+        ("DeformablePSROIPooling", {}, {"trans": (5, 3, 3, 3)}, ["trans must have twice as many channels", "(5, 3,"]),
+        ("DeformablePSROIPooling", {}, {"trans": (5, 6, 3, 3)}, ["divide output_dim=2", "(5, 6, 3, 3)"]),
+        ("DeformablePSROIPooling", {"no_trans": True}, {}, ["trans was given", "no_trans=True"]),
+    ],
+)
+@pytest.mark.parametrize("front", [nd, sym])
+def test_wrong_arguments_name_the_node(operator, attributes, shapes, said, front):
+    given = {**shapes_of(operator), **shapes}
+    make = mx.nd.zeros if front is nd else lambda shape: mx.sym.var("x", shape=shape)
+    with pytest.raises(mx.MXNetError) as error:
+        result = getattr(front, operator)(
+            **{name: make(shape) for name, shape in given.items()},
+            name="res5",
+            **{**ATTRIBUTES[operator], **attributes},
+        )
+        result.wait_to_read() if front is nd else result.infer_shape()
+    for part in (f"Error in operator res5: {operator}: ", *said):
+        assert part in str(error.value)
+
+
+class _Net(mx.gluon.HybridBlock):
+    """Convolution -> pooling -> Convolution; the stock convolutions leave oneDNN's blocked layout on both sides."""
+
+    def __init__(self, pooling, operator: str):
+        super().__init__(prefix="net_")
+        self._pooling, self._operator = pooling, operator
+        with self.name_scope():
+            self.before = mx.gluon.nn.Conv2D(72, 3, padding=1, in_channels=16, prefix="before_")
+            self.branch = mx.gluon.nn.Conv2D(2, 3, padding=1, in_channels=16, prefix="branch_")
+            self.after = mx.gluon.nn.Conv2D(16, 3, padding=1, in_channels=8, prefix="after_")
+
+    def hybrid_forward(self, F, x, rois, y):
+        attributes = {**ATTRIBUTES[self._operator], "output_dim": 8}
+        trans = () if self._operator == "PSROIPooling" else (self.branch(y),)
+        pooled = getattr(self._pooling(F), self._operator)(self.before(x), rois, *trans, **attributes)
+        return F.mean(F.square(self.after(pooled)))
+
+
+def _steps(operator: str, pooling, mode: str, count: int) -> list:
+    net = _Net(pooling, operator)
+    net.initialize()
+    random = np.random.RandomState(3)
+    for _, parameter in sorted(net.collect_params().items()):
+        parameter.set_data(mx.nd.array(random.randn(*parameter.shape) * 0.1))
+    if MODES[mode] is not None:
+        net.hybridize(**MODES[mode])
+    x, y = mx.nd.array(random.randn(2, 16, 8, 10)), mx.nd.array(random.randn(5, 16, 3, 3))
+    parameters = [p for name, p in sorted(net.collect_params().items()) if trains(operator, name)]
+    kept = []
+    for _ in range(count):  # without any wait in between
+        with mx.autograd.record():
+            loss = net(x, arrays("PSROIPooling")["rois"], y)
+        loss.backward()
+        kept.append([loss.copy(), *(p.grad().copy() for p in parameters)])
+    return [[array.asnumpy() for array in step] for step in kept]
+
+
+def trains(operator: str, name: str) -> bool:
+    return operator != "PSROIPooling" or "branch" not in name
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "bind"])
+@pytest.mark.parametrize("operator", POOLINGS)
+def test_between_stock_convolutions_every_step_is_that_of_stock(operator, mode):
+    ours = _steps(operator, lambda F: nd if F is mx.nd else sym, mode, 100)
+    stock = _steps(operator, lambda F: F.contrib, "imperative", 1)[0]
+    assert wrong_steps(ours, stock) == 0

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""torch.library registration: opcheck, torch.compile, meta and fake tensors, transforms."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+
+from torch_samples import NAMES, sample  # noqa: E402
+
+from operators.for_torch import convolutions, deform_conv2d, pooling  # noqa: E402
+
+each = pytest.mark.parametrize("name", NAMES)
+OPERATIONS = {o.name: o for m in (convolutions, pooling) for o in vars(m).values() if type(o).__name__ == "Operation"}
+
+
+def recorded(name, monkeypatch):
+    """What a sample's call, and its backward pass, hand to the dispatcher."""
+    operation, calls = OPERATIONS[name.split()[0]], []
+
+    def listen(attribute):
+        original = getattr(operation, attribute)
+        monkeypatch.setattr(operation, attribute, lambda *args: calls.append((original, args)) or original(*args))
+
+    listen("call")
+    listen("call_backward")
+    function, tensors = sample(name)
+    function(*tensors).sum().backward()
+    monkeypatch.undo()
+    return calls[0], calls[-1]
+
+
+@each
+def test_opcheck(name, monkeypatch):
+    (forward, args), (backward, backward_args) = recorded(name, monkeypatch)
+    torch.library.opcheck(forward, args)
+    # It has no gradients itself, and says so: test_second_order_says_so.
+    torch.library.opcheck(backward, [a.detach() if isinstance(a, torch.Tensor) else a for a in backward_args])
+
+
+@each
+def test_compiles_as_one_graph(name):
+    function, tensors = sample(name)
+    compiled = torch.compile(lambda *t: function(t[0].sin(), *t[1:]).cos(), backend="aot_eager", fullgraph=True)
+    want = function(tensors[0].sin(), *tensors[1:]).cos()
+    got = compiled(*tensors)
+    assert torch.equal(got, want)
+    grads = zip(torch.autograd.grad(got.sum(), tensors), torch.autograd.grad(want.sum(), tensors))
+    assert all(torch.equal(a, b) for a, b in grads)
+
+
+def test_compiles_with_inductor():
+    if shutil.which("g++") is None and shutil.which("clang++") is None:
+        pytest.skip("torch's inductor needs a C++ compiler")
+    function, tensors = sample("deform_conv2d")
+    compiled = torch.compile(lambda *t: function(t[0].relu(), *t[1:]).sum(), fullgraph=True)
+    got, want = compiled(*tensors), function(tensors[0].relu(), *tensors[1:]).sum()
+    torch.testing.assert_close(got, want)
+    for a, b in zip(torch.autograd.grad(got, tensors), torch.autograd.grad(want, tensors)):
+        torch.testing.assert_close(a, b)
+
+
+def test_one_compilation_serves_all_sizes():
+    graphs = []
+
+    def backend(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    weight = torch.randn(3, 2, 3, 3)
+    compiled = torch.compile(
+        lambda x, o: deform_conv2d(x, o, weight, stride=2, padding=1), backend=backend, fullgraph=True, dynamic=True
+    )
+    for batch, height, width in (
+        (5, 8, 14),
+        (3, 9, 10),
+        (6, 12, 7),
+    ):  # equal sizes in the first would be assumed ever after
+        x = torch.randn(batch, 2, height, width)
+        offset = torch.randn(batch, 18, (height + 1) // 2, (width + 1) // 2)
+        assert torch.equal(compiled(x, offset), deform_conv2d(x, offset, weight, stride=2, padding=1))
+    assert len(graphs) == 1
+
+
+@each
+def test_meta_tensors_have_the_right_shape(name):
+    function, tensors = sample(name)
+    out = function(*(tensor.to("meta") for tensor in tensors))
+    want = function(*tensors)
+    assert out.is_meta and out.shape == want.shape and out.dtype == want.dtype
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "roi" not in name])
+def test_symbolic_shapes_are_the_real_ones(name):
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    function, tensors = sample(name, requires_grad=False)
+    graph = make_fx(function, tracing_mode="symbolic")(*tensors)
+    assert torch.equal(graph(*tensors), function(*tensors))
+    assert any("active_convnets" in str(node.target) for node in graph.graph.nodes)
+
+
+def test_wrong_shapes_are_refused_while_tracing():
+    x, weight = torch.randn(1, 2, 5, 5, device="meta"), torch.randn(3, 2, 3, 3, device="meta")
+    with pytest.raises(ValueError, match=r"deform_conv2d: offset must have shape \(1, 18, 3, 3\)"):
+        deform_conv2d(x, torch.zeros(1, 18, 5, 5, device="meta"), weight)
+
+
+@each
+def test_vmap_says_that_it_is_not_supported(name):
+    function, tensors = sample(name, requires_grad=False)
+    with pytest.raises(NotImplementedError, match="torch.vmap is not supported; give it a batch"):
+        torch.vmap(lambda first: function(first, *tensors[1:]))(torch.stack([tensors[0]] * 2))
+
+
+def test_exports():
+    function, tensors = sample("deform_conv2d", requires_grad=False)
+
+    class Net(torch.nn.Module):
+        def forward(self, *tensors):
+            return function(*tensors)
+
+    program = torch.export.export(Net(), tensors)
+    assert torch.equal(program.module()(*tensors), function(*tensors))

@@ -100,8 +100,8 @@ def test_a_run_counts_only_with_its_lines_settings(tmp_path, expected):
 
 def test_kept_runs_come_back(tmp_path):
     runs = [made_up("acn_lr1", 2, 0.45), made_up("acn_lr1", 1, 0.43)]
-    save(tmp_path / "runs.json", runs)
-    assert load(tmp_path / "runs.json") == runs[::-1]
+    save(tmp_path / "new/runs.json", runs)
+    assert load(tmp_path / "new/runs.json") == runs[::-1]
     (tmp_path / "other.json").write_text("[{}]")
     with pytest.raises(ValueError, match="other.json: not a file of runs"):
         load(tmp_path / "other.json")

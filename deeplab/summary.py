@@ -15,10 +15,15 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from deeplab.config import ConfigError, load
-from deeplab.core import checkpoint, folder, panels
+from deeplab.core import checkpoint, folder
 from deeplab.core.atomic import replacing
 from deeplab.core.log import read_metrics
 from deeplab.dataset import load_dataset, pictures
+from deeplab.pictures import panels, taps
+from deeplab.pictures.look import Layer
+from deeplab.pictures.places import Geometry
+from deeplab.pictures.sampling import draw_sampling
+from deeplab.pictures.style import picture
 
 PICTURES = 2
 LEAST_GAIN = 0.03  # meanIU that offsets must add before a run shows that they matter
@@ -110,7 +115,7 @@ def _pictures(block, cfg, dataset, columns) -> None:
         maps = [truth] + [_result(cfg, record, zero, truth.shape) for zero in (False, True)[: len(columns) - 2]]
         seen.update(*(np.unique(each).tolist() for each in maps))
         for axis, title, one in zip(axes[row], columns, [image, *(dataset.palette[each] for each in maps)]):
-            panels.picture(axis, one, title if row == 0 else "")
+            picture(axis, one, title if row == 0 else "")
     classes = [index for index in range(dataset.num_classes) if index in seen]
     panels.class_legend(block, classes, dataset.class_names, dataset.palette)
 
@@ -118,18 +123,29 @@ def _pictures(block, cfg, dataset, columns) -> None:
 def _offsets(block, cfg, offsets: dict[str, np.ndarray], dataset, results: dict, zero: dict | None) -> None:
     """One panel per active convolution, all to one scale, how to read them, and the last one's taps on a picture."""
     dilate = cfg.net.res5_dilate
-    reach = max(np.abs(each).max() + dilate * (each.shape[2] // 2) + 0.6 for each in offsets.values())
+    half = max(taps.reach(list(offsets.values()), dilate), dilate + 1.0)
     panes = [*offsets, "key", "picture"]
     ratios = [1.0] * len(offsets) + [0.9, 1.6]
     axes = block.subplots(1, len(panes), gridspec_kw={"width_ratios": ratios})
     for axis, (name, offset) in zip(axes, offsets.items()):
-        panels.offsets(axis, name.removesuffix("_offset"), offset, dilate, max(reach, dilate + 1.0))
-    panels.offset_key(axes[-2], dilate, cfg.net.output_stride)
-    axes[-2].axis("off")
+        taps.draw_taps(axis, name.removesuffix("_offset"), offset, dilate, half)
+    taps.draw_key(axes[-2], dilate, cfg.net.output_stride)
     image, truth = dataset.pair(dataset.records[_chosen(dataset)[0]])
     shown = _telling_class(truth, results, zero)
     pixel = panels.middle_of(truth == shown, reach=max(2, truth.shape[0] // 12))
-    panels.sampling(axes[-1], image, pixel, list(offsets.values())[-1], dilate, cfg.net.output_stride)
+    draw_sampling(axes[-1], image, _last_layer(cfg, offsets, truth.shape), pixel)
+
+
+def _last_layer(cfg, offsets: dict[str, np.ndarray], shape: tuple[int, int]) -> Layer:
+    """The last active convolution as it stands over a picture of this shape.
+
+    Between them is one ResNet stem: its unpadded pooling puts the centre of feature pixel (0, 0) at image pixel (2, 2).
+    """
+    name, offset = list(offsets.items())[-1]
+    dilate, stride = (cfg.net.res5_dilate,) * 2, (float(cfg.net.output_stride),) * 2
+    size = tuple(-(-side // cfg.net.output_stride) for side in shape)
+    geometry = Geometry(offset.shape[2:4], (1, 1), dilate, dilate, stride, (2.0, 2.0), size, size)
+    return Layer(name.removesuffix("_offset"), "active", geometry, offset.reshape(-1, geometry.taps, 2, 1, 1))
 
 
 def _telling_class(truth: np.ndarray, results: dict, zero: dict | None) -> int:

@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 from benchmarks.scaling.measure import measure
-from benchmarks.scaling.show import draw, tables
-from deeplab.core.atomic import write_json
+from benchmarks.scaling.show import draw, filled
+from deeplab.core.atomic import replacing, write_json
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "benchmarks/results/scaling.json"
+DOCUMENT = ROOT / "docs/scaling.md"
 PICTURE = ROOT / "docs/images/scaling.png"
 
 
@@ -27,8 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(RESULT)
         return 0
     result = json.loads(RESULT.read_text(encoding="utf-8"))
-    print(tables(result))
+    text = filled(DOCUMENT.read_text(encoding="utf-8"), result)
+    with replacing(DOCUMENT) as new:
+        new.write_text(text, encoding="utf-8")
     draw(result, PICTURE)
+    print(DOCUMENT, PICTURE, sep="\n")
     return 0
 
 

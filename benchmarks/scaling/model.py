@@ -31,15 +31,15 @@ class Measured:
 
     @classmethod
     def of(cls, result: dict) -> Measured:
-        """From what `measure` wrote, with two workers; the least times, for a busy machine only adds to them."""
+        """From what `measure` wrote, with two workers: CPU times, which a busy machine lengthens least."""
         store = result["store"]["2"]
         moved = 2 * 2 * store["bytes"]  # two workers, there and back
-        return cls(moved / store["exchange_seconds"]["least"], result["reading"]["seconds_per_image"]["least"])
+        return cls(moved / store["server_cpu_seconds"], result["reading"]["cpu_seconds_per_image"]["least"])
 
 
 @dataclass(frozen=True)
 class Update:
-    """Seconds of one update, one image per GPU. efficiency: of one GPU's speed that each of them has."""
+    """Seconds of one update, one image per GPU. efficiency: the part of that time in which a GPU computes."""
 
     gpus: int
     compute: float
@@ -50,6 +50,10 @@ class Update:
     @property
     def seconds(self) -> float:
         return max(self.compute + self.exchange - self.hidden, self.reading)
+
+    @property
+    def efficiency(self) -> float:
+        return self.compute / self.seconds
 
 
 def update(gpus: int, workers: int, overlap: bool, what: Count, measured: Measured, assumed: Assumed) -> Update:
@@ -65,8 +69,3 @@ def update(gpus: int, workers: int, overlap: bool, what: Count, measured: Measur
         exchange += 2 * workers * size / measured.server + assumed.round_trip
         exchange += 2 * workers * size * (machines - 1) / machines / assumed.network
     return Update(gpus, forward + backward, exchange, each * measured.read, min(exchange, backward) if overlap else 0.0)
-
-
-def efficiency(one: Update, many: Update) -> float:
-    """Images a second and GPU, against those of one GPU."""
-    return one.seconds / many.seconds

@@ -8,9 +8,11 @@ sizes as Trainer does: all pushed, then waited for.
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import sys
 import time
+from pathlib import Path
 
 import mxnet as mx
 
@@ -24,12 +26,17 @@ def main(network: str, rounds: int) -> None:
         arrays = [mx.nd.ones(size) for size in sizes]
         for key, array in enumerate(arrays):
             store.init(key, array)
-        exchange = [_timed(lambda: _exchange(store, arrays)) for _ in range(rounds + 1)][1:]
+        _exchange(store, arrays)
+        before = _server_seconds(), time.process_time()
+        exchange = [_timed(lambda: _exchange(store, arrays)) for _ in range(rounds)]
+        after = _server_seconds(), time.process_time()
         latency = [_timed(lambda: group.total([1.0, 2.0, 3.0])) for _ in range(20 * rounds)]
         told = {
             "bytes": FLOAT * sum(sizes),
             "arrays": len(sizes),
             "exchange_seconds": {"median": statistics.median(exchange), "least": min(exchange)},
+            "server_cpu_seconds": (after[0] - before[0]) / rounds,
+            "worker_cpu_seconds": (after[1] - before[1]) / rounds,
             "sum_of_three_seconds": {"median": statistics.median(latency), "least": min(latency)},
         }
     print(json.dumps(told) if group.first else "", flush=True)
@@ -42,6 +49,19 @@ def _exchange(store, arrays) -> None:
     for key, array in enumerate(arrays):
         store.pushpull(key, array, priority=-key)
     mx.nd.waitall()
+
+
+def _server_seconds() -> float:
+    """CPU time of the one server of this group."""
+    own = {f"{name}={os.environ[name]}" for name in ("DMLC_PS_ROOT_PORT",)} | {"DMLC_ROLE=server"}
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if own <= set((path / "environ").read_text(errors="replace").split("\0")):
+                fields = (path / "stat").read_text().rpartition(")")[2].split()
+                return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        except (OSError, ProcessLookupError):
+            continue  # it has ended, or is another user's
+    raise RuntimeError(f"no server process with {', '.join(sorted(own))} on this machine")
 
 
 def _timed(action) -> float:

@@ -58,6 +58,14 @@ def _told(error) -> str:
     return f"{error.full_key}: {str(error.msg or error).splitlines()[0]}"
 
 
+def from_dict(content: dict, source: str) -> Config:
+    """The configuration that `as_dict` gave, as a run keeps it. source: named in errors, as in `load`."""
+    check_keys(content, source)
+    cfg = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(content)))
+    check_values(cfg, source)
+    return cfg
+
+
 def as_dict(cfg: Config) -> dict:
     """The configuration as plain dictionaries, in the order of the schema."""
     return asdict(cfg)

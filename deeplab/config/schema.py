@@ -96,7 +96,7 @@ class Net:
     res5_dilate: int = 2  # dilation (and padding) of res5's branch2b, of every kind
     offset_dilate: int = 1  # dilation of the convolution that predicts the offsets (dcn, modulated)
     num_deformable_group: int = 1
-    num_offset_group: int = 1  # acn: groups of filters with an own set of offsets
+    num_offset_group: int = 1  # groups of filters with an own set of offsets
     boundary: str = ""  # what lies outside the map: inside, zero, border; '' = the operator's default
     normalize_grad: bool = False  # acn: divide each tap's offset gradient by its norm
     offset_lr_rate: float = 1.0  # acn: factor on the offset gradient

@@ -32,7 +32,7 @@ class Predictor:
         self._cfg, self._device = cfg, contexts(cfg)[0]
         self.network = Network(cfg, symbols.get_symbol(cfg, is_train=False), (1, 3, *cfg.SCALES[0]), self._device)
         arg, aux = params.load(self.path)
-        if zero_offsets and not set_offsets_zero(arg, cfg.net.num_deformable_group):
+        if zero_offsets and not set_offsets_zero(arg, cfg.net.num_offset_group * cfg.net.num_deformable_group):
             raise ValueError(f"--zero_offsets: the network {cfg.symbol} has no offsets")
         self.network.load(arg, aux)
 
@@ -53,11 +53,11 @@ def has_offsets(names) -> bool:
     return any(name.endswith(("_offset", "_offset_weight")) for name in names)
 
 
-def set_offsets_zero(arg: dict[str, np.ndarray], deformable_groups: int) -> list[str]:
+def set_offsets_zero(arg: dict[str, np.ndarray], offset_sets: int) -> list[str]:
     """Sets the offsets in `arg` to 0, in place, and gives the names of what was changed.
 
     Learned offsets become 0; of the convolutions that predict offsets, the weights and biases do, but not the part
-    that predicts the masks of a modulated convolution (its filters come after the 2*9*groups of the offsets).
+    that predicts the masks of a modulated convolution (its filters come after the 2*9*offset_sets of the offsets).
     """
     changed = []
     for name in arg:
@@ -65,7 +65,7 @@ def set_offsets_zero(arg: dict[str, np.ndarray], deformable_groups: int) -> list
             arg[name] = np.zeros_like(arg[name])
         elif name.endswith(("_offset_weight", "_offset_bias")):
             arg[name] = arg[name].copy()
-            arg[name][: 2 * 9 * deformable_groups] = 0
+            arg[name][: 2 * 9 * offset_sets] = 0
         else:
             continue
         changed.append(name)

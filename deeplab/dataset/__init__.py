@@ -7,12 +7,17 @@ makes a stand-in for Cityscapes where there is none.
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+
+from deeplab.dataset import cityscapes, voc
 from deeplab.dataset.cityscapes import Cityscapes, Record
 from deeplab.dataset.pictures import DatasetError
 from deeplab.dataset.streets.write import Settings, generate
 from deeplab.dataset.voc import PascalVOC
 
-__all__ = ["Cityscapes", "DatasetError", "PascalVOC", "Record", "kind_of", "load_dataset"]
+__all__ = ["Cityscapes", "DatasetError", "PascalVOC", "Record", "kind_of", "load_dataset", "truth_of"]
 
 
 def load_dataset(cfg, image_set: str) -> Cityscapes | PascalVOC:
@@ -33,6 +38,13 @@ def load_dataset(cfg, image_set: str) -> Cityscapes | PascalVOC:
     if classes != dataset.num_classes:
         raise DatasetError(f"dataset.NUM_CLASSES: {name} has {dataset.num_classes} classes, got {classes}")
     return dataset
+
+
+def truth_of(cfg, image: str | Path) -> np.ndarray | None:
+    """Train ids, uint8 (height, width), of a picture that lies in folders as cfg's dataset has them, or None."""
+    if kind_of(cfg) is Cityscapes:
+        return cityscapes.truth_of(image, cfg.dataset.annotation_prefix)
+    return voc.truth_of(image)
 
 
 def kind_of(cfg) -> type[Cityscapes] | type[PascalVOC]:

@@ -83,24 +83,41 @@ class Cityscapes:
 
     def truth(self, record: Record) -> np.ndarray:
         """Its train ids, uint8 (height, width), labels.IGNORE where no class is meant."""
-        stored = pictures.read_label(record.label)
-        if record.label.name.endswith("_labelTrainIds.png"):
-            wrong, kind, valid = (stored >= self.num_classes) & (stored != labels.IGNORE), "train id", "0-18 and 255"
-            train_ids = stored
-        else:
-            highest = max(labels.ID_OF_NAME.values())
-            wrong, kind, valid = stored > highest, "label id", f"0-{highest}"
-            train_ids = labels.TRAIN_ID_OF_LABEL_ID[stored]
-        if wrong.any():
-            y, x = np.argwhere(wrong)[0]
-            raise DatasetError(f"{record.label}: {kind} {stored[y, x]} at row {y}, column {x}; expected {valid}")
-        return train_ids
+        return _train_ids(record.label)
 
     def pair(self, record: Record) -> tuple[np.ndarray, np.ndarray]:
         """`image` and `truth` of a record. Raises DatasetError if their sizes differ."""
         image, truth = self.image(record), self.truth(record)
         pictures.check_sizes(record, image, truth)
         return image, truth
+
+
+def truth_of(image: str | Path, annotation_prefix: str = "gtFine") -> np.ndarray | None:
+    """Train ids, uint8 (height, width), of a picture that lies in folders as Cityscapes has them, or None."""
+    image = Path(image).resolve()
+    if len(image.parents) < 4:
+        return None
+    folder, split = image.parents[2].name, image.parents[1].name
+    if not image.name.endswith(f"_{folder}.png"):
+        return None
+    path = _label_file(image, folder, image.parents[3] / annotation_prefix / split, annotation_prefix)
+    return _train_ids(path) if path.is_file() else None
+
+
+def _train_ids(path: Path) -> np.ndarray:
+    """What a labelIds or labelTrainIds file holds, as train ids. Raises DatasetError for a value that means nothing."""
+    stored = pictures.read_label(path)
+    if path.name.endswith("_labelTrainIds.png"):
+        wrong, kind, valid = (stored >= Cityscapes.num_classes) & (stored != labels.IGNORE), "train id", "0-18 and 255"
+        train_ids = stored
+    else:
+        highest = max(labels.ID_OF_NAME.values())
+        wrong, kind, valid = stored > highest, "label id", f"0-{highest}"
+        train_ids = labels.TRAIN_ID_OF_LABEL_ID[stored]
+    if wrong.any():
+        y, x = np.argwhere(wrong)[0]
+        raise DatasetError(f"{path}: {kind} {stored[y, x]} at row {y}, column {x}; expected {valid}")
+    return train_ids
 
 
 def _label_file(image: Path, folder: str, truth: Path, prefix: str) -> Path:

@@ -78,18 +78,30 @@ class PascalVOC:
 
     def truth(self, record: Record) -> np.ndarray:
         """Its classes, uint8 (height, width), 255 where none is told."""
-        stored = pictures.read_label(record.label)
-        wrong = (stored >= self.num_classes) & (stored != voc_labels.IGNORE)
-        if wrong.any():
-            y, x = np.argwhere(wrong)[0]
-            raise DatasetError(f"{record.label}: class {stored[y, x]} at row {y}, column {x}; expected 0-20 and 255")
-        return stored
+        return _classes(record.label)
 
     def pair(self, record: Record) -> tuple[np.ndarray, np.ndarray]:
         """`image` and `truth` of a record. Raises DatasetError if their sizes differ."""
         image, truth = self.image(record), self.truth(record)
         pictures.check_sizes(record, image, truth)
         return image, truth
+
+
+def truth_of(image: str | Path) -> np.ndarray | None:
+    """Classes, uint8 (height, width), of a picture that lies in a development kit's JPEGImages, or None."""
+    image = Path(image).resolve()
+    path = _mask(image.parents[1], "", image.stem) if image.parent.name == "JPEGImages" else None
+    return _classes(path) if path and path.is_file() else None
+
+
+def _classes(path: Path) -> np.ndarray:
+    """What a label file holds. Raises DatasetError for a value that is no class."""
+    stored = pictures.read_label(path)
+    wrong = (stored >= PascalVOC.num_classes) & (stored != voc_labels.IGNORE)
+    if wrong.any():
+        y, x = np.argwhere(wrong)[0]
+        raise DatasetError(f"{path}: class {stored[y, x]} at row {y}, column {x}; expected 0-20 and 255")
+    return stored
 
 
 def _listing(folder: Path, name: str) -> Path:

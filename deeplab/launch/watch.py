@@ -15,7 +15,7 @@ INTERRUPTED = 130
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 20.0
 """For workers that were asked to end to finish their update; for servers to see that all workers have ended."""
-_DRAIN_SECONDS = 3.0
+_DRAIN_SECONDS = 2.0
 
 
 def watch(jobs: list[Job], ssh: list[str]) -> int:

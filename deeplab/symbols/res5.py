@@ -17,14 +17,19 @@ def geometry(num_filter: int, net, stride: int) -> dict:
 
 
 def sampling(net) -> dict:
-    """Attributes of the variants with offsets. net: cfg.net; reads num_deformable_group and boundary.
+    """Attributes of the variants with offsets. net: cfg.net; reads num_offset_group, num_deformable_group and boundary.
 
     An empty boundary leaves each operator its own default: DeformableConvolution 'inside', the others 'zero'.
     """
-    attributes = {"num_deformable_group": net.num_deformable_group}
+    attributes = {"num_offset_group": net.num_offset_group, "num_deformable_group": net.num_deformable_group}
     if net.boundary:
         attributes["boundary"] = net.boundary
     return attributes
+
+
+def predicted_points(net) -> int:
+    """Taps of all offset sets: a deformable convolution reads a (y, x) for each of them at every position."""
+    return 9 * net.num_offset_group * net.num_deformable_group
 
 
 def offset_branch(data: mx.sym.Symbol, name: str, num_filter: int, net, stride: int) -> mx.sym.Symbol:

@@ -12,7 +12,6 @@ def res5_branch2b(data, name, num_filter, net, stride):
     return ActiveConvolution(
         data=data,
         name=name,
-        num_offset_group=net.num_offset_group,
         normalize_grad=net.normalize_grad,
         offset_lr_rate=net.offset_lr_rate,
         **geometry(num_filter, net, stride),

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from deeplab.symbols.operators import DeformableConvolution
-from deeplab.symbols.res5 import geometry, offset_branch, sampling
+from deeplab.symbols.res5 import geometry, offset_branch, predicted_points, sampling
 
 
 def res5_branch2b(data, name, num_filter, net, stride):
     """Deformable convolution; the convolution `<name>_offset` gives (y, x) for every tap at every position."""
-    offset = offset_branch(data, name, 2 * 9 * net.num_deformable_group, net, stride)
+    offset = offset_branch(data, name, 2 * predicted_points(net), net, stride)
     return DeformableConvolution(
         data=data, offset=offset, name=name, **geometry(num_filter, net, stride), **sampling(net)
     )

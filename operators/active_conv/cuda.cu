@@ -115,7 +115,7 @@ class ActiveSink : public PointSink<Compute<S>> {
   }
 
   void store(Stream stream, const ActiveConvolution& op, Req req, S* offset_grad) const {
-    const int64_t sets = s_.filter_offset_groups * s_.channel_offset_groups;
+    const int64_t sets = s_.offset_sets();
     for (int64_t tap : op.fixed_taps()) launch(stream, sets, 2, FixTap{s_.taps(), tap, totals_});
     launch(stream, 1, sets * s_.taps(),
            StoreOffset<S>{totals_, op.normalize_grad(), op.offset_lr_rate(), req, offset_grad});

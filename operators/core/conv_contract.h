@@ -24,6 +24,11 @@ struct ConvShape {
   int64_t channel_offset_groups;  // offset sets over the input channels
                                   // (num_deformable_group)
 
+  // Offset sets are numbered filter group by filter group.
+  ACN_HOST_DEVICE int64_t offset_sets() const { return filter_offset_groups * channel_offset_groups; }
+  ACN_HOST_DEVICE int64_t offset_set(int64_t filter_group, int64_t channel_group) const {
+    return filter_group * channel_offset_groups + channel_group;
+  }
   ACN_HOST_DEVICE int64_t taps() const { return kernel_y * kernel_x; }
   ACN_HOST_DEVICE int64_t positions() const { return out_height * out_width; }
   ACN_HOST_DEVICE int64_t pixels() const { return height * width; }

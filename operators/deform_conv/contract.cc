@@ -13,10 +13,11 @@ std::vector<InputInfo> DeformConv::inputs_of(bool modulated) {
   std::vector<InputInfo> all = {
       {"data", "(N, C, H, W)"},
       {"offset",
-       "(N, num_deformable_group * 2 * kernel y * kernel x, output H, output W): for each tap, row-major, dy then dx "
-       "in input pixels"}};
+       "(N, num_offset_group * num_deformable_group * 2 * kernel y * kernel x, output H, output W): for each tap, "
+       "row-major, dy then dx in input pixels"}};
   if (modulated) {
-    all.push_back({"mask", "(N, num_deformable_group * kernel y * kernel x, output H, output W): a factor per tap"});
+    all.push_back({"mask",
+                   "(N, num_offset_group * num_deformable_group * kernel y * kernel x, output H, output W): a factor per tap"});
   }
   all.push_back({"weight", "(num_filter, C / num_group, kernel y, kernel x)"});
   all.push_back({"bias", "(num_filter,), absent with no_bias", 1});
@@ -27,6 +28,8 @@ DeformConv::DeformConv(const char* name, bool modulated, const char* default_bou
     : name_(name), modulated_(modulated), conv_(attributes, default_boundary) {
   int64_t workspace = 1024, im2col_step = 64;
   std::string layout = "None";
+  attributes.optional("num_offset_group", &conv_.num_offset_group,
+                      "offset sets over the filters, each for an equal share of them; num_filter gives each its own");
   attributes.optional("workspace", &workspace, "accepted for MXNet's sake and ignored, as MXNet ignores it");
   attributes.choice("layout", &layout, {"None", "NCHW"}, "the one layout there is");
   if (modulated) attributes.optional("im2col_step", &im2col_step, "accepted for MXNet's sake and ignored");
@@ -43,12 +46,12 @@ std::vector<InputInfo> DeformConv::inputs() const {
 
 Shape DeformConv::infer_shapes(std::vector<std::optional<Shape>>* inputs) const {
   const ConvShape s = conv_.shape(name_, *(*inputs)[0]);
-  const int64_t points = s.channel_offset_groups * s.taps();
+  const int64_t points = s.offset_sets() * s.taps();
   expect_shape(name_, "offset", {s.batch, points * 2, s.out_height, s.out_width}, &(*inputs)[1],
-               "(N, num_deformable_group * 2 * kernel y * kernel x, output H, output W)");
+               "(N, num_offset_group * num_deformable_group * 2 * kernel y * kernel x, output H, output W)");
   if (modulated_) {
     expect_shape(name_, "mask", {s.batch, points, s.out_height, s.out_width}, &(*inputs)[2],
-                 "(N, num_deformable_group * kernel y * kernel x, output H, output W)");
+                 "(N, num_offset_group * num_deformable_group * kernel y * kernel x, output H, output W)");
   }
   conv_.infer_parameters(name_, s, weight_input(), inputs);
   return conv_.output(s);

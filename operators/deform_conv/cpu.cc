@@ -15,9 +15,10 @@ class DeformPoints : public PointSource<T> {
   bool has_mask() const override { return mask_ != nullptr; }
 
   void locate(const PointRange& range, Cells<T>* cells, T* mask) const override {
+    const int64_t set = s_.offset_set(range.filter_group, range.channel_group);
     s_.for_grid(range.begin, range.end, [&](int64_t p, int64_t tap, int64_t y, int64_t x) {
-      *cells++ = deform_cells<T>(s_, offset_, range.image, range.channel_group, p, tap, y, x, rule_);
-      if (mask_) *mask++ = mask_[deform_mask_index(s_, range.image, range.channel_group, tap, p)];
+      *cells++ = deform_cells<T>(s_, offset_, range.image, set, p, tap, y, x, rule_);
+      if (mask_) *mask++ = mask_[deform_mask_index(s_, range.image, set, tap, p)];
     });
   }
 
@@ -36,15 +37,16 @@ class DeformSink : public PointSink<T> {
       : s_(shape), offset_(offset), offset_req_(offset_req), mask_(mask), mask_req_(mask_req), modulated_(modulated) {}
 
   void take(const PointRange& range, const T* grads) override {
+    const int64_t set = s_.offset_set(range.filter_group, range.channel_group);
     for (int64_t p = range.begin; p < range.end; ++p) {
       for (int64_t tap = 0; tap < s_.taps(); ++tap, grads += modulated_ ? 3 : 2) {
         if (offset_req_ != Req::kNull) {
-          T* dy = offset_ + deform_offset_index(s_, range.image, range.channel_group, tap, p);
+          T* dy = offset_ + deform_offset_index(s_, range.image, set, tap, p);
           store(grads[0], offset_req_, dy);
           store(grads[1], offset_req_, dy + s_.positions());
         }
         if (mask_req_ != Req::kNull) {
-          store(grads[2], mask_req_, mask_ + deform_mask_index(s_, range.image, range.channel_group, tap, p));
+          store(grads[2], mask_req_, mask_ + deform_mask_index(s_, range.image, set, tap, p));
         }
       }
     }

@@ -6,7 +6,7 @@
 namespace acn::cuda {
 namespace {
 
-// row: offset set * taps + tap; x: a column of the chunk.
+// row: offset set over the channels * taps + tap; x: a column of the chunk.
 template <class S>
 struct Locate {
   ConvShape s;
@@ -17,7 +17,8 @@ struct Locate {
   PointTable<Compute<S>> table;
   ACN_BODY void operator()(int64_t row, int64_t x) const {
     using T = Compute<S>;
-    const int64_t set = row / s.taps(), tap = row % s.taps(), point = row * chunk.width() + x;
+    const int64_t set = s.offset_set(chunk.filter_group, row / s.taps()), tap = row % s.taps();
+    const int64_t point = row * chunk.width() + x;
     const int64_t image = chunk.first + chunk.image(x), position = chunk.begin + x - chunk.image(x) * chunk.span();
     table.set(point, deform_cells<T>(s, offset, image, set, position, tap, s.grid_y(position, tap),
                                      s.grid_x(position, tap), rule));
@@ -36,11 +37,11 @@ struct StoreGrads {
   S* mask_grad;
   Req mask_req;
   ACN_BODY void operator()(int64_t row, int64_t x) const {
-    const int64_t set = row / s.taps(), tap = row % s.taps();
+    const int64_t group = row / s.taps(), tap = row % s.taps(), set = s.offset_set(chunk.filter_group, group);
     const int64_t image = chunk.first + chunk.image(x), position = chunk.begin + x - chunk.image(x) * chunk.span();
     Compute<S> sums[3] = {};
     for (int32_t run = 0; run < runs_per_set; ++run) {
-      const int64_t first = ((set * runs_per_set + run) * s.taps() + tap) * components;
+      const int64_t first = ((group * runs_per_set + run) * s.taps() + tap) * components;
       ACN_UNROLL for (int i = 0; i < 3; ++i) {
         if (i < components) sums[i] += grads[(first + i) * chunk.width() + x];
       }

@@ -18,25 +18,36 @@ from operators.core.reference_conv import ConvAttributes, Points, conv_backward,
 @dataclass(frozen=True)
 class DeformableAttributes(ConvAttributes):
     boundary: str = "inside"
+    num_offset_group: int = 1  # offset sets over the filters; stock MXNet has one
     workspace: int = 1024  # means nothing, as in MXNet
     layout: str = "None"  # or "NCHW", which is what None means
+
+    @property
+    def filter_sets(self) -> int:
+        return self.num_offset_group
 
 
 @dataclass(frozen=True)
 class ModulatedAttributes(ConvAttributes):
     boundary: str = "zero"
+    num_offset_group: int = 1
     workspace: int = 1024
     layout: str = "None"
     im2col_step: int = 64  # means nothing
+
+    @property
+    def filter_sets(self) -> int:
+        return self.num_offset_group
 
 
 def _points(a: ConvAttributes, data, offset, mask=None) -> Points:
     N, _, H, W = data.shape
     y, x = a.grid(H, W)
     positions = y.shape[1]
-    moved = offset.reshape(N, 1, a.num_deformable_group, a.taps, 2, positions)  # per tap: a map of dy, then one of dx
+    sets = (N, a.filter_sets, a.num_deformable_group, a.taps)
+    moved = offset.reshape(*sets, 2, positions)  # per tap: a map of dy, then one of dx
     if mask is not None:
-        mask = mask.reshape(N, 1, a.num_deformable_group, a.taps, positions)
+        mask = mask.reshape(*sets, positions)
     return Points(y + moved[..., 0, :], x + moved[..., 1, :], mask)
 
 
@@ -50,8 +61,8 @@ def deformable_convolution(data, offset, weight, bias=None, **attributes):
     Parameters
     ----------
     data : (N, C, H, W)
-    offset : (N, num_deformable_group * 2 * kernel y * kernel x, H', W') in input pixels: group by group, tap by tap
-        (row-major), a map of dy and then one of dx
+    offset : (N, num_offset_group * num_deformable_group * 2 * kernel y * kernel x, H', W') in input pixels: set over
+        the filters by set, set over the channels by set, tap by tap (row-major), a map of dy and then one of dx
     weight : (num_filter, C / num_group, kernel y, kernel x)
     bias : (num_filter,), absent with no_bias
     **attributes : the fields of DeformableAttributes; TypeError for one that is unknown or, of kernel
@@ -78,7 +89,8 @@ def deformable_convolution_backward(out_grad, data, offset, weight, bias=None, *
 def modulated_deformable_convolution(data, offset, mask, weight, bias=None, **attributes):
     """As deformable_convolution (default boundary "zero"), every sample multiplied by its own factor.
 
-    mask : (N, num_deformable_group * kernel y * kernel x, H', W'), used as it is (no sigmoid), finite
+    mask : (N, num_offset_group * num_deformable_group * kernel y * kernel x, H', W'), used as it
+        is (no sigmoid), finite
     **attributes : the fields of ModulatedAttributes
     """
     a = ModulatedAttributes(**attributes)

@@ -8,10 +8,15 @@ from operators.checks import backends, draw, random_cases
 from operators.checks.agreement import cast, mxnet_backends
 from operators.checks.convolution import ConvolutionTester
 from operators.checks.tolerance import assert_close
-from operators.deform_conv.cases import CASES, MODULATED_CASES
+from operators.deform_conv.cases import CASES, MODULATED_CASES, has_one_filter_set
 from operators.for_numpy import Operator
 
 OFFSETS = pytest.mark.parametrize("offsets", [draw.between_lines, draw.on_lines])
+
+
+def one_filter_set(case):
+    if not has_one_filter_set(case):
+        pytest.skip("stock MXNet has one offset set over the filters")
 
 
 class _DeformTester(ConvolutionTester):
@@ -25,6 +30,7 @@ class TestDeformableConvolution(_DeformTester):
 
     @OFFSETS
     def test_inside_is_stock_with_its_gradients(self, case, dtype, offsets):
+        one_filter_set(case)
         case = case.at("inside")
         inputs, out_grad = cast(draw.inputs(case, offsets), dtype), draw.out_grad(case).astype(dtype)
         got, grads = backends.for_numpy(case, inputs, out_grad)
@@ -44,6 +50,7 @@ class TestModulatedDeformableConvolution(_DeformTester):
     @OFFSETS
     def test_zero_is_stock(self, case, dtype, offsets):
         """Forward only: stock MXNet has no backward on the CPU."""
+        one_filter_set(case)
         case = case.at("zero")
         inputs = cast(draw.inputs(case, offsets), dtype)
         got = Operator(case.operator, **case.attributes).forward(*inputs.values())

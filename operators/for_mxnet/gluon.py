@@ -151,6 +151,7 @@ class DeformableConvolution(_Conv):
     offset_weight_initializer, offset_bias_initializer : default zeros, an ordinary convolution at the start.
     offset_use_bias : bool, default True
     offset_lr_mult : float, default 1. Learning-rate multiplier of the offset branch.
+    num_offset_group : int, default 1. Offset sets that split the filters.
     """
 
     _name_of_operator, _numbers_per_tap, _boundary = "DeformableConvolution", 2, "inside"
@@ -175,6 +176,7 @@ class DeformableConvolution(_Conv):
         offset_use_bias=True,
         boundary=None,
         offset_lr_mult=1.0,
+        num_offset_group=1,
         prefix=None,
         params=None,
     ):
@@ -192,13 +194,14 @@ class DeformableConvolution(_Conv):
             bias_initializer,
             ("deformable_conv_weight", "deformable_conv_bias"),
             num_deformable_group=num_deformable_group,
+            num_offset_group=num_offset_group,
             layout=layout,
             boundary=boundary or self._boundary,
             prefix=prefix,
             params=params,
         )
         kernel = self._grid["kernel"]
-        points = num_deformable_group * kernel[0] * kernel[1]
+        points = num_offset_group * num_deformable_group * kernel[0] * kernel[1]
         self._split = 2 * points
         self._branch = dict(
             self._grid, num_filter=self._numbers_per_tap * points, num_group=groups, no_bias=not offset_use_bias

@@ -89,6 +89,7 @@ class DeformConv2d(Convolution):
     ----------
     in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias : as torch.nn.Conv2d
     deformable_groups : offset sets that split the input channels
+    offset_groups : offset sets that split the filters
     boundary : as deform_conv2d
     offset_dilation : dilation of the branch, default that of the layer
     offset_lr_mult : learning-rate multiplier that `param_groups` gives the branch
@@ -112,14 +113,16 @@ class DeformConv2d(Convolution):
         boundary="zero",
         offset_dilation=None,
         offset_lr_mult=0.1,
+        offset_groups=1,
         device=None,
         dtype=None,
     ):
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, boundary, device, dtype
         )
-        self.deformable_groups, self.offset_lr_mult = deformable_groups, offset_lr_mult
-        self._points = deformable_groups * self.kernel_size[0] * self.kernel_size[1]
+        self.deformable_groups, self.offset_groups = deformable_groups, offset_groups
+        self.offset_lr_mult = offset_lr_mult
+        self._points = offset_groups * deformable_groups * self.kernel_size[0] * self.kernel_size[1]
         self.conv_offset = offset_branch(self, self._numbers_per_tap * self._points, offset_dilation, device, dtype)
         self.reset_parameters()
 
@@ -133,13 +136,16 @@ class DeformConv2d(Convolution):
 
     def _convolution(self, input, offset, mask=None):
         where = (self.stride, self.padding, self.dilation)
-        return deform_conv2d(input, offset, self.weight, self.bias, *where, mask=mask, boundary=self.boundary)
+        more = {"boundary": self.boundary, "offset_groups": self.offset_groups}
+        return deform_conv2d(input, offset, self.weight, self.bias, *where, mask=mask, **more)
 
     def forward(self, input):
         return self._convolution(input, self.conv_offset(input))
 
     def extra_repr(self) -> str:
-        return super().extra_repr() + f", deformable_groups={self.deformable_groups}"
+        return (
+            super().extra_repr() + f", deformable_groups={self.deformable_groups}, offset_groups={self.offset_groups}"
+        )
 
 
 class ModulatedDeformConv2d(DeformConv2d):

@@ -44,10 +44,11 @@ def _active(shapes, settings):
 
 def _deformable(shapes, settings):
     _, _, mask, weight, bias = shapes
-    deformable_groups, boundary = settings[4:]
+    deformable_groups, offset_groups, boundary = settings[4:]
     return "DeformableConvolution" if mask is None else "ModulatedDeformableConvolution", {
         **_grid(weight, bias, *settings[:4]),
         "num_deformable_group": deformable_groups,
+        "num_offset_group": offset_groups,
         "boundary": boundary,
     }
 
@@ -65,7 +66,7 @@ ACTIVE_CONV2D = Operation(
 DEFORM_CONV2D = Operation(
     "deform_conv2d",
     tensors=("input", "offset", "mask?", "weight", "bias?"),
-    settings=f"{_GRID}, int deformable_groups, str boundary",
+    settings=f"{_GRID}, int deformable_groups, int offset_groups, str boundary",
     configure=_deformable,
     traced_shape=lambda shapes, settings: _output(shapes[0], shapes[3], settings),
     differentiable=("input", "offset", "mask", "weight", "bias"),

@@ -67,7 +67,16 @@ def active_conv2d(
 
 
 def deform_conv2d(
-    input, offset, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), mask=None, boundary="zero"
+    input,
+    offset,
+    weight,
+    bias=None,
+    stride=(1, 1),
+    padding=(0, 0),
+    dilation=(1, 1),
+    mask=None,
+    boundary="zero",
+    offset_groups=1,
 ):
     """Convolution whose taps are moved by `offset` at every output position, and weighted by `mask` where there is one.
 
@@ -77,20 +86,22 @@ def deform_conv2d(
     Parameters
     ----------
     input : (N, C, H, W)
-    offset : (N, deformable_groups * 2 * kernel y * kernel x, H', W'); for each tap, row-major, dy then dx in pixels
+    offset : (N, offset_groups * deformable_groups * 2 * kernel y * kernel x, H', W'); for each tap, row-major, dy then
+        dx in pixels
     weight : (out_channels, C / groups, kernel y, kernel x)
     bias : (out_channels,) or None
     stride, padding, dilation : int or (y, x)
-    mask : (N, deformable_groups * kernel y * kernel x, H', W') or None; used as it is, no sigmoid
+    mask : (N, offset_groups * deformable_groups * kernel y * kernel x, H', W') or None; used as it is, no sigmoid
     boundary : "zero", "inside" (stock MXNet's DeformableConvolution) or "border"
+    offset_groups : offset sets that split the filters; out_channels gives each filter its own
 
     Returns (N, out_channels, H', W'). Sources: Dai et al., ICCV 2017; Zhu et al., CVPR 2019.
     """
     name = DEFORM_CONV2D.name
     dimensions(name, "input", input, 4, "(N, C, H, W)")
-    dimensions(name, "offset", offset, 4, "(N, deformable_groups * 2 * taps, H', W')")
+    dimensions(name, "offset", offset, 4, "(N, offset_groups * deformable_groups * 2 * taps, H', W')")
     dimensions(name, "weight", weight, 4, "(out_channels, C / groups, kernel y, kernel x)")
-    channels, taps = input.shape[1], weight.shape[2] * weight.shape[3]
+    channels, taps = input.shape[1], offset_groups * weight.shape[2] * weight.shape[3]
     return DEFORM_CONV2D.call(
         input,
         offset,
@@ -101,7 +112,13 @@ def deform_conv2d(
         pair(name, "padding", padding),
         pair(name, "dilation", dilation),
         share(name, "the channels of input must be a multiple of weight.shape[1]", channels, weight.shape[1]),
-        share(name, "the channels of offset must be a multiple of 2 * kernel y * kernel x", offset.shape[1], 2 * taps),
+        share(
+            name,
+            "the channels of offset must be a multiple of 2 * offset_groups * kernel y * kernel x",
+            offset.shape[1],
+            2 * taps,
+        ),
+        offset_groups,
         boundary,
     )
 

@@ -35,8 +35,11 @@ def _active(attributes, data, offset, weight, bias=None):
 
 def _deformable(default_boundary):
     def function(attributes, data, offset, weight, bias=None, mask=None):
-        boundary = attributes.get("boundary", default_boundary)
-        return functional.deform_conv2d(data, offset, weight, bias, **_grid(attributes), mask=mask, boundary=boundary)
+        more = {
+            "boundary": attributes.get("boundary", default_boundary),
+            "offset_groups": attributes.get("num_offset_group", 1),
+        }
+        return functional.deform_conv2d(data, offset, weight, bias, **_grid(attributes), mask=mask, **more)
 
     return function
 

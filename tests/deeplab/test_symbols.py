@@ -61,6 +61,12 @@ def test_active_adds_one_set_of_offsets_per_unit_of_res5(config_of):
     assert parameter_shapes(cfg) == expected
 
 
+@pytest.mark.parametrize("variant, filters", [("dcn", 2 * 9 * 8), ("modulated", 3 * 9 * 8)])
+def test_a_branch_predicts_for_every_offset_set(config_of, variant, filters):
+    shapes = parameter_shapes(config_of(f"{PLAIN}_{variant}", num_offset_group=2, num_deformable_group=4))
+    assert shapes["res5b_branch2b_offset_weight"] == (filters, 512, 3, 3)
+
+
 @pytest.mark.parametrize("variant", names())
 def test_stride_may_stand_on_the_3x3_convolutions(config_of, variant):
     """Also on that of res5, whatever looks there: offsets are predicted where the output is."""

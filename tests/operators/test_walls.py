@@ -141,14 +141,31 @@ def test_experiments_know_configurations_and_train_sh_only(path):
             assert not inside(module, package), f"{path} imports {module}"
 
 
+NOTEBOOK_MODULES = ["numpy", "matplotlib", "matplotlib_inline", "IPython", "deeplab.pictures"]
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").rglob("*.ipynb")), ids=lambda path: path.name)
-def test_notebooks_never_reach_into_training(path):
+def test_notebooks_know_pictures_and_references_only(path):
+    """Never the training loop, the network or a front, not even through a shell."""
     cells = json.loads(path.read_text())["cells"]
-    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    lines = [line for line in "\n".join(code).splitlines() if not line.lstrip().startswith(("%", "!"))]
-    for module in imports_of("\n".join(lines)):
-        for package in ("deeplab.train", "deeplab.core.trainer", "operators.for_mxnet"):
-            assert not inside(module, package), f"{path} imports {module}"
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    assert not re.search(r"^\s*[%!]", code, re.MULTILINE), f"{path} runs a command"
+    references = [f"operators.{room}.reference" for room in ROOMS]
+    for module in imports_of(code) - {"deeplab"}:
+        assert any(inside(module, allowed) for allowed in NOTEBOOK_MODULES + references), f"{path} imports {module}"
+    for name in ("exec", "eval", "__import__", "import_module", "subprocess"):
+        assert name not in code, f"{path} uses {name}"
+
+
+@pytest.mark.parametrize("path", python_files("deeplab/pictures"))
+def test_pictures_load_no_framework_until_they_need_a_network(path):
+    """Drawing needs files and NumPy. Only a function that runs a network imports what loads MXNet."""
+    tree = ast.parse(path.read_text())
+    top = ast.unparse(ast.Module([node for node in tree.body if not isinstance(node, ast.ClassDef)], []))
+    barred = [*FRAMEWORKS, "deeplab.symbols", "deeplab.train"]
+    barred += [f"deeplab.core.{name}" for name in ("looking", "network", "predictor", "trainer")]
+    for module in imports_of(top):
+        assert not any(inside(module, package) for package in barred), f"{path} imports {module}"
 
 
 @pytest.mark.parametrize("room", ROOMS)

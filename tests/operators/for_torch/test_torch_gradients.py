@@ -103,5 +103,5 @@ def test_wrong_gradient_shape_is_refused():
     deform_conv2d(x, offset, weight)
     with pytest.raises(ValueError, match=r"the gradient of the output must be torch.float32 of shape \(1, 3, 4, 4\)"):
         torch.ops.active_convnets.deform_conv2d_backward(
-            torch.randn(1, 3, 4, 5), x, offset, None, weight, None, [1, 1], [0, 0], [1, 1], 1, 1, "zero", [True] * 5
+            torch.randn(1, 3, 4, 5), x, offset, None, weight, None, [1, 1], [0, 0], [1, 1], 1, 1, 1, "zero", [True] * 5
         )

@@ -118,7 +118,7 @@ WRONG = [
     (lambda: deform_conv2d(x(1, 4, 5, 5), x(1, 18, 5, 5), x(2, 4, 3, 3)),
      "deform_conv2d: offset must have shape (1, 18, 3, 3)"),
     (lambda: deform_conv2d(x(1, 4, 5, 5), x(1, 20, 5, 5), x(2, 4, 3, 3)),
-     "the channels of offset must be a multiple of 2 * kernel y * kernel x, got 20 and 18"),
+     "the channels of offset must be a multiple of 2 * offset_groups * kernel y * kernel x, got 20 and 18"),
     (lambda: deform_conv2d(x(1, 4, 5, 5), x(1, 18, 5, 5), x(2, 3, 3, 3)),
      "the channels of input must be a multiple of weight.shape[1], got 4 and 3"),
     (lambda: deform_conv2d(x(4, 5, 5), x(18, 5, 5), x(2, 4, 3, 3)), "input must have 4 dimensions (N, C, H, W)"),

@@ -56,6 +56,8 @@ def _train(cfg, threads: int, resume: bool) -> int:
         dataset = load_dataset(cfg, cfg.dataset.image_set)
         if group.first:
             held.callback(folder.Lock(place).release)
+        for change in cfg.SCALED:
+            log.info("scaled by %s: %s", cfg.OVER, change)
         if begin:
             for change in folder.differences(cfg, begin, count):
                 log.info("changed since epoch %d: %s", begin, change)

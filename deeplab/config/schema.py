@@ -3,7 +3,7 @@
 
 The sections `default`, `network`, `dataset`, `TRAIN` and `TEST` and the keys beside them are those of
 Deformable-ConvNets' deeplab, with its defaults, so that its YAML files load unchanged. What this project adds stands
-in `net` (the network's shape), `run` (how it is trained) and `BASE`.
+in `net` (the network's shape), `run` (how it is trained), `dataset.streets`, `BASE`, `OVER` and `SCALED`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,15 @@ class Network:
 
 
 @dataclass
+class Streets:
+    """A generated dataset (docs/streets.md) of the size SCALES says, made at dataset_path when it is not there."""
+
+    train: int = 0  # pictures; 0 = dataset_path holds a dataset, nothing is made
+    val: int = 0
+    seed: int = 1
+
+
+@dataclass
 class Dataset:
     dataset: str = "cityscapes"  # CityScape or PascalVOC, in any case
     image_set: str = "leftImg8bit_train"
@@ -37,6 +46,7 @@ class Dataset:
     dataset_path: str = "../data/cityscapes"
     NUM_CLASSES: int = 19
     annotation_prefix: str = "gtFine"
+    streets: Streets = field(default_factory=Streets)
 
 
 @dataclass
@@ -119,6 +129,8 @@ class Run:
 @dataclass
 class Config:
     BASE: str = ""  # a YAML file, relative to this one, that is read first
+    OVER: str = ""  # a YAML file, relative to this one, that is read last, before the command line (see over.py)
+    SCALED: list[str] = field(default_factory=list)  # not set but told: what the tables of OVER have changed
     MXNET_VERSION: str = ""  # '' or 'mxnet' = the installed one; a number must be the installed one's
     output_path: str = ""
     symbol: str = ""  # name of a file in deeplab/symbols

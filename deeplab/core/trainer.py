@@ -16,6 +16,7 @@ from mxnet import autograd, gluon
 from deeplab import symbols
 from deeplab.core import checkpoint, folder
 from deeplab.core.devices import contexts
+from deeplab.core.displacement import displacement_bound
 from deeplab.core.folder import prefix
 from deeplab.core.group import Group
 from deeplab.core.log import Metrics, NoMetrics, Progress
@@ -55,7 +56,8 @@ def train(cfg, dataset, begin: int, facts: dict, log, stop=lambda: False, group:
     """
     group = group or Group(cfg.default.kvstore)
     devices = contexts(cfg)
-    batch = cfg.TRAIN.BATCH_IMAGES * len(devices) * group.size
+    replicas = len(devices) * group.size
+    batch = cfg.TRAIN.BATCH_IMAGES * replicas
     batches = Batches(dataset, cfg, seed=cfg.run.seed, batch=batch, part=(group.rank, group.size))
     images = len(dataset.records) * (2 if cfg.TRAIN.FLIP else 1)
     rate = schedule(cfg, images, batch)
@@ -112,7 +114,8 @@ def train(cfg, dataset, begin: int, facts: dict, log, stop=lambda: False, group:
                 raise _diverged(problem or "offsets exploded in another worker", epoch, update, rate(update), network)
             speed = len(batches) * batch / seconds
             metrics.write(event="epoch", update=update, epoch=epoch, loss=loss.value, seconds=seconds,
-                          images_per_second=speed, offsets=offset_lengths(network))  # fmt: skip
+                          images_per_second=speed, offsets=offset_lengths(network),
+                          displacement_bound=_bound(cfg, network, images, epoch + 1, replicas))  # fmt: skip
             if observations:
                 metrics.write(event="offsets", update=update, epoch=epoch, rollbacks=rollbacks, layers=observations)
             metrics.flush()
@@ -132,6 +135,11 @@ def offset_lengths(network) -> dict[str, dict[str, float]]:
     """Mean and largest displacement, in pixels of the layer's input, of each active convolution."""
     lengths = {name: np.hypot(*np.moveaxis(offset, -1, 0)) for name, offset in network.offsets().items()}
     return {name: {"mean": float(each.mean()), "max": float(each.max())} for name, each in lengths.items()}
+
+
+def _bound(cfg, network, images: int, epochs: int, devices: int) -> float | None:
+    """What no offset can exceed after `epochs` epochs; None where nothing bounds them or there are none."""
+    return displacement_bound(cfg, images, epochs, devices) if network.offsets() and cfg.net.normalize_grad else None
 
 
 def _agree(cfg, begin, images, devices, group) -> None:

@@ -119,7 +119,7 @@ class Build(build_ext):
         target = self.get_ext_fullpath(CUDA_LIBRARY)
         link = ["-shared", "-cudart=static", f"-L{os.path.dirname(target)}", "-l:libactive_convnets.so", "-ldl"]
         link += ["-Xlinker", "-rpath,$ORIGIN", "-Xlinker", "--exclude-libs,ALL", "-Xlinker", "--no-undefined"]
-        subprocess.run([nvcc, *objects, *link, "-o", target], check=True)
+        subprocess.run([nvcc, *gencode_flags(archs), *objects, *link, "-o", target], check=True)
 
 
 library = Extension(
@@ -127,7 +127,7 @@ library = Extension(
     sources(),
     depends=HEADERS,
     language="c++",
-    extra_link_args=["-pthread", "-Wl,--no-undefined"],
+    extra_link_args=["-pthread", "-ldl", "-Wl,--no-undefined"],
 )
 front = Extension(
     "operators.for_numpy.front",

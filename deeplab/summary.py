@@ -144,7 +144,8 @@ def _last_layer(cfg, offsets: dict[str, np.ndarray], shape: tuple[int, int]) -> 
     name, offset = list(offsets.items())[-1]
     dilate, stride = (cfg.net.res5_dilate,) * 2, (float(cfg.net.output_stride),) * 2
     size = tuple(-(-side // cfg.net.output_stride) for side in shape)
-    geometry = Geometry(offset.shape[2:4], (1, 1), dilate, dilate, stride, (2.0, 2.0), size, size)
+    origin = (2.0 - 2.0 * cfg.net.pool_pad,) * 2
+    geometry = Geometry(offset.shape[2:4], (1, 1), dilate, dilate, stride, origin, size, size)
     return Layer(name.removesuffix("_offset"), "active", geometry, offset.reshape(-1, geometry.taps, 2, 1, 1))
 
 

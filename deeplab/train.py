@@ -37,7 +37,7 @@ def _train(cfg, threads: int, resume: bool) -> int:
     from deeplab.core.log import open_log
     from deeplab.core.provenance import provenance
     from deeplab.core.record import recorded
-    from deeplab.core.trainer import train
+    from deeplab.core.rollback import train
     from deeplab.dataset import load_dataset
 
     devices.check_version(cfg)

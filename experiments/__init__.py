@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs that start training runs and read what they leave. They know YAML and the commands, not the networks."""
+"""Experiments: configurations, and programs that know configurations, ./train.sh and the files it leaves, no more."""

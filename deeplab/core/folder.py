@@ -15,6 +15,7 @@ MAY_CHANGE = (
     *("TRAIN.begin_epoch", "TRAIN.end_epoch", "TRAIN.RESUME", "TEST."),
     *("default.kvstore", "gpus", "run.cpus"),  # where devices are; how many in all, see `differences`
     "run.threads",  # changes the last bits only; train.py says so
+    *("run.on_explosion", "run.offset_limit", "run.max_rollbacks"),  # only when to end a run or go back in it
 )
 
 

@@ -61,7 +61,7 @@ class Looker:
         cfg = self._cfg
         size = pictures.scaled_size(*image.shape[:2], cfg.SCALES)
         seen = pictures.resize_image(image, size)
-        data = pictures.to_tensor(seen, cfg.network.PIXEL_MEANS)[None]
+        data = pictures.to_tensor(seen, cfg)[None]
         probability, inside = self._run(data)
         prediction = probability[0].argmax(0).astype(np.uint8)
         shapes = network_shapes(self._predictor.network.symbol.get_internals(), data.shape)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same network trained in MXNet and in PyTorch, step by step on the same images from the same start.
 
-    python -m examples.two_frameworks [--steps 100] [--batch 8] [--out docs/images/two_frameworks.png]
+    python -m examples.two_frameworks [--steps 100] [--batch 4] [--out docs/images/two_frameworks.png]
 
 After the experiment of Qu and Mousavy's slides, Deformable Convolution Networks: their network for digits (262,876
 parameters) and their smallest test, one deformable convolution on a 4 x 5 map with a square loss. Prints the largest
@@ -24,7 +24,7 @@ def main(arguments: list | None = None) -> dict:
     """Gives the largest difference between the losses of the two frameworks: curve title -> difference."""
     parser = argparse.ArgumentParser("python -m examples.two_frameworks", description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--batch", type=int, default=8, help="images of each step of the network for digits")
+    parser.add_argument("--batch", type=int, default=4, help="images of each step of the network for digits")
     parser.add_argument("--out", type=Path, help="write a plot to this file")
     options = parser.parse_args(arguments)
     digits = digit_net.problem(options.steps, options.batch)

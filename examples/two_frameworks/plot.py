@@ -24,7 +24,7 @@ def draw(curves: dict, path: Path) -> None:
         above.set_title(title)
         above.set_ylabel("loss")
         above.legend()
-        below.semilogy(steps, [max(d, 1e-9) for d in differences], color="black", linewidth=1)
+        below.semilogy(steps, [max(d, 1e-17) for d in differences], color="black", linewidth=1)
         below.set_ylabel("|difference|")
         below.set_xlabel("step")
         below.annotate(f"largest {max(differences):.1e}", (0.03, 0.85), xycoords="axes fraction", fontsize=9)

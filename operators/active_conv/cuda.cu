@@ -69,9 +69,7 @@ struct AddParts {
 struct FixTap {
   int64_t taps, tap;
   double* totals;
-  ACN_BODY void operator()(int64_t row, int64_t component) const {
-    totals[(row * taps + tap) * 2 + component] = 0;
-  }
+  ACN_BODY void operator()(int64_t row, int64_t component) const { totals[(row * taps + tap) * 2 + component] = 0; }
 };
 
 template <class S>

@@ -45,6 +45,14 @@ int acn_cuda_backward(void* handle, const acn_tensor* output_grad, int count, co
                       const int32_t* reqs, const acn_tensor* input_grads, int deterministic, void* workspace,
                       int64_t workspace_bytes, int device, void* stream);
 
+/* The same for a caller who has no streams and no scratch memory to give (MXNet): on a stream and in memory of the
+   library's own, and back only when the work is done. Inputs that backward does not read may be without data, and,
+   where their gradient is not wanted, without a shape (ndim -1). */
+int acn_cuda_forward_and_wait(void* handle, int count, const acn_tensor* inputs, int32_t req, const acn_tensor* output,
+                              int device);
+int acn_cuda_backward_and_wait(void* handle, const acn_tensor* output_grad, int count, const acn_tensor* inputs,
+                               const int32_t* reqs, const acn_tensor* input_grads, int deterministic, int device);
+
 /* Wrong values can be seen on the device only (a batch index of a RoI out of range: that RoI gives NaN and no
    gradient). This fails, naming the operator, if work that the device has finished since the last check met one; call
    it after a synchronisation. acn_cuda_forward and acn_cuda_backward check first and fail likewise. */

@@ -8,7 +8,7 @@ namespace acn {
 
 struct Handle {
   std::string name;  // of the operator
-  std::unique_ptr<const Operator> op;
+  std::shared_ptr<const Operator> op;
   std::vector<InputInfo> inputs;
 };
 

@@ -8,7 +8,8 @@
 namespace acn {
 namespace {
 constexpr int64_t kMostBins = 1 << 12;  // along one side: far beyond use, and its square is no large number
-}
+constexpr int64_t kMostRows = 1 << 24;  // or columns: all that are whole numbers in single precision
+}  // namespace
 
 void expect_between(const std::string& op, const char* attribute, int64_t value, int64_t least, int64_t most) {
   require(value >= least && value <= most, op, ": ", attribute, " must be ", least, " to ", most, ", got ", value);
@@ -33,8 +34,10 @@ void RoiAttributes::check(const std::string& op) const {
 RoiShape RoiAttributes::shape(const std::string& op, const std::vector<std::optional<Shape>>& inputs) const {
   const Shape& data = *inputs[0];
   require(data.size() == 4, op, ": data must have 4 dimensions (N, C, H, W), got shape ", to_string(data));
-  require(data[2] >= 1 && data[3] >= 1 && data[2] * data[3] < std::numeric_limits<int32_t>::max(), op,
-          ": data must have maps of 1 to 2^31 - 2 pixels, got shape ", to_string(data));
+  require(data[2] >= 1 && data[3] >= 1 && data[2] <= kMostRows && data[3] <= kMostRows &&
+              data[2] * data[3] < std::numeric_limits<int32_t>::max(),
+          op, ": data must have maps of 1 to ", kMostRows,
+          " rows and columns and less than 2^31 - 1 pixels, got shape ", to_string(data));
   require(inputs[1].has_value(), op, ": the shape of rois, (R, 5), must be given");
   require(inputs[1]->size() == 2 && (*inputs[1])[1] == 5, op, ": rois must have shape (R, 5), got ",
           to_string(*inputs[1]));

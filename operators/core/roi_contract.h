@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "attributes.h"
+#include "bilinear.h"
 #include "operator.h"
 #include "tensor.h"
 
@@ -19,10 +20,10 @@ struct RoiShape {
   int64_t batch, rois, output_dim, classes;
   int32_t height, width, group_size, pooled_size;
 
-  int64_t pixels() const { return static_cast<int64_t>(height) * width; }
-  int64_t channels() const { return output_dim * group_size * group_size; }
-  int64_t bins() const { return static_cast<int64_t>(pooled_size) * pooled_size; }
-  int64_t class_channels() const { return output_dim / classes; }
+  ACN_HOST_DEVICE int64_t pixels() const { return static_cast<int64_t>(height) * width; }
+  ACN_HOST_DEVICE int64_t channels() const { return output_dim * group_size * group_size; }
+  ACN_HOST_DEVICE int64_t bins() const { return static_cast<int64_t>(pooled_size) * pooled_size; }
+  ACN_HOST_DEVICE int64_t class_channels() const { return output_dim / classes; }
 };
 
 struct RoiAttributes {
@@ -41,7 +42,7 @@ struct RoiAttributes {
   // Checks data and rois, whose shapes must be known. One class.
   RoiShape shape(const std::string& op, const std::vector<std::optional<Shape>>& inputs) const;
   // The same of shapes that were accepted before.
-  RoiShape shape(const Shape& data, const Shape& rois) const;
+  ACN_SHARED RoiShape shape(const Shape& data, const Shape& rois) const;
 
   static Shape output(const RoiShape& s) { return {s.rois, s.output_dim, s.pooled_size, s.pooled_size}; }
   static std::vector<InputInfo> inputs();  // data and rois

@@ -39,9 +39,10 @@ class DeformablePSROIPooling : public Operator {
   void backward(const Tensor& output_grad, const std::vector<Tensor>& inputs, const std::vector<Req>& reqs,
                 const std::vector<Tensor>& input_grads) const override;
 
- private:
-  RoiShape shape_of(const std::vector<Tensor>& inputs) const;
+  const DeformPsroiAttributes& roi() const { return roi_; }
+  ACN_SHARED RoiShape shape_of(const std::vector<Tensor>& inputs) const;
 
+ private:
   DeformPsroiAttributes roi_;
 };
 

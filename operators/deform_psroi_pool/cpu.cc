@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "../core/kernels.h"
 #include "../core/roi_pool.h"
 #include "contract.h"
 #include "geometry.h"
@@ -24,7 +25,8 @@ class DeformPsroiBins : public BinSource<T> {
     for (int32_t b = 0; b < s_.pooled_size; ++b) part_of_.push_back(deform_psroi_part(b, parts_, s_.pooled_size));
   }
 
-  int64_t most_cells() const override { return 2 * samples_ + 1; }  // one is for the last to write 0 in
+  // Two a sample, and one for the last to write 0 in.
+  int64_t most_cells() const override { return round_up(2 * samples_ + 1, kStored); }
 
   T locate(int64_t roi, int64_t of_class, int32_t bin_y, int32_t bin_x, BinAxis<T>* y, BinAxis<T>* x) const override {
     const RoiBox<T>& box = boxes_[roi];
@@ -64,25 +66,43 @@ class DeformPsroiBins : public BinSource<T> {
   // All samples of a bin along one axis; returns how many are inside. They ascend, so each stands on the cell of the
   // one before, on the next cell, or further on; without branches, for none could be foretold.
   int32_t sample(T start, T sub_size, int32_t n, BinAxis<T>* axis) const {
-    std::fill(axis->weight.begin(), axis->weight.end(), T(0));
-    std::fill(axis->slope.begin(), axis->slope.end(), T(0));
-    int32_t inside = 0, k = 0, next_is_used = 0;
-    for (int32_t i = 0; i < samples_; ++i) {
-      const DeformPsroiSample<T> at = deform_psroi_sample(start, sub_size, i, n);
-      if (!at.inside) continue;
-      const int32_t step = inside++ ? at.low - axis->cell[k] : 0, between = at.high - at.low;
-      k += (step > 0) + ((step > 1) & next_is_used);
-      next_is_used = between | ((step == 0) & next_is_used);
-      axis->cell[k] = at.low;
-      axis->cell[k + 1] = at.low + 1;
-      axis->weight[k] += 1 - at.fraction;
-      axis->weight[k + 1] += at.fraction;
-      axis->slope[k] -= between;
-      axis->slope[k + 1] += between;
+    for (int64_t i = 0; i < most_cells(); i += kStored) {
+      std::fill_n(axis->weight.data() + i, kStored, T(0));
+      std::fill_n(axis->slope.data() + i, kStored, T(0));
     }
-    axis->count = inside ? k + 1 + next_is_used : 0;
+    int32_t inside = 0, k = -1, last = -1, next_is_used = 0;
+    for (int32_t begin = 0; begin < samples_; begin += kTogether) {
+      const int32_t count = std::min(kTogether, samples_ - begin);
+      int32_t low[kTogether], between[kTogether], counts[kTogether];
+      T fraction[kTogether];
+      for (int32_t i = 0; i < kTogether; ++i) {
+        const DeformPsroiSample<T> at = deform_psroi_sample(start, sub_size, begin + i, n);
+        low[i] = at.low;
+        between[i] = at.high - at.low;
+        fraction[i] = at.fraction;
+        counts[i] = at.inside;
+      }
+      for (int32_t i = 0; i < count; ++i) {
+        if (!counts[i]) continue;
+        ++inside;
+        const int32_t step = low[i] - last;
+        k += (step > 0) + ((step > 1) & next_is_used);
+        next_is_used = between[i] | ((step == 0) & next_is_used);
+        last = low[i];
+        axis->cell[k] = last;
+        axis->cell[k + 1] = last + 1;
+        axis->weight[k] += 1 - fraction[i];
+        axis->weight[k + 1] += fraction[i];
+        axis->slope[k] -= between[i];
+        axis->slope[k + 1] += between[i];
+      }
+    }
+    axis->count = k + 1 + next_is_used;
     return inside;
   }
+
+  static constexpr int32_t kTogether = 4;  // samples located at once
+  static constexpr int64_t kStored = 8;    // zeros written at once
 
   const RoiShape& s_;
   int32_t parts_, samples_;

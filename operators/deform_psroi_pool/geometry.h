@@ -40,15 +40,15 @@ struct DeformPsroiSample {
   bool inside;
 };
 
-// start: of deform_psroi_start, not NaN. sub_size: bin_size / sample_per_part.
+// start: of deform_psroi_start, not NaN. sub_size: bin_size / sample_per_part. n: at most 2^24. Without branches.
 template <class T>
 ACN_HOST_DEVICE inline DeformPsroiSample<T> deform_psroi_sample(T start, T sub_size, int32_t sample, int32_t n) {
-  T place = rounded_multiply_add(T(sample), sub_size, start);
-  if (!(place >= T(-0.5) && place <= T(n) - T(0.5))) return {0, 0, T(0), false};
-  const int32_t low = clipped(place, n - 1);
-  if (place <= 0 || place >= T(n - 1)) return {low, low, T(0), true};
-  const T fraction = place - T(low);
-  return {low, fraction > 0 ? low + 1 : low, fraction, true};
+  const T place = rounded_multiply_add(T(sample), sub_size, start);
+  const bool inside = (place >= T(-0.5)) & (place <= T(n) - T(0.5));
+  const T raised = place > 0 ? place : T(0), clamped = raised < T(n - 1) ? raised : T(n - 1);
+  const int32_t low = static_cast<int32_t>(clamped);
+  const T fraction = clamped - T(low);
+  return {low, low + (fraction > 0), fraction, inside};
 }
 
 }  // namespace acn

@@ -10,13 +10,8 @@
 
 #include "../core/call.h"
 #include "../core/error.h"
-
-// MXNet's exception, restated: a catch compares types by their names.
-namespace dmlc {
-struct __attribute__((visibility("default"))) Error : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-}  // namespace dmlc
+#include "gpu.h"
+#include "mxnet_error.h"
 
 namespace {
 
@@ -41,6 +36,8 @@ struct Mxnet {
   int (*get_dtype)(void* array, int* dtype);
   int (*free_array)(void* array);
   int (*is_numpy_shape)(int* flag);
+  int (*get_context)(void* array, int* type, int* id);
+  int (*get_gpu_count)(int* count);
 } mxnet;
 
 enum Tag { kInput = 0, kOutput = 1, kInputGrad = 2, kOutputGrad = 3 };
@@ -62,6 +59,7 @@ struct Node {
 struct Instance {
   std::string name;
   std::shared_ptr<const Operator> op;
+  const Gpu* gpu;  // null on the CPU
   void* contexts[3];
 };
 
@@ -83,8 +81,6 @@ int list_auxiliary(char*** names, void*) {
   *names = all;
   return 1;
 }
-
-constexpr int kOutputNdim = 4;
 
 bool is_known(int ndim, const int* shape, bool numpy_shape) {
   if (ndim <= 0) return false;
@@ -118,7 +114,7 @@ int infer_shape(int count, int* ndims, int** shapes, void* state) {
     for (size_t i = 0; i < inputs; ++i) {
       if (ndims[i] < 0) hand_back(Shape(node.inputs[i].ndim, -1), i, ndims, shapes);
     }
-    hand_back(Shape(kOutputNdim, -1), inputs, ndims, shapes);
+    hand_back(Shape(4, -1), inputs, ndims, shapes);
     return 1;
   }
   std::vector<std::optional<Shape>> known(inputs);
@@ -144,7 +140,9 @@ int infer_type(int count, int* types, void* state) {
             ", got ", name(types[i]));
     types[i] = type;
   }
-  require(type == 0 || type == 1, node.name, ": data must be float32 or float64 on the CPU, got ", name(type));
+  int gpus = 0;  // only they take float16
+  require(type < 2 || (type == 2 && mxnet.get_gpu_count(&gpus) == 0 && gpus > 0), node.name,
+          ": data must be float32 or float64 on the CPU, got ", name(type));
   return 1;
 }
 
@@ -170,6 +168,12 @@ Tensor view(void* array, const std::string& name) {
   tensor.shape.assign(shape, shape + ndim);
   tensor.dtype = static_cast<DType>(dtype);
   return tensor;
+}
+
+int device(void* array) {
+  int type = 0, id = 0;
+  if (mxnet.get_context(array, &type, &id)) fail("MXNet gave an array without a context");
+  return id;
 }
 
 // Runs body in one of MXNet's threads and frees the arrays it was given. An error is thrown on as MXNet's own kind,
@@ -203,6 +207,7 @@ int forward(int count, void** arrays, int* tags, const int* reqs, int, void* sta
       if (tags[i] == kInput) inputs.push_back(view(arrays[i], instance.name));
       if (tags[i] == kOutput) output = view(arrays[i], instance.name);
     }
+    if (instance.gpu) return instance.gpu->forward(instance.name, instance.op, inputs, req, output, device(arrays[0]));
     checked_forward(instance.name, *instance.op, inputs, req, output);
   });
 }
@@ -227,7 +232,9 @@ int backward(int count, void** arrays, int*, const int* reqs, int, void* state) 
       inputs[i] = grads[i];  // only its shape and dtype serve, and only where the gradient is wanted
       inputs[i].data = nullptr;
     }
-    instance.op->backward(view(arrays[0], instance.name), inputs, wanted, grads);
+    const Tensor head = view(arrays[0], instance.name);
+    if (!instance.gpu) return instance.op->backward(head, inputs, wanted, grads);
+    instance.gpu->backward(instance.name, instance.op, head, inputs, wanted, grads, device(arrays[0]));
   });
 }
 
@@ -243,14 +250,18 @@ int delete_node(void* state) {
   return 1;
 }
 
-int create_operator(const char* context, int, unsigned**, const int*, const int*, CallbackList* list, void* state) {
+int create_operator(const char* context, int, unsigned**, const int*, const int* types, CallbackList* list,
+                    void* state) {
   static AnyCallback callbacks[] = {any(delete_instance), any(forward), any(backward)};
   const Node& node = *static_cast<Node*>(state);
-  auto* instance = new Instance{node.name, node.op, {}};
+  auto* instance = new Instance{node.name, node.op, nullptr, {}};
   for (void*& slot : instance->contexts) slot = instance;
   *list = {3, callbacks, instance->contexts};
-  require(std::strncmp(context, "cpu", 3) == 0, node.name, ": this build serves the CPU only, got an array on ",
-          context);
+  if (std::strncmp(context, "cpu", 3) == 0) {
+    require(types[0] < 2, node.name, ": data must be float32 or float64 on the CPU, got float16");
+  } else {
+    instance->gpu = &Gpu::get(node.name);
+  }
   return 1;
 }
 
@@ -278,7 +289,8 @@ int create_node(const char* name, int count, const char** keys, const char** val
 }  // namespace
 
 // functions: the addresses of MXCustomOpRegister, MXNDArrayGetData, MXNDArrayGetShapeEx, MXNDArrayGetDType,
-// MXNDArrayFree and MXIsNumpyShape, in this order. Returns MXNet's own status: 0 on success.
+// MXNDArrayFree, MXIsNumpyShape, MXNDArrayGetContext and MXGetGPUCount, in this order. Returns MXNet's own status: 0 on
+// success.
 extern "C" __attribute__((visibility("default"))) int acn_mxnet_register(void** functions) {
   std::memcpy(&mxnet, functions, sizeof(mxnet));
   for (const OperatorInfo& info : operators()) {

@@ -38,6 +38,8 @@ def register() -> None:
         "MXNDArrayGetDType",
         "MXNDArrayFree",
         "MXIsNumpyShape",
+        "MXNDArrayGetContext",
+        "MXGetGPUCount",
     )
     functions = (ctypes.c_void_p * len(names))(*(library.address(getattr(_LIB, name)) for name in names))
     check_call(library.library().acn_mxnet_register(functions))

@@ -27,6 +27,8 @@ class PSROIPooling : public Operator {
   void backward(const Tensor& output_grad, const std::vector<Tensor>& inputs, const std::vector<Req>& reqs,
                 const std::vector<Tensor>& input_grads) const override;
 
+  const RoiAttributes& roi() const { return roi_; }
+
  private:
   RoiAttributes roi_;
 };

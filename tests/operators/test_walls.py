@@ -17,7 +17,8 @@ FRONTS = {"for_mxnet": "mxnet", "for_torch": "torch", "for_numpy": "numpy"}  # f
 FRAMEWORKS = {"mxnet", "torch", "torchvision", "tensorflow", "jax", "cupy"}
 FRAMEWORK_HEADERS = ("mxnet", "torch", "ATen", "c10", "dmlc", "mshadow", "nnvm", "Python.h", "numpy", "pybind")
 TESTING = {"pytest", "hypothesis"}
-ROOM_FILES = "README.md contract.h contract.cc geometry.h cpu.cc reference.py cases.py test_{}.py".split()
+CUDA_HEADERS = ("cuda", "cublas", "library_types", "nv")
+ROOM_FILES = "README.md contract.h contract.cc geometry.h cpu.cc cuda.cu reference.py cases.py test_{}.py".split()
 
 
 def imports_of(source: str) -> set:
@@ -68,6 +69,22 @@ def test_core_and_rooms_include_no_framework_and_no_other_room(path):
         if target.exists():
             allowed = {"core"} if room_of(path) == "core" else {"core", room_of(path)}
             assert room_of(target) in allowed, f"{path} includes {name}"
+
+
+@pytest.mark.parametrize("path", cpp_files("operators"))
+def test_only_cuda_sources_include_cuda(path):
+    """A build without CUDA must not even look for it: *.cu, what only they include, and core/cuda."""
+    relative = path.relative_to(ROOT / "operators")
+    if relative.parts[:2] == ("core", "cuda"):
+        if "host_shim" not in relative.parts:
+            return
+    elif path.suffix == ".cu" or path.name == "cuda_bodies.h":
+        return
+    for name in includes_of(path.read_text()):
+        own = (path.parent / name).exists()
+        assert own or not name.startswith(CUDA_HEADERS), f"{path} includes {name}"
+        inner = "host_shim" in relative.parts
+        assert inner or "cuda/" not in name, f"{path} includes {name}"
 
 
 @pytest.mark.parametrize("path", cpp_files(*(f"operators/{front}" for front in FRONTS)))

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../cuda_api.h"
+#include <algorithm>
 
 #include "../call.h"
+#include "../cuda_api.h"
 #include "../error.h"
 #include "../handle.h"
 #include "device.h"
@@ -50,7 +51,7 @@ void check_flags(int device) {
 
 Tensor view(const acn_tensor& tensor) {
   require(tensor.dtype >= 0 && tensor.dtype <= 3, "CUDA: dtype codes are 0 float32, 1 float64, 2 float16, 3 bfloat16");
-  return {tensor.data, static_cast<DType>(tensor.dtype), Shape(tensor.shape, tensor.shape + tensor.ndim)};
+  return {tensor.data, static_cast<DType>(tensor.dtype), Shape(tensor.shape, tensor.shape + std::max(tensor.ndim, 0))};
 }
 
 std::vector<Tensor> views(const acn_tensor* tensors, int count) {
@@ -59,10 +60,90 @@ std::vector<Tensor> views(const acn_tensor* tensors, int count) {
   return all;
 }
 
-void check_workspace(const Handle& h, const Run& run, const std::vector<Tensor>& inputs, bool backward) {
-  const int64_t needed = kernels_of(h.name).workspace_bytes(*h.op, inputs, backward, run.deterministic);
+int64_t workspace_of(const Handle& h, const std::vector<Tensor>& inputs, bool backward, bool deterministic) {
+  return kernels_of(h.name).workspace_bytes(*h.op, inputs, backward, deterministic);
+}
+
+void check_workspace(const Handle& h, int64_t needed, const Run& run) {
   require(run.workspace_bytes >= needed, h.name, ": a workspace of ", needed, " bytes is needed, got ",
           run.workspace_bytes);
+}
+
+struct Place {
+  void* workspace;
+  int64_t workspace_bytes;
+  int device;
+  void* stream;
+};
+
+Run run_on(const Handle& h, const Place& place, bool deterministic) {
+  return {deterministic,
+          place.workspace,
+          place.workspace_bytes,
+          place.device,
+          static_cast<Stream>(place.stream),
+          flags_of(place.device).on_device + number_of(h.name)};
+}
+
+// Arguments of one call, checked.
+struct Forward {
+  const Handle& h;
+  std::vector<Tensor> inputs;
+  Req req;
+  Tensor output;
+
+  Forward(void* handle, int count, const acn_tensor* given, int32_t wanted, const acn_tensor* out)
+      : h(*static_cast<Handle*>(handle)),
+        inputs(views(given, count)),
+        req(static_cast<Req>(wanted)),
+        output(view(*out)) {
+    check_forward(h.name, *h.op, inputs, output);
+  }
+  int64_t workspace() const { return workspace_of(h, inputs, false, false); }
+  void run(const Place& place) const {
+    const Run how = run_on(h, place, false);
+    check_workspace(h, workspace(), how);
+    if (req != Req::kNull) kernels_of(h.name).forward(*h.op, inputs, req, output, how);
+  }
+};
+
+struct Backward {
+  const Handle& h;
+  Tensor output_grad;
+  std::vector<Tensor> inputs, grads;
+  std::vector<Req> reqs;
+  bool deterministic;
+
+  Backward(void* handle, const acn_tensor* head, int count, const acn_tensor* given, const int32_t* wanted,
+           const acn_tensor* results, int is_deterministic)
+      : h(*static_cast<Handle*>(handle)),
+        output_grad(view(*head)),
+        inputs(views(given, count)),
+        grads(views(results, count)),
+        deterministic(is_deterministic != 0) {
+    bool known = true;
+    for (int i = 0; i < count; ++i) {
+      reqs.push_back(static_cast<Req>(wanted[i]));
+      known = known && given[i].ndim >= 0;
+    }
+    if (known) check_backward(h.name, *h.op, output_grad, inputs, reqs, grads);
+  }
+  int64_t workspace() const { return workspace_of(h, inputs, true, deterministic); }
+  void run(const Place& place) const {
+    const Run how = run_on(h, place, deterministic);
+    check_workspace(h, workspace(), how);
+    kernels_of(h.name).backward(*h.op, output_grad, inputs, reqs, grads, how);
+  }
+};
+
+template <class Call>
+void run_and_wait(const Call& call, int device) {
+  const OnDevice on(device);
+  const int64_t bytes = call.workspace();
+  const OwnStream own(device, bytes);
+  call.run({own.memory(), bytes, device, own.stream()});
+  own.wait();
+  check_flags(device);
 }
 
 }  // namespace
@@ -95,23 +176,17 @@ int acn_cuda_workspace_bytes(void* handle, int count, const acn_tensor* inputs, 
     const Handle& h = *static_cast<Handle*>(handle);
     const std::vector<Tensor> given = views(inputs, count);
     check_inputs(h.name, *h.op, given);
-    *bytes = kernels_of(h.name).workspace_bytes(*h.op, given, backward != 0, deterministic != 0);
+    *bytes = workspace_of(h, given, backward != 0, deterministic != 0);
   });
 }
 
 int acn_cuda_forward(void* handle, int count, const acn_tensor* inputs, int32_t req, const acn_tensor* output,
                      void* workspace, int64_t workspace_bytes, int device, void* stream) {
   return guarded([&] {
-    const Handle& h = *static_cast<Handle*>(handle);
-    const std::vector<Tensor> given = views(inputs, count);
-    const Tensor out = view(*output);
-    check_forward(h.name, *h.op, given, out);
+    const Forward call(handle, count, inputs, req, output);
     const OnDevice on(device);
     check_flags(device);
-    const Run run{false, workspace, workspace_bytes, device, static_cast<Stream>(stream), flags_of(device).on_device + number_of(h.name)};
-    check_workspace(h, run, given, false);
-    if (static_cast<Req>(req) == Req::kNull) return;
-    kernels_of(h.name).forward(*h.op, given, static_cast<Req>(req), out, run);
+    call.run({workspace, workspace_bytes, device, stream});
   });
 }
 
@@ -119,19 +194,22 @@ int acn_cuda_backward(void* handle, const acn_tensor* output_grad, int count, co
                       const int32_t* reqs, const acn_tensor* input_grads, int deterministic, void* workspace,
                       int64_t workspace_bytes, int device, void* stream) {
   return guarded([&] {
-    const Handle& h = *static_cast<Handle*>(handle);
-    const std::vector<Tensor> given = views(inputs, count), grads = views(input_grads, count);
-    const Tensor head = view(*output_grad);
-    std::vector<Req> wanted;
-    for (int i = 0; i < count; ++i) wanted.push_back(static_cast<Req>(reqs[i]));
-    check_backward(h.name, *h.op, head, given, wanted, grads);
+    const Backward call(handle, output_grad, count, inputs, reqs, input_grads, deterministic);
     const OnDevice on(device);
     check_flags(device);
-    const Run run{deterministic != 0, workspace, workspace_bytes, device, static_cast<Stream>(stream),
-                  flags_of(device).on_device + number_of(h.name)};
-    check_workspace(h, run, given, true);
-    kernels_of(h.name).backward(*h.op, head, given, wanted, grads, run);
+    call.run({workspace, workspace_bytes, device, stream});
   });
+}
+
+int acn_cuda_forward_and_wait(void* handle, int count, const acn_tensor* inputs, int32_t req, const acn_tensor* output,
+                              int device) {
+  return guarded([&] { run_and_wait(Forward(handle, count, inputs, req, output), device); });
+}
+
+int acn_cuda_backward_and_wait(void* handle, const acn_tensor* output_grad, int count, const acn_tensor* inputs,
+                               const int32_t* reqs, const acn_tensor* input_grads, int deterministic, int device) {
+  return guarded(
+      [&] { run_and_wait(Backward(handle, output_grad, count, inputs, reqs, input_grads, deterministic), device); });
 }
 
 int acn_cuda_check(int device) {

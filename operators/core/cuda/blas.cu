@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "blas.h"
-
 #include <dlfcn.h>
 
 #include <map>
@@ -8,6 +6,7 @@
 #include <mutex>
 
 #include "../c_api.h"
+#include "blas.h"
 #include "types.h"
 
 namespace acn::cuda {
@@ -156,13 +155,14 @@ void Blas::multiply(const Product& p) const {
   const void* alpha = wide ? static_cast<const void*>(&one64) : &one;
   const void* beta = p.add ? alpha : wide ? static_cast<const void*>(&zero64) : &zero;
   const int in = data_type(p.in), out = data_type(p.out_type), compute = wide ? kCompute64F : kCompute32F;
-  const int right_op = p.right.transposed ? kTransposed : kAsStored, left_op = p.left.transposed ? kTransposed : kAsStored;
+  const int right_op = p.right.transposed ? kTransposed : kAsStored,
+            left_op = p.left.transposed ? kTransposed : kAsStored;
   const int m = as_int(p.columns), n = as_int(p.rows), k = as_int(p.depth);
   const int right_row = as_int(p.right.row), left_row = as_int(p.left.row), out_row = as_int(p.out_row);
   const Functions& f = functions();
   if (p.count == 1) {
-    check_blas(f.gemm(handle_, right_op, left_op, m, n, k, alpha, p.right.data, in, right_row, p.left.data, in, left_row,
-                      beta, p.out, out, out_row, compute, kDefaultAlgorithm),
+    check_blas(f.gemm(handle_, right_op, left_op, m, n, k, alpha, p.right.data, in, right_row, p.left.data, in,
+                      left_row, beta, p.out, out, out_row, compute, kDefaultAlgorithm),
                "multiply");
   } else {
     check_blas(f.gemm_batched(handle_, right_op, left_op, m, n, k, alpha, p.right.data, in, right_row, p.right.step,

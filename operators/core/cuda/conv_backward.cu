@@ -88,10 +88,17 @@ class Backward {
     const int64_t rows = plan_.runs() * s_.taps();
     if (wants_data_ || g_.points) {
       each_group(r, [&](int64_t group, int64_t begin, int64_t end, int64_t count) {
-        blas_.multiply({depth_, chunk.width(), end - begin,
+        blas_.multiply({depth_,
+                        chunk.width(),
+                        end - begin,
                         {weight_ + begin * depth_, depth_, (end - begin) * depth_, true},
                         {head + (begin - r.first_filter) * head_row, head_row, (end - begin) * head_row},
-                        column_of(chunk, r, group), chunk.width(), depth_ * chunk.width(), count, false, kDType,
+                        column_of(chunk, r, group),
+                        chunk.width(),
+                        depth_ * chunk.width(),
+                        count,
+                        false,
+                        kDType,
                         kDType});
       });
       if (wants_data_ && plan_.deterministic) gather_data(chunk, r);
@@ -106,10 +113,18 @@ class Backward {
     if (!wants_weight_) return;
     each_group(r, [&](int64_t group, int64_t begin, int64_t end, int64_t count) {
       void* out = kHalf ? static_cast<void*>(scratch_.weight_grad + begin * depth_) : g_.weight + begin * depth_;
-      blas_.multiply({end - begin, depth_, chunk.width(),
+      blas_.multiply({end - begin,
+                      depth_,
+                      chunk.width(),
                       {head + (begin - r.first_filter) * head_row, head_row, (end - begin) * head_row},
                       {column_of(chunk, r, group), chunk.width(), depth_ * chunk.width(), true},
-                      out, depth_, (end - begin) * depth_, count, true, kDType, TypeInfo<T>::kDType});
+                      out,
+                      depth_,
+                      (end - begin) * depth_,
+                      count,
+                      true,
+                      kDType,
+                      TypeInfo<T>::kDType});
     });
   }
 

@@ -9,8 +9,8 @@ namespace {
 // out (filters, positions of each image) [+]= weight (filters, channels * taps) column (channels * taps, width), for
 // every weight group that the filters reach.
 template <class S>
-void multiply(const ConvShape& s, const Chunk& chunk, const Reach& r, const S* weight, const S* column, bool add, S* out,
-              const Blas& blas) {
+void multiply(const ConvShape& s, const Chunk& chunk, const Reach& r, const S* weight, const S* column, bool add,
+              S* out, const Blas& blas) {
   const int64_t depth = s.channels / s.weight_groups * s.taps(), per_group = s.filters / s.weight_groups;
   const int64_t width = chunk.width(), positions = s.positions();
   const DType dtype = TypeInfo<S>::kDType;
@@ -79,7 +79,7 @@ template void conv_forward(const ConvPlan&, const Points<double>&, const double*
                            double*, const Run&);
 template void conv_forward(const ConvPlan&, const Points<float>&, const Half*, const Half*, const Half*, Req, Half*,
                            const Run&);
-template void conv_forward(const ConvPlan&, const Points<float>&, const BFloat16*, const BFloat16*, const BFloat16*, Req,
-                           BFloat16*, const Run&);
+template void conv_forward(const ConvPlan&, const Points<float>&, const BFloat16*, const BFloat16*, const BFloat16*,
+                           Req, BFloat16*, const Run&);
 
 }  // namespace acn::cuda

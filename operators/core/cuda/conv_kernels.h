@@ -80,9 +80,9 @@ struct ColumnBackward {
   ChannelRuns runs;
   PointTable<T> table;
   const S* data;
-  S* column;      // in: its gradient
-  bool rebuild;   // out: the column
-  T* data_grad;   // of the chunk's images; null: not wanted, or not here
+  S* column;       // in: its gradient
+  bool rebuild;    // out: the column
+  T* data_grad;    // of the chunk's images; null: not wanted, or not here
   T* point_grads;  // (runs, taps, components, width); null: not wanted
   int32_t components;
 
@@ -139,8 +139,7 @@ struct BinEntries {
     const int64_t point = tap * chunk.width() + x, pixels = s.pixels();
     const CellIndices cells = table.indices[set * s.taps() * chunk.width() + point];
     ACN_UNROLL for (int k = 0; k < 4; ++k) {
-      bins[point * 4 + k] =
-          cells.of[k] == pixels ? -1 : static_cast<int32_t>(chunk.image(x) * pixels + cells.of[k]);
+      bins[point * 4 + k] = cells.of[k] == pixels ? -1 : static_cast<int32_t>(chunk.image(x) * pixels + cells.of[k]);
     }
   }
 };
@@ -148,7 +147,7 @@ struct BinEntries {
 template <class T>
 struct WeighEntries {
   PointTable<T> table;
-  int64_t first_point;  // of the set
+  int64_t first_point;   // of the set
   const int32_t* count;  // of entries in lists
   const int32_t* list;
   T* weights;

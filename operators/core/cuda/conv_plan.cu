@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "conv_plan.h"
-
 #include <limits>
 
 #include "../c_api.h"
 #include "blas.h"
+#include "conv_plan.h"
 #include "ordered_lists.h"
 #include "reduce.h"
 
@@ -69,8 +68,8 @@ int64_t ConvPlan::column_bytes() const {
   int64_t bytes = most_channels_ * s.taps() * storage;
   bytes += points(1) * (int64_t{sizeof(CellIndices)} + (has_mask ? 3 : 2) * compute);
   if (!backward) return bytes;
-  bytes += most_filters() * storage;                      // packed
-  bytes += runs() * s.taps() * components() * compute;    // point_grads
+  bytes += most_filters() * storage;                         // packed
+  bytes += runs() * s.taps() * components() * compute;       // point_grads
   if (deterministic) bytes += s.taps() * 4 * (8 + compute);  // bins, lists and weights
   return bytes;
 }

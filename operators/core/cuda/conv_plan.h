@@ -48,8 +48,8 @@ struct ConvPlan {
   int64_t fixed_bytes() const;
 };
 
-// body(chunk, first, last) for every chunk: images outside, then offset sets over the filters, then positions. first and last
-// are of these images.
+// body(chunk, first, last) for every chunk: images outside, then offset sets over the filters, then positions. first
+// and last are of these images.
 template <class Body>
 void for_chunks(const ConvPlan& plan, Body body) {
   const ConvShape& s = plan.s;

@@ -50,8 +50,8 @@ struct PointTable {
 
 // The channels of one offset set, in runs of at most kRun that one thread takes one after the other.
 struct ChannelRuns {
-  int64_t per_set;        // channels
-  int64_t first, end;     // only these channels are wanted
+  int64_t per_set;     // channels
+  int64_t first, end;  // only these channels are wanted
   int32_t run, runs_per_set;
 
   ChannelRuns(const ConvShape& s, int64_t first_channel, int64_t end_channel, int32_t most)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "device.h"
-
 #include <map>
 #include <mutex>
+
+#include "device.h"
 
 namespace acn::cuda {
 

@@ -23,6 +23,23 @@ class OnDevice {
   int before_ = 0;
 };
 
+// A stream of the library's own, and memory that goes with it, for one call at a time.
+class OwnStream {
+ public:
+  OwnStream(int device, int64_t bytes);
+  ~OwnStream();
+  OwnStream(const OwnStream&) = delete;
+  Stream stream() const { return stream_; }
+  void* memory() const { return memory_; }
+  void wait() const;
+
+ private:
+  int device_;
+  Stream stream_;
+  void* memory_;
+  int64_t bytes_;
+};
+
 // Flags by which kernels report values that only they can see: kFlags numbers on the host that the device can write.
 constexpr int kFlags = 64;
 struct Flags {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ordered_lists.h"
-
 #include "../bilinear.h"
+#include "ordered_lists.h"
 
 namespace acn::cuda {
 namespace {

@@ -16,7 +16,7 @@ from operators import library
 from operators.rooms import ROOMS
 
 OPERATORS = Path(library.__file__).parent
-NOT_ON_HOST = {"blas.cu", "device.cu"}  # host_shim/ has its own
+NOT_ON_HOST = {"blas.cu", "device.cu", "own_stream.cu"}  # host_shim/ has its own
 FLAGS = "-std=c++17 -O1 -fPIC -fvisibility=hidden -Wall -Wextra -Werror -DACN_CUDA_ON_HOST".split()
 
 
@@ -42,5 +42,7 @@ def host_library(tmp_path_factory) -> ctypes.CDLL:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = list(pool.map(build, host_sources()))
     target = folder / "libactive_convnets_cuda_on_host.so"
-    subprocess.run([compiler, "-shared", *objects, library.LIBRARY_PATH, "-Wl,--no-undefined", "-o", target], check=True)
+    subprocess.run(
+        [compiler, "-shared", *objects, library.LIBRARY_PATH, "-Wl,--no-undefined", "-o", target], check=True
+    )
     return library.declare_cuda(ctypes.CDLL(str(target)))

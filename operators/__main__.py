@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""python -m operators doctor: what works here, and what to do about what does not."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from operators import doctor
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Gives the exit status: 0, or 1 if something that should work does not."""
+    parser = argparse.ArgumentParser("python -m operators", description="Active-ConvNets operators.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("doctor", help="print versions, devices and compatibility, and what to do about each problem")
+    parser.parse_args(arguments)
+    return doctor.report(sys.stdout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""python -m operators doctor, on this machine and on ones that are made up."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from operators import doctor
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(root=ROOT, code="import sys; from operators.__main__ import main; sys.exit(main(['doctor']))", **environment):
+    environment = {**os.environ, "CUDA_HOME": "", "PYTHONPATH": str(root), **environment}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=root, capture_output=True, text=True, timeout=1200
+    )
+
+
+def only(check: str) -> str:
+    """A program that makes one check alone, and whose status counts what is wrong."""
+    code = f"import sys; from operators import doctor; found = doctor.{check}(); print(*found, sep=chr(10))"
+    return f"{code}; sys.exit(sum(finding.wrong for finding in found))"
+
+
+def fake_nvcc(folder: Path, script: str) -> str:
+    path = folder / "nvcc"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(folder)
+
+
+def test_this_installation_is_well():
+    done = run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "Everything that should work does."
+    for topic in ("active-convnets", "Python", "numpy", "operator library", "instructions", "threads",
+                  "NumPy front (Cython)", "MXNet", "PyTorch", "nvcc", "GPU driver", "devices served"):  # fmt: skip
+        assert sum(line[7:].startswith(f"{topic}: ") for line in lines) == 1, topic
+    assert "PSROIPooling" in done.stdout
+
+
+def test_a_library_that_is_missing_and_one_that_is_cut_short(tmp_path):
+    for path in (ROOT / "operators").rglob("*.py"):
+        target = tmp_path / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    done = run(tmp_path)
+    library = tmp_path / "operators" / "core" / "libactive_convnets.so"
+    assert done.returncode == 1
+    assert f"WRONG  operator library: {library} is missing\n         -> build it" in done.stdout
+    assert "WRONG  NumPy front (Cython): does not work" in done.stdout
+    assert done.stdout.endswith(" problems\n") and "Traceback" not in done.stdout + done.stderr
+    library.write_bytes(Path(doctor.LIBRARY_PATH).read_bytes()[:5000])
+    done = run(tmp_path, only("check_library"))
+    assert done.returncode == 1 and f"WRONG  operator library: {library} does not load: " in done.stdout
+
+
+def test_instructions_that_this_machine_does_not_have():
+    done = run(
+        code=only("check_library"), ACTIVE_CONVNETS_ISA="v9", OMP_NUM_THREADS="3", ACTIVE_CONVNETS_NUM_THREADS=""
+    )
+    assert done.returncode == 1
+    assert "WRONG  instructions: ACTIVE_CONVNETS_ISA must name a level of this machine" in done.stdout
+    assert "threads: 3, from OMP_NUM_THREADS" in done.stdout
+
+
+@pytest.fixture
+def cpu_only(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "CUDA_LIBRARY_PATH", str(tmp_path / "libactive_convnets_cuda.so"))
+    monkeypatch.setattr(doctor, "_gpus", lambda: None)
+    monkeypatch.delenv("CUDA_HOME", raising=False)
+
+
+def test_without_nvcc(cpu_only, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    nvcc, driver, devices = doctor.check_cuda()
+    assert nvcc == doctor.Finding("nvcc", "not found in PATH or CUDA_HOME")
+    assert driver.text == "not found (libcuda.so.1)"
+    assert devices.text == "CPU. this is a CPU-only build: no CUDA compiler was found when it was built"
+    assert "install the CUDA toolkit" in devices.advice
+    assert not any(finding.wrong for finding in (nvcc, driver, devices))
+
+
+def test_with_nvcc(cpu_only, monkeypatch, tmp_path):
+    folder = fake_nvcc(tmp_path, 'echo "nvcc: NVIDIA"; echo "Cuda compilation tools, release 12.8, V12.8.1"')
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    nvcc, _, devices = doctor.check_cuda()
+    assert nvcc.text == f"{folder}/nvcc, Cuda compilation tools, release 12.8, V12.8.1"
+    assert "CPU-only build" in devices.text and "ACTIVE_CONVNETS_CUDA=1" in devices.advice
+    monkeypatch.setattr(doctor, "_gpus", lambda: [("A100", (8, 0))])
+    assert "nvcc is here now: build again" in doctor.check_cuda()[-1].advice
+
+
+def test_an_nvcc_that_does_not_run(cpu_only, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", fake_nvcc(tmp_path, "echo no such thing >&2; exit 3"))
+    nvcc = doctor.check_cuda()[0]
+    assert nvcc.wrong and nvcc.text.endswith("nvcc does not run: no such thing") and nvcc.advice
+
+
+def test_a_cuda_library_that_does_not_load(cpu_only, monkeypatch):
+    Path(doctor.CUDA_LIBRARY_PATH).write_text("nothing")
+    library = doctor.check_cuda()[-1]
+    assert library.wrong and "does not load" in library.text and "build it again" in library.advice
+
+
+@pytest.mark.parametrize(
+    "built, gpu, serves",
+    [
+        ("sm_80 sm_90", (8, 0), True),
+        ("sm_80 sm_90", (8, 6), True),
+        ("sm_86", (8, 0), False),
+        ("sm_80", (9, 0), False),
+        ("sm_80 compute_80", (9, 0), True),
+        ("compute_90", (8, 9), False),
+        ("sm_90a", (9, 0), True),
+        ("sm_120 compute_120", (12, 0), True),
+    ],
+)
+def test_which_gpus_an_architecture_serves(built, gpu, serves):
+    assert doctor._serves(built.split(), *gpu) == serves
+
+
+def test_a_new_gpu_beside_mxnets_gpu_wheel(monkeypatch):
+    monkeypatch.setattr(doctor, "installed", lambda *names: {n: "1.9.1" for n in names if n == "mxnet-cu117"})
+    (finding,) = doctor._about_mxnet_gpus([("H200", (9, 0)), ("A10", (8, 6))])
+    assert "up to compute capability 8.6 and no PTX: it cannot use H200" in finding.text
+    assert "PyTorch front" in finding.advice
+    assert doctor._about_mxnet_gpus([("A10", (8, 6))]) == doctor._about_mxnet_gpus(None) == []
+
+
+@pytest.mark.parametrize("mxnet", [True, False])
+def test_a_numpy_that_mxnet_does_not_take(monkeypatch, mxnet):
+    versions = {"numpy": "1.26.4", **({"mxnet": "1.9.1"} if mxnet else {})}
+    monkeypatch.setattr(doctor, "installed", lambda *names: {n: versions[n] for n in names if n in versions})
+    (finding,) = doctor.check_numpy()
+    assert finding.wrong == mxnet and "numpy < 1.24" in finding.text and "pip install 'numpy<1.24'" in finding.advice
+
+
+def test_two_mxnet_wheels_at_once_and_no_libgomp(monkeypatch):
+    monkeypatch.setattr(doctor, "installed", lambda *names: {n: "1.9.1" for n in names if n != "mxnet-cu112"})
+    monkeypatch.setattr(doctor, "_loads", lambda name: False)
+    monkeypatch.setattr(doctor, "tried", lambda code: (None, "ended by signal 6"))
+    gomp, runs, two = doctor.check_mxnet()
+    assert all(finding.wrong for finding in (gomp, runs, two))
+    assert "apt install libgomp1" in gomp.advice and "signal 6" in runs.text and "overwrite each other" in two.text
+
+
+def test_a_python_that_mxnet_does_not_run_on(monkeypatch):
+    monkeypatch.setattr(sys, "version_info", (3, 13, 0))
+    wrong = [finding for finding in doctor.check_python() if finding.wrong]
+    assert [finding.topic for finding in wrong] == ["Python"] and "3.9, 3.10 or 3.11" in wrong[0].advice
+
+
+def test_what_a_crash_leaves_behind():
+    assert doctor.tried("import os; os.abort()")[1].startswith("its process was ended by signal 6")
+    assert doctor.tried("raise ValueError('five')") == (None, "ValueError: five")
+    assert doctor.tried("print('noise'); print('[1]')") == ([1], "")
+
+
+def test_the_command_wants_a_command(capsys):
+    from operators.__main__ import main
+
+    with pytest.raises(SystemExit) as ending:
+        main([])
+    assert ending.value.code == 2 and "command" in capsys.readouterr().err

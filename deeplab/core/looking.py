@@ -119,7 +119,7 @@ def _learned_nodes(symbol) -> list[_Node]:
                 mask=names[2] if kind == "modulated" else None,
                 data=names[0],
                 window=_window(attrs),
-                groups=int(attrs.get("num_deformable_group", 1)),
+                groups=int(attrs.get("num_offset_group", 1)) * int(attrs.get("num_deformable_group", 1)),
                 scale=scale,
                 origin=origin,
             )

@@ -99,10 +99,10 @@ def orderings(verdicts: list[Verdict], table: list[Entry]) -> str:
             [each.claim.text, each.claim.source, f"{each.published:+.4f}", spread(value, sign=True), count, each.text]
         )
     header = ["the report says", "where", "published difference", "measured difference", "seeds that agree", "here"]
-    ranked = sorted((entry for entry in table if entry.runs and not entry.shares), key=lambda entry: -entry.miou.mean)
-    ranking = ", ".join(f"`{entry.line.name}` {entry.miou.mean:.3f}" for entry in ranked)
+    ranked = sorted((entry for entry in table if entry.gain and not entry.shares), key=lambda entry: -entry.gain.mean)
+    ranking = ", ".join(f"`{entry.line.name}` {entry.gain.mean:+.3f}" for entry in ranked)
     parts = ["### Do the report's orderings hold here?\n", _paragraph(verdicts), table_of(header, rows)]
-    return "\n".join([*parts, f"All lines by mean mIoU: {ranking}.\n"])
+    return "\n".join([*parts, f"All lines by mean gain over the baseline: {ranking}.\n"])
 
 
 def _paragraph(verdicts: list[Verdict]) -> str:
@@ -116,7 +116,8 @@ def _paragraph(verdicts: list[Verdict]) -> str:
     told = sum(each.difference is not None for each in verdicts)
     return (
         f"An ordering counts as held, or reversed, if every seed (of at most {seeds}) says so and the mean difference "
-        f"is more than twice its standard error. Of {told} orderings that could be checked,\n\n"
+        f"is more than twice its standard error. So few seeds make that a sign, not a proof. Of {told} orderings that "
+        "could be checked,\n\n"
         f"- **{held[0]} hold:** {held[1]}.\n- **{reversed_[0]} reversed:** {reversed_[1]}.\n"
         f"- **{open_[0]} undecided:** {open_[1]}.\n\n"
         f"The report itself has one run per line, and two runs of its one repeated configuration differ by "

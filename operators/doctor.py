@@ -172,7 +172,7 @@ def check_cuda() -> list:
     found = [_about_nvcc(nvcc), _about_driver(gpus)]
     if os.path.exists(CUDA_LIBRARY_PATH):
         return [*found, *_about_cuda_library(gpus), *_about_mxnet_gpus(gpus)]
-    why = "this is a CPU-only build: no CUDA compiler was found when it was built"
+    why = "this is a CPU-only build: no CUDA compiler was found when it was built (or ACTIVE_CONVNETS_CUDA=0)"
     if gpus and nvcc:
         advice = f"nvcc is here now: build again, {REBUILD}"
     elif gpus:

@@ -37,7 +37,7 @@ def _train(cfg, threads: int, resume: bool) -> int:
     from deeplab.core.log import open_log
     from deeplab.core.provenance import provenance
     from deeplab.core.record import recorded
-    from deeplab.core.trainer import train
+    from deeplab.core.rollback import train
     from deeplab.dataset import load_dataset
 
     devices.check_version(cfg)
@@ -56,6 +56,8 @@ def _train(cfg, threads: int, resume: bool) -> int:
         dataset = load_dataset(cfg, cfg.dataset.image_set)
         if group.first:
             held.callback(folder.Lock(place).release)
+        for change in cfg.SCALED:
+            log.info("scaled by %s: %s", cfg.OVER, change)
         if begin:
             for change in folder.differences(cfg, begin, count):
                 log.info("changed since epoch %d: %s", begin, change)

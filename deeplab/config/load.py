@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads configurations: BASE files first, then the file itself, then `key=value` overrides; all checked alike."""
+"""Reads configurations: BASE files, the file itself, what is laid OVER it, `key=value` overrides; all checked alike."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from deeplab.config.keys import ConfigError, check_keys
+from deeplab.config.over import look_up, over_file
 from deeplab.config.schema import Config
 from deeplab.config.values import check_values, normal_scales
 
@@ -20,22 +21,41 @@ def load(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Confi
 
     overrides: `section.key=value`, the value in YAML syntax, as typed on a command line.
     Numbers such as 5e-4, which YAML reads as text, count as numbers. `run.name` is the file's stem unless it is set.
+    A value may refer to another one: ${run.seed} is what run.seed is in the end.
     Raises ConfigError naming the file (or the override), the full key and, for an unknown key, the nearest valid one.
     """
-    merged = OmegaConf.structured(Config)
-    for source, node in [*_files(Path(path), ()), *_overrides(overrides)]:
-        check_keys(node, source)
-        normal_scales(node, source)
-        try:
-            merged = OmegaConf.merge(merged, OmegaConf.create(node))
-            OmegaConf.resolve(merged)
-        except OmegaConfBaseException as error:
-            first_line = str(error.msg or error).splitlines()[0]
-            raise ConfigError(f"{source}: {error.full_key}: {first_line}") from None
-    cfg = OmegaConf.to_object(merged)
-    cfg.run.name = cfg.run.name or Path(path).stem
+    path = Path(path)
+    files, typed = _files(path, ()), _overrides(overrides)
+    merged, scaled = OmegaConf.structured(Config), []
+    for source, node in files:
+        merged = _merge(merged, source, node)
+    over = over_file(path, [*files, *typed])
+    for source, node in _files(over, ()) if over else ():
+        node, changes = look_up(node, merged, Config(), source)
+        merged, scaled = _merge(merged, source, node), scaled + changes
+    for source, node in typed:
+        merged = _merge(merged, source, node)
+    try:
+        cfg = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{path}: {_told(error)}") from None
+    cfg.SCALED = scaled
+    cfg.run.name = cfg.run.name or path.stem
     check_values(cfg, str(path))
     return cfg
+
+
+def _merge(merged, source: str, node: dict):
+    check_keys(node, source)
+    normal_scales(node, source)
+    try:
+        return OmegaConf.merge(merged, OmegaConf.create(node))
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{source}: {_told(error)}") from None
+
+
+def _told(error) -> str:
+    return f"{error.full_key}: {str(error.msg or error).splitlines()[0]}"
 
 
 def from_dict(content: dict, source: str) -> Config:

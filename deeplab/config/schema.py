@@ -3,7 +3,7 @@
 
 The sections `default`, `network`, `dataset`, `TRAIN` and `TEST` and the keys beside them are those of
 Deformable-ConvNets' deeplab, with its defaults, so that its YAML files load unchanged. What this project adds stands
-in `net` (the network's shape), `run` (how it is trained) and `BASE`.
+in `net` (the network's shape), `run` (how it is trained), `dataset.streets`, `BASE`, `OVER` and `SCALED`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,15 @@ class Network:
 
 
 @dataclass
+class Streets:
+    """A generated dataset (docs/streets.md) of the size SCALES says, made at dataset_path when it is not there."""
+
+    train: int = 0  # pictures; 0 = dataset_path holds a dataset, nothing is made
+    val: int = 0
+    seed: int = 1
+
+
+@dataclass
 class Dataset:
     dataset: str = "cityscapes"  # CityScape or PascalVOC, in any case
     image_set: str = "leftImg8bit_train"
@@ -37,6 +46,7 @@ class Dataset:
     dataset_path: str = "../data/cityscapes"
     NUM_CLASSES: int = 19
     annotation_prefix: str = "gtFine"
+    streets: Streets = field(default_factory=Streets)
 
 
 @dataclass
@@ -91,6 +101,9 @@ class Net:
     normalize_grad: bool = False  # acn: divide each tap's offset gradient by its norm
     offset_lr_rate: float = 1.0  # acn: factor on the offset gradient
     offset_lr_mult: float = 1.0  # factor on the learning rate of all that makes offsets and masks
+    # No sample is moved by more than this many pixels in y or in x; 0 = no bound. acn: offsets are cut back to it after
+    # every update. dcn, modulated: what the branch computes, z, becomes bound*tanh(z/bound), in the graph.
+    offset_bound: float = 0.0
 
 
 @dataclass
@@ -103,11 +116,21 @@ class Run:
     cpus: int = 1  # with gpus '': CPU contexts, each with its own copy of the network and its own part of the batch
     offset_warmup_epochs: int = 0  # offsets of active convolutions stay exactly 0 for this many epochs
     lr_factor: float = 0.1  # the learning rate is multiplied by this at each lr_step
+    # A displacement of more pixels than this counts as an explosion; 0 = the longer side of the layer's map. Offsets
+    # that are parameters are measured after every update, computed ones after every epoch on one fixed batch.
+    offset_limit: float = 0.0
+    # warn: say so, go on. stop: end with an error. rollback: back to the last checkpoint, and on with slower offsets.
+    # A loss or parameter that is not finite ends the run under warn, too, and is rolled back under rollback.
+    on_explosion: str = "warn"
+    rollback_factor: float = 0.5  # on the learning rate of all that makes offsets, at each rollback
+    max_rollbacks: int = 3
 
 
 @dataclass
 class Config:
     BASE: str = ""  # a YAML file, relative to this one, that is read first
+    OVER: str = ""  # a YAML file, relative to this one, that is read last, before the command line (see over.py)
+    SCALED: list[str] = field(default_factory=list)  # not set but told: what the tables of OVER have changed
     MXNET_VERSION: str = ""  # '' or 'mxnet' = the installed one; a number must be the installed one's
     output_path: str = ""
     symbol: str = ""  # name of a file in deeplab/symbols

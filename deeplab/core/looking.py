@@ -32,7 +32,7 @@ class _Node:
     mask: str | None
     data: str
     window: dict[str, tuple[int, int]]  # kernel, stride, dilate, pad
-    groups: int
+    sets: int  # of offsets, of a deformable layer: groups of filters times groups of channels
     scale: tuple[float, float]
     origin: tuple[float, float]
 
@@ -93,8 +93,8 @@ def _layer(node: _Node, inside: dict[str, np.ndarray], shapes: dict) -> Layer:
     offset = inside[node.offset]
     if node.kind == "active":  # (filter groups, channel groups, kernel y, kernel x, 2)
         return Layer(node.name, node.kind, geometry, offset.reshape(-1, taps, 2, 1, 1))
-    offset = offset[0].reshape(node.groups, taps, 2, *size)
-    mask = inside[node.mask][0].reshape(node.groups, taps, *size) if node.mask else None
+    offset = offset[0].reshape(node.sets, taps, 2, *size)
+    mask = inside[node.mask][0].reshape(node.sets, taps, *size) if node.mask else None
     return Layer(node.name, node.kind, geometry, offset, mask)
 
 
@@ -119,7 +119,7 @@ def _learned_nodes(symbol) -> list[_Node]:
                 mask=names[2] if kind == "modulated" else None,
                 data=names[0],
                 window=_window(attrs),
-                groups=int(attrs.get("num_deformable_group", 1)),
+                sets=int(attrs.get("num_offset_group", 1)) * int(attrs.get("num_deformable_group", 1)),
                 scale=scale,
                 origin=origin,
             )

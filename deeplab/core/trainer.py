@@ -16,33 +16,48 @@ from mxnet import autograd, gluon
 from deeplab import symbols
 from deeplab.core import checkpoint, folder
 from deeplab.core.devices import contexts
+from deeplab.core.displacement import displacement_bound
 from deeplab.core.folder import prefix
 from deeplab.core.group import Group
 from deeplab.core.log import Metrics, NoMetrics, Progress
 from deeplab.core.metric import FCNLogLoss
 from deeplab.core.network import Network
+from deeplab.core.offset_monitor import OffsetMonitor
+from deeplab.core.predictor import has_offsets
 from deeplab.core.pretrained import read_pretrained
 from deeplab.core.schedule import schedule
+from deeplab.core.stability import Stability, slow_down
 from deeplab.dataset.batches import Batches
 
 
 class Diverged(RuntimeError):
-    """The loss or a parameter is no longer a finite number."""
+    """The loss or a parameter is no longer a finite number, or an offset is too long (run.on_explosion).
+
+    offsets: whether the network has any, so that slowing them may help.
+    """
+
+    def __init__(self, text: str, offsets: bool = False):
+        super().__init__(text)
+        self.offsets = offsets
 
 
-def train(cfg, dataset, begin: int, facts: dict, log, stop=lambda: False, group: Group | None = None) -> None:
+def train(cfg, dataset, begin: int, facts: dict, log, stop=lambda: False, group: Group | None = None,
+          rollbacks: int = 0) -> None:  # fmt: skip
     """Trains from `begin` complete epochs to cfg.TRAIN.end_epoch; a checkpoint after each.
 
     dataset: from `deeplab.dataset.load_dataset`. facts: goes into every checkpoint's .json. log: a logging.Logger.
     stop: asked after every update; when it says True in any worker, KeyboardInterrupt is raised in all.
     group: the workers that train together, this process alone unless given. Each takes its part of every batch; the
     gradients of all devices of all workers are added; the first worker writes the files.
+    rollbacks: how often this run has gone back (see `deeplab.core.rollback`); offsets learn at run.rollback_factor of
+    their rate for each.
     Two runs of one configuration give the same losses bit for bit on one machine with one number of threads, whether
     or not one of them was interrupted. Raises Diverged; the last checkpoint then is still a good one.
     """
     group = group or Group(cfg.default.kvstore)
     devices = contexts(cfg)
-    batch = cfg.TRAIN.BATCH_IMAGES * len(devices) * group.size
+    replicas = len(devices) * group.size
+    batch = cfg.TRAIN.BATCH_IMAGES * replicas
     batches = Batches(dataset, cfg, seed=cfg.run.seed, batch=batch, part=(group.rank, group.size))
     images = len(dataset.records) * (2 if cfg.TRAIN.FLIP else 1)
     rate = schedule(cfg, images, batch)
@@ -60,6 +75,11 @@ def train(cfg, dataset, begin: int, facts: dict, log, stop=lambda: False, group:
     # Creates the KVStore's entries. Left to the first step, that would overwrite the statistics which each device has
     # just moved with those of one of them: of the worker that MXNet counts as first, another one at each start.
     trainer.allreduce_grads()
+    before = checkpoint.read_state(prefix(cfg), begin).get("rollbacks", 0) if begin else 0
+    slow_down(network, trainer, cfg.run.rollback_factor, rollbacks, before)
+    own = cfg.TRAIN.BATCH_IMAGES  # of one device
+    monitor = OffsetMonitor(network, (own, 3, *crop), lambda: next(batches.epoch(0))[0][:own], devices[0])
+    stability = Stability(cfg, network, monitor, log)
     update, loss = begin * len(batches), FCNLogLoss()
     metrics = Metrics(prefix(cfg).parent / "metrics.jsonl", update) if group.first else NoMetrics()
     with Progress(log, cfg.default.frequent, batch, cfg.TRAIN.end_epoch * len(batches), update) as progress:
@@ -80,20 +100,28 @@ def train(cfg, dataset, begin: int, facts: dict, log, stop=lambda: False, group:
                 loss_sum, pixels, stops = group.total([*loss.measure(labels, outputs), stop()])
                 value = loss.count(loss_sum, pixels)
                 metrics.write(event="update", update=update, epoch=epoch, lr=rate(update), loss=value)
-                if not math.isfinite(value):
-                    raise Diverged(_advice(f"the loss is {value}", epoch, update, rate(update), network))
+                problem = stability.after_update() if math.isfinite(value) else f"the loss is {value}"
+                if problem:
+                    raise _diverged(problem, epoch, update, rate(update), network)
                 progress.batch_line(epoch, number, loss.value)
                 if stops:
                     raise KeyboardInterrupt
             network.share_statistics(group)
             _check_finite(network, epoch, update, rate(update))
             seconds = progress.epoch_lines(epoch, loss.value)
+            observations, problem = stability.after_epoch(epoch)
+            if group.total([bool(problem)])[0]:  # computed offsets differ between workers: all stop or none
+                raise _diverged(problem or "offsets exploded in another worker", epoch, update, rate(update), network)
             speed = len(batches) * batch / seconds
             metrics.write(event="epoch", update=update, epoch=epoch, loss=loss.value, seconds=seconds,
-                          images_per_second=speed, offsets=offset_lengths(network))  # fmt: skip
+                          images_per_second=speed, offsets=offset_lengths(network),
+                          displacement_bound=_bound(cfg, network, images, epoch + 1, replicas))  # fmt: skip
+            if observations:
+                metrics.write(event="offsets", update=update, epoch=epoch, rollbacks=rollbacks, layers=observations)
             metrics.flush()
             if group.first:
-                checkpoint.save(prefix(cfg), epoch + 1, network, trainer, {"update": update, "images": images, **facts})
+                state = {"update": update, "images": images, "rollbacks": rollbacks, **facts}
+                checkpoint.save(prefix(cfg), epoch + 1, network, trainer, state)
     metrics.close()
 
 
@@ -107,6 +135,11 @@ def offset_lengths(network) -> dict[str, dict[str, float]]:
     """Mean and largest displacement, in pixels of the layer's input, of each active convolution."""
     lengths = {name: np.hypot(*np.moveaxis(offset, -1, 0)) for name, offset in network.offsets().items()}
     return {name: {"mean": float(each.mean()), "max": float(each.max())} for name, each in lengths.items()}
+
+
+def _bound(cfg, network, images: int, epochs: int, devices: int) -> float | None:
+    """What no offset can exceed after `epochs` epochs; None where nothing bounds them or there are none."""
+    return displacement_bound(cfg, images, epochs, devices) if network.offsets() and cfg.net.normalize_grad else None
 
 
 def _agree(cfg, begin, images, devices, group) -> None:
@@ -148,15 +181,17 @@ def _check_finite(network, epoch, update, rate) -> None:
     for part in network.to_numpy():
         for name, value in part.items():
             if not np.isfinite(value).all():
-                raise Diverged(_advice(f"parameter {name} is not finite", epoch, update, rate, network))
+                raise _diverged(f"parameter {name} is not finite", epoch, update, rate, network)
 
 
-def _advice(what, epoch, update, rate, network) -> str:
+def _diverged(what, epoch, update, rate, network) -> Diverged:
     largest = max((each["max"] for each in offset_lengths(network).values()), default=None)
     offset = "the network has no offset parameters" if largest is None else f"largest |offset| {largest:.3g} px"
-    return (
+    text = (
         f"training diverged: {what} at update {update} (epoch {epoch}), learning rate {rate:g}, {offset}.\n"
         "Try a smaller TRAIN.lr, or TRAIN.warmup=true with a small TRAIN.warmup_lr; for active convolutions also "
-        "net.normalize_grad=true with a smaller net.offset_lr_rate, or run.offset_warmup_epochs. "
+        "net.normalize_grad=true with a smaller net.offset_lr_rate, or run.offset_warmup_epochs; for any offsets "
+        "net.offset_lr_mult below 1, net.offset_bound, or run.on_explosion=rollback. "
         "The last checkpoint is from before this and stays."
     )
+    return Diverged(text, offsets=has_offsets(network.params))

@@ -14,20 +14,24 @@ import numpy as np
 from deeplab.dataset import cityscapes, voc
 from deeplab.dataset.cityscapes import Cityscapes, Record
 from deeplab.dataset.pictures import DatasetError
+from deeplab.dataset.streets.write import Settings, generate
 from deeplab.dataset.voc import PascalVOC
 
 __all__ = ["Cityscapes", "DatasetError", "PascalVOC", "Record", "kind_of", "load_dataset", "truth_of"]
 
 
 def load_dataset(cfg, image_set: str) -> Cityscapes | PascalVOC:
-    """The dataset that cfg.dataset names, one image set of it.
+    """The dataset that cfg.dataset names, one image set of it; generated streets are made if they are not there.
 
     Args:
-        cfg: configuration; reads dataset.{dataset, dataset_path, annotation_prefix, NUM_CLASSES}.
+        cfg: configuration; reads dataset.{dataset, dataset_path, annotation_prefix, NUM_CLASSES, streets}.
         image_set: 'leftImg8bit_train', '2012_train_seg', ... (cfg.dataset.image_set or .test_image_set).
     Raises DatasetError naming the setting or the file that does not fit.
     """
     kind = kind_of(cfg)
+    streets = cfg.dataset.streets
+    if streets.train:
+        generate(cfg.dataset.dataset_path, Settings(streets.train, streets.val, *cfg.SCALES[0], streets.seed))
     more = {"annotation_prefix": cfg.dataset.annotation_prefix} if kind is Cityscapes else {}
     dataset = kind(cfg.dataset.dataset_path, image_set, **more)
     name, classes = cfg.dataset.dataset, cfg.dataset.NUM_CLASSES

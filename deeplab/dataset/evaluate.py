@@ -107,7 +107,7 @@ class Evaluator:
             meanIU_present: mean over the classes that occur in truth or prediction, as cityscapesScripts has it.
             IU_array: float64 (num_classes,).
             confusion: int64 (num_classes, num_classes), rows = truth.
-            lines: the original's lines of text.
+            lines: the original's lines of text, then that mean over present classes.
         Raises DatasetError naming a missing or broken result file.
         """
         total = np.zeros((self._ds.num_classes,) * 2, np.int64)
@@ -130,7 +130,13 @@ class Evaluator:
             "confusion": total,
         }
         numbers = [f"{value:.5f}" for value in per_class]
-        result["lines"] = ["evaluate segmentation:", "IU_array:", *numbers, f"meanIU:{result['meanIU']:.5f}"]
+        result["lines"] = [
+            "evaluate segmentation:",
+            "IU_array:",
+            *numbers,
+            f"meanIU:{result['meanIU']:.5f}",
+            f"meanIU_present:{result['meanIU_present']:.5f} (mean of the {present.sum()} classes that occur)",
+        ]
         return result
 
 

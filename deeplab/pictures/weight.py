@@ -18,12 +18,13 @@ def tap_norms(weight: np.ndarray) -> np.ndarray:
     return np.sqrt(np.square(weight, dtype=np.float64).sum((0, 1)))
 
 
-def branch_norms(weight: np.ndarray, taps: int) -> np.ndarray:
+def branch_norms(weight: np.ndarray, taps: int, masks: bool) -> np.ndarray:
     """(taps, 2): the norm of the filters that compute dy and dx of each tap, in a branch that predicts offsets.
 
-    weight: (at least groups * 2 * taps, channels, ky, kx), filters in the order of the offsets; groups count together.
+    weight: (filters, channels, ky, kx). The filters of all offsets come first, 2 per tap; then, if the layer has
+    `masks`, one per tap for these. Groups count together.
     """
-    groups = len(weight) // (3 * taps) if len(weight) % (3 * taps) == 0 else len(weight) // (2 * taps)
+    groups = len(weight) // ((3 if masks else 2) * taps)
     each = np.square(weight[: groups * 2 * taps], dtype=np.float64).reshape(groups, taps, 2, -1)
     return np.sqrt(each.sum((0, -1)))
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from operators import __version__ as version
 from operators import instruction_set, num_threads
 from operators.for_mxnet import sym
+from operators.library import descriptions
 
 __all__ = [
     "ActiveConvolution",
@@ -19,3 +20,8 @@ __all__ = [
 ActiveConvolution = sym.ActiveConvolution
 DeformableConvolution = sym.DeformableConvolution
 ModulatedDeformableConvolution = sym.ModulatedDeformableConvolution
+
+
+def default_of(operator: str, attribute: str) -> str:
+    """The value, as text, that an attribute has where it is not given. Raises KeyError for an unknown one."""
+    return descriptions()[operator].attributes[attribute]["default"]

@@ -47,3 +47,13 @@ def offset_branch(data: mx.sym.Symbol, name: str, num_filter: int, net, stride: 
         pad=dilate,
         dilate=dilate,
     )
+
+
+def bounded(offset: mx.sym.Symbol, name: str, net) -> mx.sym.Symbol:
+    """Computed offsets kept within net.offset_bound pixels in y and in x, smoothly: bound * tanh(offset / bound).
+
+    Near 0 that is the offset itself. net: cfg.net; reads offset_bound, 0 leaves `offset` as it is.
+    """
+    if not net.offset_bound:
+        return offset
+    return mx.sym.tanh(offset / net.offset_bound, name=f"{name}_offset_tanh") * net.offset_bound

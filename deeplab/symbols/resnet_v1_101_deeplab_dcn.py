@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from deeplab.symbols.operators import DeformableConvolution
-from deeplab.symbols.res5 import geometry, offset_branch, predicted_points, sampling
+from deeplab.symbols.res5 import bounded, geometry, offset_branch, predicted_points, sampling
 
 
 def res5_branch2b(data, name, num_filter, net, stride):
     """Deformable convolution; the convolution `<name>_offset` gives (y, x) for every tap at every position."""
     offset = offset_branch(data, name, 2 * predicted_points(net), net, stride)
+    offset = bounded(offset, name, net)
     return DeformableConvolution(
         data=data, offset=offset, name=name, **geometry(num_filter, net, stride), **sampling(net)
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import mxnet as mx
 
 from deeplab.symbols.operators import ModulatedDeformableConvolution
-from deeplab.symbols.res5 import geometry, offset_branch, predicted_points, sampling
+from deeplab.symbols.res5 import bounded, geometry, offset_branch, predicted_points, sampling
 
 
 def res5_branch2b(data, name, num_filter, net, stride):
@@ -16,7 +16,7 @@ def res5_branch2b(data, name, num_filter, net, stride):
     """
     points = predicted_points(net)
     both = offset_branch(data, name, 3 * points, net, stride)
-    offset = mx.sym.slice_axis(both, axis=1, begin=0, end=2 * points)
+    offset = bounded(mx.sym.slice_axis(both, axis=1, begin=0, end=2 * points), name, net)
     mask = 2 * mx.sym.sigmoid(mx.sym.slice_axis(both, axis=1, begin=2 * points, end=3 * points))
     return ModulatedDeformableConvolution(
         data=data, offset=offset, mask=mask, name=name, **geometry(num_filter, net, stride), **sampling(net)

@@ -16,8 +16,9 @@ std::vector<InputInfo> DeformConv::inputs_of(bool modulated) {
        "(N, num_offset_group * num_deformable_group * 2 * kernel y * kernel x, output H, output W): for each tap, "
        "row-major, dy then dx in input pixels"}};
   if (modulated) {
-    all.push_back({"mask",
-                   "(N, num_offset_group * num_deformable_group * kernel y * kernel x, output H, output W): a factor per tap"});
+    all.push_back(
+        {"mask",
+         "(N, num_offset_group * num_deformable_group * kernel y * kernel x, output H, output W): a factor per tap"});
   }
   all.push_back({"weight", "(num_filter, C / num_group, kernel y, kernel x)"});
   all.push_back({"bias", "(num_filter,), absent with no_bias", 1});

@@ -136,3 +136,52 @@ def test_shipped_configurations_load_and_name_an_existing_symbol(path):
     symbols = SHIPPED.parents[2] / "deeplab" / "symbols"
     assert (symbols / f"{cfg.symbol}.py").is_file(), f"{path.name}: symbol {cfg.symbol} is not in {symbols}"
     assert cfg.output_path and cfg.TRAIN.end_epoch > 0 and cfg.TRAIN.lr > 0
+
+
+OVER = """
+output_path: out/${run.seed}
+net:
+  width: 8
+  res5_dilate: {2: 1, 5: 3}
+TRAIN:
+  lr_step: {'40.336': '6.09', '60': '9'}
+"""
+
+
+def test_over_replaces_looks_up_tables_and_tells_what_they_changed(tmp_path):
+    write(tmp_path, OVER, "small.yaml")
+    path = write(tmp_path, "net: {width: 64, res5_dilate: 5, depth: 50}\nTRAIN: {lr_step: '60'}")
+    cfg = load(path, ["OVER=small.yaml", "run.seed=3", "net.width=4"])
+    assert (cfg.net.width, cfg.net.res5_dilate, cfg.net.depth) == (4, 3, 50)  # the command line comes last
+    assert cfg.output_path == "out/3" and cfg.TRAIN.lr_step == "9" and cfg.run.name == "some"
+    assert cfg.SCALED == ["net.res5_dilate: 5 -> 3", "TRAIN.lr_step: 60 -> 9"]
+    plain = load(path)
+    assert (plain.net.width, plain.net.res5_dilate, plain.SCALED) == (64, 5, [])
+
+
+@pytest.mark.parametrize(("over", "expected"), [
+    ("net: {res5_dilate: {2: 1, 3: 2}}", "small.yaml: net.res5_dilate: the table has no entry for 7, only for 2, 3"),
+    ("net: {res5_dilat: {7: 1}}", "small.yaml: unknown key net.res5_dilat; did you mean net.res5_dilate?"),
+    ("net: {res5_dilate: {7: wide}}", "small.yaml: net.res5_dilate: Value 'wide'"),
+    ("output_path: ${run.sed}", "output_path: Interpolation key 'run.sed' not found"),
+])  # fmt: skip
+def test_mistake_in_what_is_laid_over_is_named(tmp_path, over, expected):
+    write(tmp_path, over, "small.yaml")
+    assert expected in message(tmp_path, "net: {res5_dilate: 7}", ["OVER=small.yaml"])
+    assert "nope.yaml does not exist" in message(tmp_path, "", ["OVER=nope.yaml"])
+
+
+ROWS = sorted(path for path in (SHIPPED / "report").glob("*.yaml") if path.stem != "standin")
+
+
+@pytest.mark.parametrize("path", ROWS, ids=lambda path: path.stem)
+def test_every_row_of_the_report_has_a_twin_and_a_header(path):
+    full, twin = load(path), load(path, ["OVER=standin.yaml", "run.seed=2"])
+    assert full.SCALES == [[1024, 2048]] and full.gpus == "0,1,2,3" and full.TEST.test_epoch == full.TRAIN.end_epoch
+    assert twin.SCALES == [[96, 144]] and twin.gpus == "" and twin.output_path == "./output/standin/seed2"
+    assert (twin.symbol, twin.net.boundary, twin.run.name) == (full.symbol, full.net.boundary, path.stem)
+    assert twin.net.offset_lr_rate == pytest.approx(10 * full.net.offset_lr_rate)
+    assert full.net.res5_dilate <= 2 * twin.net.res5_dilate <= full.net.res5_dilate + 1
+    header = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    for part in (f"./train.sh report/{path.stem} ", "Hardware", "Expected", "Source"):
+        assert any(part in line for line in header), f"{path.name}: the header lacks {part!r}"

@@ -26,7 +26,13 @@ def write_pair(root, city="ulm", number=0, split="train", label=None, size=(6, 8
 
 
 def config(root, **changes):
-    section = {"dataset": "CityScape", "dataset_path": str(root), "annotation_prefix": "gtFine", "NUM_CLASSES": 19}
+    section = {
+        "dataset": "CityScape",
+        "dataset_path": str(root),
+        "annotation_prefix": "gtFine",
+        "NUM_CLASSES": 19,
+        "streets": SimpleNamespace(train=0),
+    }
     return SimpleNamespace(dataset=SimpleNamespace(**{**section, **changes}))
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -64,6 +65,16 @@ def generate(out: str | Path, settings: Settings, replace: bool = False, workers
     Raises DatasetError if `out` holds other settings (and not `replace`), or anything that is no streets dataset.
     """
     out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    lock = os.open(out.parent, os.O_RDONLY)  # of several runs that need it at once, one makes it, the others find it
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _generate(out, settings, replace, workers)
+    finally:
+        os.close(lock)
+
+
+def _generate(out: Path, settings: Settings, replace: bool, workers: int) -> bool:
     there = _settings_in(out)
     if there == asdict(settings):
         return False
@@ -71,7 +82,6 @@ def generate(out: str | Path, settings: Settings, replace: bool = False, workers
         raise DatasetError(
             f"{out}: holds a dataset with other settings ({_difference(there, settings)}); --replace renews it"
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial-", dir=out.parent))
     try:
         _write_all(new, settings, workers)

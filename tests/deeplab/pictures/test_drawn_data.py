@@ -86,9 +86,9 @@ def test_norms_belong_to_their_taps():
     assert weight.tap_norms(values).tolist() == [[0, 5, 0], [0, 0, 0], [0, 0, 1]]
     branch = np.zeros((27, 2, 1, 1), np.float32)
     branch[7], branch[18] = 1, 9  # dx of tap 3; the first mask, which is none of the offsets
-    norms = weight.branch_norms(branch, 9)
+    norms = weight.branch_norms(branch, 9, masks=True)
     assert norms[3].tolist() == [0, pytest.approx(2**0.5)] and norms.sum() == pytest.approx(2**0.5)
-    assert weight.branch_norms(np.ones((72, 1, 1, 1), np.float32), 9).tolist() == [[2.0, 2.0]] * 9
+    assert weight.branch_norms(np.ones((72, 1, 1, 1), np.float32), 9, masks=False).tolist() == [[2.0, 2.0]] * 9
     assert list(weight.kernels({"a_branch2b_weight": values, "b_branch2b_weight": values[:, :, :1, :1]})) == [
         "a_branch2b"
     ]

@@ -13,8 +13,8 @@ from deeplab.core.looking import Looker
 from deeplab.core.network import Network
 
 
-def test_offsets_and_masks_of_a_modulated_network_with_two_groups(tiny_config_of):
-    cfg = tiny_config_of("resnet_v1_101_deeplab_modulated", num_deformable_group=2)
+def test_offsets_and_masks_of_a_modulated_network_with_two_groups_of_filters(tiny_config_of):
+    cfg = tiny_config_of("resnet_v1_101_deeplab_modulated", num_offset_group=2)
     cfg.SCALES, cfg.run.name = [[64, 96]], "masked"
     network = Network(cfg, symbols.get_symbol(cfg, is_train=False), (1, 3, 64, 96))
     random = np.random.default_rng(0)

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measured against published: means and spreads over seeds, gains over the baseline, and which orderings hold."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import mean, stdev
+
+from experiments.report.published import Claim, Line
+from experiments.report.runs import Run
+
+BASELINE = "deeplab_base"
+PUBLISHED_SPREAD = 0.0056
+"""Difference of the two published runs of one configuration (dcn, 53 epochs): .75260 and .74704."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A mean over seeds and its spread, the sample standard deviation (None for one seed)."""
+
+    mean: float
+    spread: float | None
+    count: int
+
+    @staticmethod
+    def of(numbers: list[float]) -> Value:
+        return Value(mean(numbers), stdev(numbers) if len(numbers) > 1 else None, len(numbers))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line with its runs on one kind of data, by seed. gain: over the baseline, over the seeds that both have."""
+
+    line: Line
+    runs: dict[int, Run]
+    shares: str  # name of an earlier configuration whose run this is, '' if it has its own
+    scaled: list[str]  # what the twin's tables have changed
+    miou: Value | None
+    gain: Value | None
+    loss: Value | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a claim. difference: None if nothing can be said; agreeing: seeds that agree with the claim."""
+
+    claim: Claim
+    published: float
+    difference: Value | None
+    agreeing: int
+    text: str
+
+
+def entries(lines: list[Line], runs: list[Run], configs: dict[str, dict], same: dict[str, str]) -> list[Entry]:
+    """All lines with their runs. runs: on one kind of data. configs: what each configuration comes to there.
+
+    same: the configuration whose run stands for each (see `settings.representatives`).
+    """
+    by_seed: dict[str, dict[int, Run]] = {}
+    for run in runs:
+        by_seed.setdefault(same[run.config], {})[run.seed] = run
+    base = by_seed.get(same[BASELINE], {})
+    found = []
+    for line in lines:
+        mine = dict(sorted(by_seed.get(same[line.config], {}).items()))
+        gains = [mine[seed].miou - base[seed].miou for seed in mine if seed in base]
+        found.append(
+            Entry(
+                line=line,
+                runs=mine,
+                shares=same[line.config] if same[line.config] != line.name else "",
+                scaled=configs[line.config].get("SCALED", []),
+                miou=Value.of([run.miou for run in mine.values()]) if mine else None,
+                gain=Value.of(gains) if gains and line.name != BASELINE else None,
+                loss=Value.of([run.losses[-1] for run in mine.values()]) if mine else None,
+            )
+        )
+    return found
+
+
+def judge(claims: list[Claim], table: list[Entry]) -> list[Verdict]:
+    """Every claim on the seeds that both of its lines have.
+
+    It holds, or is reversed, if all of at least two seeds agree and the mean difference is more than twice its
+    standard error; else it is undecided.
+    """
+    by_name = {entry.line.name: entry for entry in table}
+    return [_judge(claim, by_name[claim.better], by_name[claim.worse]) for claim in claims]
+
+
+def _judge(claim: Claim, better: Entry, worse: Entry) -> Verdict:
+    published = better.line.miou - worse.line.miou
+    seeds = [seed for seed in better.runs if seed in worse.runs]
+    differences = [better.runs[seed].miou - worse.runs[seed].miou for seed in seeds]
+    if not differences:
+        return Verdict(claim, published, None, 0, "not run")
+    value, agreeing = Value.of(differences), sum(each > 0 for each in differences)
+    if better.runs[seeds[0]] is worse.runs[seeds[0]]:
+        return Verdict(claim, published, None, 0, "one run here")
+    clear = value.count > 1 and abs(value.mean) > 2 * value.spread / math.sqrt(value.count)
+    text = "undecided"
+    if clear and agreeing == len(seeds):
+        text = "holds"
+    elif clear and agreeing == 0:
+        text = "reversed"
+    return Verdict(claim, published, value, agreeing, text)

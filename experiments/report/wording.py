@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ledger's text: tables and sentences in Markdown, from what was published and what was measured."""
+
+from __future__ import annotations
+
+from statistics import mean
+
+from experiments.report.compare import PUBLISHED_SPREAD, Entry, Value, Verdict
+from experiments.report.published import longest, read_offsets
+
+HEAD = """# The report, line by line
+
+Every number that the report publishes about Cityscapes is one configuration in `experiments/deeplab/cfgs/report/`. This
+page sets what such runs have measured beside what was published. `python -m experiments.report` writes it from the
+runs in `output/`; `python -m experiments.report run` makes the runs that are missing.
+
+"""
+INTRODUCTION = {
+    "cityscapes": """Full size: ResNet-101, 1024x2048, 4 GPUs. Difference is measured minus published.
+""",
+    "stand-in": """Each line's small twin, made by one file laid over all of them
+(`experiments/deeplab/cfgs/report/standin.yaml`): ResNet-10 on generated [streets](streets.md) of 96x144; a seed draws
+the pictures, the initial weights and the order. The numbers are not comparable with Cityscapes' and no difference is
+formed; what can be compared is the gain over the baseline and the order of the lines.
+""",
+}
+
+
+def section(data: str, table: list[Entry]) -> str:
+    """The heading, the table of all lines and its notes for one kind of data."""
+    parts = [f"## {'Cityscapes' if data == 'cityscapes' else 'Stand-in data'}\n", INTRODUCTION[data]]
+    if not any(entry.runs for entry in table):
+        header = ["line", "setting", "published mIoU", "gain", "published loss", "source"]
+        rows = _grouped(table, lambda entry: [*_published(entry, table), entry.line.source], len(header))
+        return "\n".join([*parts, "**No runs yet.** What was published:\n", table_of(header, rows)])
+    header = ["line", "setting", "published mIoU", "gain", "published loss", "measured mIoU", "gain"]
+    header += ["difference"] if data == "cityscapes" else []
+    header += ["measured loss", "seeds", "commit", "threads", "data", "minutes"]
+    rows = _grouped(table, lambda entry: [*_published(entry, table), *_measured(data, entry)], len(header))
+    return "\n".join([*parts, table_of(header, rows), *_notes(data, table)])
+
+
+def _grouped(table: list[Entry], cells, width: int) -> list[list[str]]:
+    """cells(entry) of all entries, with a row of its own before each group."""
+    rows, group = [], None
+    for entry in table:
+        if entry.line.group != group:
+            group = entry.line.group
+            rows.append(["", f"**{group}**", *[""] * (width - 2)])
+        rows.append(cells(entry))
+    return rows
+
+
+def _published(entry: Entry, table: list[Entry]) -> list[str]:
+    line, base = entry.line, table[0].line
+    gain = f"{line.miou - base.miou:+.3f}" if line.miou is not None and line is not base else ""
+    return [f"`{line.name}`", line.setting, _number(line.miou, 5), gain, _number(line.loss, 6)]
+
+
+def _measured(data: str, entry: Entry) -> list[str]:
+    line, runs = entry.line, list(entry.runs.values())
+    cells = [spread(entry.miou), spread(entry.gain, sign=True)]
+    if data == "cityscapes":
+        both = entry.miou is not None and line.miou is not None
+        cells.append(f"{entry.miou.mean - line.miou:+.4f}" if both else "")
+    cells += [spread(entry.loss), ", ".join(map(str, entry.runs))]
+    cells += [_all(run.commit for run in runs), _all(run.threads for run in runs), data if runs else ""]
+    return [*cells, f"{mean(run.seconds for run in runs) / 60:.1f}" if runs else ""]
+
+
+def _notes(data: str, table: list[Entry]) -> list[str]:
+    notes = [
+        "mIoU is the mean over all 19 classes, measured values are mean ± standard deviation over the seeds; a gain is",
+        "over the baseline, seed by seed. Loss is the mean of the last epoch. Minutes are wall time of training, mean",
+        "over the seeds. A + behind a commit: files differed from it.\n",
+    ]
+    if shared := [f"`{entry.line.name}` (= `{entry.shares}`)" for entry in table if entry.shares]:
+        notes.append(f"Lines that come to the same configuration share one run: {', '.join(shared)}.\n")
+    if data == "stand-in":
+        common = table[0].scaled
+        notes.append(f"Scaled down in every twin: {'; '.join(common)}.\n")
+        for entry in table:
+            own = [each for each in entry.scaled if each not in common]
+            notes += [f"- `{entry.line.name}`: {'; '.join(own)}"] if own else []
+        notes.append("")
+    versions = sorted(
+        {f"{name} {number}" for entry in table for run in entry.runs.values() for name, number in run.versions.items()}
+    )
+    return [*notes, f"Versions: {', '.join(versions)}.\n"] if versions else notes
+
+
+def orderings(verdicts: list[Verdict], table: list[Entry]) -> str:
+    """Which orderings of the report hold here, in a paragraph and a table, and all lines from best to worst."""
+    rows = []
+    for each in verdicts:
+        value = each.difference
+        count = f"{each.agreeing} of {value.count}" if value else ""
+        rows.append(
+            [each.claim.text, each.claim.source, f"{each.published:+.4f}", spread(value, sign=True), count, each.text]
+        )
+    header = ["the report says", "where", "published difference", "measured difference", "seeds that agree", "here"]
+    ranked = sorted((entry for entry in table if entry.gain and not entry.shares), key=lambda entry: -entry.gain.mean)
+    ranking = ", ".join(f"`{entry.line.name}` {entry.gain.mean:+.3f}" for entry in ranked)
+    parts = ["### Do the report's orderings hold here?\n", _paragraph(verdicts), table_of(header, rows)]
+    return "\n".join([*parts, f"All lines by mean gain over the baseline: {ranking}.\n"])
+
+
+def _paragraph(verdicts: list[Verdict]) -> str:
+    def listed(text):
+        found = [each.claim.text for each in verdicts if each.text == text]
+        return len(found), "; ".join(found) or "none"
+
+    held, reversed_, open_ = listed("holds"), listed("reversed"), listed("undecided")
+    inside = [each.claim.text for each in verdicts if each.published < PUBLISHED_SPREAD]
+    seeds = max((each.difference.count for each in verdicts if each.difference), default=0)
+    told = sum(each.difference is not None for each in verdicts)
+    return (
+        f"An ordering counts as held, or reversed, if every seed (of at most {seeds}) says so and the mean difference "
+        f"is more than twice its standard error. So few seeds make that a sign, not a proof. Of {told} orderings that "
+        "could be checked,\n\n"
+        f"- **{held[0]} hold:** {held[1]}.\n- **{reversed_[0]} reversed:** {reversed_[1]}.\n"
+        f"- **{open_[0]} undecided:** {open_[1]}.\n\n"
+        f"The report itself has one run per line, and two runs of its one repeated configuration differ by "
+        f"{PUBLISHED_SPREAD}. Published differences smaller than that say little: {'; '.join(inside)}.\n"
+    )
+
+
+def offsets(table: list[Entry]) -> str:
+    """Longest learned offset of the active lines beside the bound that normalized gradients put on it."""
+    printed = {name: longest(layers) for name, layers in read_offsets().items()}
+    rows = []
+    for entry in table:
+        lengths = [run.longest for run in entry.runs.values() if run.longest is not None]
+        bounds = [run.bound for run in entry.runs.values() if run.bound is not None]
+        if lengths or entry.line.name in printed:
+            rows.append([
+                f"`{entry.line.name}`", _number(printed.get(entry.line.name), 1),
+                f"{max(lengths):.2f}" if lengths else "", f"{max(bounds):.2f}" if bounds else "none" if lengths else "",
+            ])  # fmt: skip
+    return "\n".join([
+        "### How far offsets went\n",
+        "In pixels of the layer's input. With normalized gradients no offset can be longer than devices x"
+        " offset_lr_rate / (1 - momentum) x the sum of the learning rates (`deeplab/core/displacement.py`); a plain"
+        " gradient has no bound.\n",
+        table_of(["line", "longest printed in the report", "longest measured", "bound of the measured run"], rows),
+    ])  # fmt: skip
+
+
+def spread(value: Value | None, sign: bool = False) -> str:
+    """`0.5123 ± 0.0042`, without the spread for a single seed, '' for nothing."""
+    if value is None:
+        return ""
+    text = f"{value.mean:+.4f}" if sign else f"{value.mean:.4f}"
+    return text if value.spread is None else f"{text} ± {value.spread:.4f}"
+
+
+def table_of(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _all(values) -> str:
+    return ", ".join(str(each) for each in dict.fromkeys(values))

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the YAML file of a sweep and lists its trials.
+
+base: quick_acn                           # a configuration: a file, or the name of one in experiments/deeplab/cfgs
+set: [TRAIN.end_epoch=4]                  # key=value for every trial
+axes:                                     # every combination of these is a trial
+  net.offset_lr_rate: [1, 0.1]
+  run.seed: [1, 2]
+also:                                     # and so is each of these, again with each value of the `average` axis
+  - {net.offset_lr_rate: 0.05, run.offset_warmup_epochs: 1}
+average: run.seed                         # the axis whose values only repeat a trial; the plot averages over it
+metric: meanIU                            # a number of results.json: what the table and the plot show
+resources: {cpus: 1, gpus: 0}             # of one trial; its threads are as many as its CPUs
+retries: 0                                # how often a trial that fails is started again
+command: ./train.sh                       # run as `command CONFIG key=value ...` in the project's folder
+output: output/sweeps                     # everything goes to <output>/<name of the sweep's file>
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / "experiments" / "deeplab" / "cfgs"
+DEFAULTS = {
+    "base": None, "set": [], "axes": {}, "also": [], "average": "", "metric": "meanIU",
+    "resources": {"cpus": 1, "gpus": 0}, "retries": 0, "command": "./train.sh", "output": "output/sweeps",
+}  # fmt: skip
+OURS = ("run.name", "output_path")  # what the sweep itself sets
+
+
+class SweepError(ValueError):
+    """A sweep's file cannot be used. The text names the file, the key, what came and what was expected."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training. name: unique among all settings, also of other versions of the sweep. point: its own settings."""
+
+    name: str
+    point: dict
+    command: tuple[str, ...]
+    folder: str
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep's file, checked.
+
+    keys: every setting that some trial has of its own, in the order of the file. trials: all points at the first value
+    of the `average` axis, then at the next, so that a sweep cut short has whole series.
+    """
+
+    name: str
+    folder: Path
+    keys: tuple[str, ...]
+    average: str
+    metric: str
+    cpus: float
+    gpus: int
+    retries: int
+    trials: tuple[Trial, ...]
+
+
+def read_sweep(path: str | Path) -> Sweep:
+    """Raises SweepError for a file that is no sweep, with everything that is wrong with it."""
+    path = Path(path)
+    node = {**DEFAULTS, **_read(path)}
+    _check(node, path)
+    base = _base(node["base"], path)
+    folder = ROOT / node["output"] / path.stem
+    points = _points(node)
+    keys = tuple(dict.fromkeys(key for point in points for key in point))
+    gpus = node["resources"].get("gpus", 0)
+    fixed = [*node["set"], *([f"gpus='{','.join(map(str, range(gpus)))}'"] if gpus else [])]
+    of_base = _content(base)
+    trials = []
+    for point in points:
+        settings = [*fixed, *(f"{key}={_text(value)}" for key, value in point.items())]
+        name = _name(point, [of_base, settings, node["command"]])
+        ours = [f"output_path={folder}", f"run.name={name}"]
+        command = (*shlex.split(node["command"]), str(base), *settings, *ours)
+        trials.append(Trial(name, point, command, str(folder / name)))
+    return Sweep(path.stem, folder, keys, node["average"], node["metric"], node["resources"].get("cpus", 1), gpus,
+                 node["retries"], tuple(trials))  # fmt: skip
+
+
+def _read(path: Path) -> dict:
+    try:
+        node = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SweepError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SweepError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(node, dict):
+        raise SweepError(f"{path}: expected keys ({', '.join(DEFAULTS)}), got {node!r}")
+    return node
+
+
+def _check(node: dict, path: Path) -> None:
+    wrong = [f"unknown key {key}; valid: {', '.join(DEFAULTS)}" for key in node if key not in DEFAULTS]
+    expected = {"base": str, "set": list, "axes": dict, "also": list, "average": str, "metric": str,
+                "resources": dict, "retries": int, "command": str, "output": str}  # fmt: skip
+    wrong += [f"{key}: expected {kind.__name__}, got {node[key]!r}"
+              for key, kind in expected.items() if not isinstance(node[key], kind)]  # fmt: skip
+    if not wrong:
+        wrong += [f"axes.{key}: expected a list of values, got {values!r}"
+                  for key, values in node["axes"].items() if not isinstance(values, list) or not values]  # fmt: skip
+        wrong += [f"also: expected {{key: value}}, got {one!r}" for one in node["also"] if not isinstance(one, dict)]
+        wrong += [f"set: expected key=value, got {one!r}" for one in node["set"] if "=" not in str(one)[1:]]
+        wrong += [f"resources: unknown key {key}; valid: cpus, gpus" for key in node["resources"]
+                  if key not in ("cpus", "gpus")]  # fmt: skip
+        wrong += [f"resources.{key}: expected a number, at least {least}, got {value!r}"
+                  for key, value, least in (("cpus", node["resources"].get("cpus", 1), 1),
+                                            ("gpus", node["resources"].get("gpus", 0), 0))
+                  if not isinstance(value, int) or value < least]  # fmt: skip
+        if not node["axes"] and not node["also"]:
+            wrong.append("axes: expected at least one axis")
+        if node["average"] and node["average"] not in node["axes"]:
+            wrong.append(f"average: {node['average']!r} is no axis; axes: {', '.join(node['axes'])}")
+        keys = [*node["axes"], *(key for one in node["also"] if isinstance(one, dict) for key in one),
+                *(str(one).partition("=")[0] for one in node["set"])]  # fmt: skip
+        wrong += [f"{key}: the sweep sets it itself" for key in keys if key in OURS]
+    if wrong:
+        raise SweepError("\n".join(f"{path}: {text}" for text in wrong))
+
+
+def _base(text: str, sweep: Path) -> Path:
+    tried = [sweep.parent / text, ROOT / text, CONFIGS / f"{text.removesuffix('.yaml')}.yaml"]
+    found = next((path.resolve() for path in tried if path.is_file()), None)
+    if found is None:
+        raise SweepError(f"{sweep}: base: no configuration {text!r}; tried {', '.join(map(str, tried))}")
+    return found
+
+
+def _points(node: dict) -> list[dict]:
+    grid = [dict(zip(node["axes"], values)) for values in itertools.product(*node["axes"].values())]
+    repeats = [{node["average"]: value} for value in node["axes"][node["average"]]] if node["average"] else [{}]
+    grid += [{**one, **repeat} for one in node["also"] for repeat in repeats]
+    grid.sort(key=lambda point: [repeat.items() <= point.items() for repeat in repeats].index(True))
+    return list({json.dumps(point, sort_keys=True): point for point in grid}.values())
+
+
+def _content(path: Path, seen: tuple[Path, ...] = ()) -> list:
+    """A configuration and the files it stands on, without comments: what else than the settings makes a trial."""
+    node = _read(path)
+    below = [path.parent / node[key] for key in ("BASE", "OVER") if node.get(key)]
+    return [node, *(_content(other.resolve(), (*seen, path)) for other in below if other.resolve() not in seen)]
+
+
+def _name(point: dict, identity: list) -> str:
+    """Readable, and different whenever anything differs that makes the trial what it is."""
+    short = "_".join(f"{key.rpartition('.')[2]}-{re.sub('[^A-Za-z0-9.+-]+', '', str(point[key]))}" for key in point)
+    digest = hashlib.sha256(json.dumps([point, identity], sort_keys=True, default=str).encode()).hexdigest()
+    return f"{short[:80]}-{digest[:6]}"
+
+
+def _text(value) -> str:
+    """A value as the command line takes it."""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sweeps: what a file means, and that a sweep killed half-way goes on without doing anything twice."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from experiments.sweeping import leash, outcome
+from experiments.sweeping.command import main
+from experiments.sweeping.plan import ROOT, SweepError, read_sweep
+
+FAKE = f"{sys.executable} {Path(__file__).with_name('fake_train.py')}"
+SHIPPED = sorted((ROOT / "experiments" / "sweeps").glob("*.yaml"))
+
+
+def write(place, **keys):
+    node = {"base": "quick_acn", "axes": {"net.offset_lr_rate": [1, 0.1, 0.01]}, "output": str(place / "out"), **keys}
+    path = place / "tiny.yaml"
+    path.write_text(yaml.safe_dump({key: value for key, value in node.items() if value is not None}))
+    return path
+
+
+def test_every_combination_and_every_extra_point_is_a_trial(tmp_path):
+    sweep = read_sweep(write(
+        tmp_path, set=["TRAIN.end_epoch=4"], axes={"net.offset_lr_rate": [1, 0.1], "run.seed": [1, 2]},
+        also=[{"net.offset_lr_rate": 0.05, "run.offset_warmup_epochs": 1}], average="run.seed",
+        resources={"cpus": 4, "gpus": 2},
+    ))  # fmt: skip
+    assert [tuple(trial.point.values()) for trial in sweep.trials] == [
+        (1, 1), (0.1, 1), (0.05, 1, 1), (1, 2), (0.1, 2), (0.05, 1, 2)]  # fmt: skip
+    assert sweep.keys == ("net.offset_lr_rate", "run.seed", "run.offset_warmup_epochs")
+    trial = sweep.trials[2]
+    base = str(ROOT / "experiments/deeplab/cfgs/quick_acn.yaml")
+    assert trial.command == (
+        "./train.sh", base, "TRAIN.end_epoch=4", "gpus='0,1'", "net.offset_lr_rate=0.05", "run.offset_warmup_epochs=1",
+        "run.seed=1", f"output_path={tmp_path}/out/tiny", f"run.name={trial.name}",
+    )  # fmt: skip
+    assert trial.name.startswith("offset_lr_rate-0.05_offset_warmup_epochs-1_seed-1-") and len(trial.name) < 90
+    assert (sweep.cpus, sweep.gpus, sweep.metric) == (4, 2, "meanIU")
+
+
+def test_name_of_a_trial_changes_with_all_that_makes_it(tmp_path):
+    (tmp_path / "base.yaml").write_text("TRAIN: {lr: 0.1}  # a comment")
+    (tmp_path / "mine.yaml").write_text("BASE: base.yaml")
+
+    def name(**keys):
+        return read_sweep(write(tmp_path, base="mine.yaml", **keys)).trials[0].name
+
+    first = name()
+    assert name(set=["TRAIN.wd=0"]) != first != name(command="other")
+    assert name(axes={"net.offset_lr_rate": [1], "run.seed": [1]}) != first
+    assert name(metric="meanIU_present", resources={"cpus": 2}, output=str(tmp_path / "else")) == first
+    (tmp_path / "base.yaml").write_text("TRAIN: {lr: 0.1}")
+    assert name() == first
+    (tmp_path / "base.yaml").write_text("TRAIN: {lr: 0.2}")
+    assert name() != first
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"axis": {}}, "unknown key axis; valid: base, set"),
+        ({"base": "nowhere"}, "base: no configuration 'nowhere'"),
+        ({"base": None}, "base: expected str, got None"),
+        ({"axes": {"net.offset_lr_rate": 1}}, "axes.net.offset_lr_rate: expected a list of values, got 1"),
+        ({"axes": {}}, "axes: expected at least one axis"),
+        ({"average": "run.seed"}, "average: 'run.seed' is no axis; axes: net.offset_lr_rate"),
+        ({"set": ["run.name=mine"]}, "run.name: the sweep sets it itself"),
+        ({"set": ["lr"]}, "set: expected key=value, got 'lr'"),
+        ({"resources": {"cpus": 0}}, "resources.cpus: expected a number, at least 1, got 0"),
+        ({"resources": {"cores": 2}}, "resources: unknown key cores; valid: cpus, gpus"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_told(tmp_path, keys, told, capsys):
+    path = write(tmp_path, **keys)
+    with pytest.raises(SweepError) as error:
+        read_sweep(path)
+    assert told in str(error.value) and "tiny.yaml" in str(error.value)
+    assert main([str(path)]) == 1
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_sweeps_name_settings_that_exist(path):
+    from deeplab.config import load  # only the test knows both sides
+
+    for trial in read_sweep(path).trials:
+        assert trial.command[0] == "./train.sh"
+        cfg = load(trial.command[1], trial.command[2:])
+        assert str(Path(cfg.output_path) / cfg.run.name) == trial.folder
+
+
+def test_the_report_s_rates_are_shipped():
+    (sweep,) = (read_sweep(path) for path in SHIPPED if path.stem == "offset_lr_rate")
+    assert {trial.point["net.offset_lr_rate"] for trial in sweep.trials} == {1, 0.1, 0.05, 0.01}
+
+
+def test_half_a_line_and_missing_files_are_no_progress(tmp_path):
+    assert outcome.progress(tmp_path) == {}
+    (tmp_path / "train").mkdir()
+    line = {"event": "update", "update": 3, "epoch": 0, "loss": 0.5, "lr": 1}
+    (tmp_path / "train" / "metrics.jsonl").write_text(json.dumps(line) + '\n{"event": "upd')
+    assert outcome.progress(tmp_path) == {"update": 3, "epoch": 0, "loss": 0.5}
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_leash_ends_all_its_command_started_when_its_owner_is_gone(tmp_path, killed):
+    marks = tmp_path / "marks"
+    script = f"(trap 'echo asked >> {marks}; exit 0' TERM; echo ready >> {marks}; while :; do sleep 0.05; done) & wait"
+    owner = subprocess.Popen([sys.executable, leash.__file__, str(tmp_path / "lock"), "sh", "-c", script],
+                             stdin=subprocess.PIPE)  # fmt: skip
+    wait_for(lambda: marks.exists())
+    if killed:  # as Ray kills the children of its workers
+        owner.kill()
+    owner.stdin.close()
+    wait_for(lambda: marks.read_text() == "ready\nasked\n")
+    assert owner.wait(timeout=60) == (-9 if killed else 143)
+    again = subprocess.Popen([sys.executable, leash.__file__, str(tmp_path / "lock"), "sh", "-c", "exit 3"],
+                             stdin=subprocess.PIPE)  # fmt: skip
+    assert again.wait(timeout=60) == 3  # after it got the lock
+    again.stdin.close()
+
+
+def wait_for(condition, seconds=200):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "did not happen"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def engine():
+    for package in ("ray", "rich"):  # looked up, not imported: that takes seconds
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed (extra: sweeps)")
+
+
+def start(path, **options):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "200"}
+    return subprocess.Popen([sys.executable, str(ROOT / "experiments" / "sweep.py"), str(path)], env=environment,
+                            start_new_session=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            **options)  # fmt: skip
+
+
+def test_killed_sweep_goes_on_where_it_was(tmp_path, engine, capsys):
+    """The first trial is quick, the others are long and killed half-way; one more fails and stops nothing."""
+    path = write(tmp_path, command=FAKE, axes={"fake.updates": [4, 60], "net.offset_lr_rate": [1, 0.1]},
+                 also=[{"fake.updates": 9, "net.offset_lr_rate": 7, "fake.breaks": "true"}])  # fmt: skip
+    sweep = read_sweep(path)
+    quick, long = sweep.trials[:2], sweep.trials[2:4]
+    begun = {trial.name: 0 for trial in long}
+    process = start(path)
+
+    def half_way():
+        assert process.poll() is None, process.communicate()
+        begun.update({trial.name: outcome.progress(trial.folder).get("update", 0) for trial in long})
+        return all(outcome.finished(trial) for trial in quick) and any(update >= 10 for update in begun.values())
+
+    wait_for(half_way)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert "is already running" not in main_output(path, capsys, "--list")
+    records = {trial.name: (Path(trial.folder) / outcome.RECORD).stat().st_mtime_ns for trial in quick}
+
+    process = start(path)
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 1, said  # for the trial that fails
+    assert "the fake breaks as it was told to" in said and "Traceback" not in said
+    starts = {trial.name: (Path(trial.folder) / "starts").read_text().split() for trial in sweep.trials}
+    for trial in quick:  # never started again
+        assert starts[trial.name] == ["0"]
+        assert (Path(trial.folder) / outcome.RECORD).stat().st_mtime_ns == records[trial.name]
+    for trial in long:
+        numbers = [line["update"] for line in outcome.metrics(trial.folder) if line["event"] == "update"]
+        assert numbers == list(range(1, 60))  # every update once
+        if begun[trial.name]:
+            assert len(starts[trial.name]) == 2 and int(starts[trial.name][1]) >= begun[trial.name]
+    assert "4 of 5 trials finished" in said and said.count("finished before") == 2
+
+    with open(sweep.folder / "summary.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["state"] for row in rows] == ["finished"] * 4 + ["failed"]
+    assert [row["meanIU"] for row in rows] == ["0.5", "0.05", "0.5", "0.05", ""]
+    assert [row["net.offset_lr_rate"] for row in rows] == ["1", "0.1", "1", "0.1", "7"]
+    assert (sweep.folder / "summary.png").stat().st_size > 10_000
+    assert main_output(path, capsys, "--list").count("finished") == 4
+
+
+def main_output(path, capsys, *options):
+    main([str(path), *options])
+    out, err = capsys.readouterr()
+    return out + err

@@ -109,7 +109,7 @@ def test_group_of_a_killed_worker_ends_and_goes_on_exactly(place, unbroken):
     took = wait_until(lambda: process.poll() is not None, 60, "the end of the group")
     said = finish(process, "killed", 137)
     assert "launch: worker 1 was killed by SIGKILL" in said and "ended the other 3 processes" in said
-    assert took < 60, "a few seconds on a machine that is not overloaded"
+    assert took < 40, "a few seconds on a machine that is not overloaded"
     begun = len(losses(place, "killed"))
 
     process = launch(place, "killed", "TRAIN.end_epoch=1000")

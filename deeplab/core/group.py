@@ -61,23 +61,39 @@ class Group:
         return self.rank == 0
 
     def total(self, values: Sequence[float] | np.ndarray) -> np.ndarray:
-        """The sum over all workers of their `values`, float64 (n,); all must call it, in the same order, with one n.
+        """The sum over all workers of their `values`, float64 (n,), added in the order of ranks, so always the same.
 
-        With more than two workers the last bit depends on the order in which they arrive.
+        All must call it, in the same order, with one n. Beyond float32's range a value becomes infinite.
         """
         values = np.asarray(values, np.float64).ravel()
-        if isinstance(self.kvstore, str):
-            return values
-        if values.size not in self._keys:
-            self._keys[values.size] = _FIRST_KEY + len(self._keys)
-            self.kvstore.init(self._keys[values.size], mx.nd.zeros(values.shape, dtype="float64"))
-        array = mx.nd.array(values, dtype="float64")
-        self.kvstore.pushpull(self._keys[values.size], array)
-        return array.asnumpy()
+        return values if isinstance(self.kvstore, str) else self._by_rank(values).sum(axis=0)
 
     def gather(self, value: float) -> list[float]:
         """`value` of every worker, by rank."""
-        return self.total([value if rank == self.rank else 0 for rank in range(self.size)]).tolist()
+        return [float(value)] if isinstance(self.kvstore, str) else self._by_rank(np.array([value]))[:, 0].tolist()
+
+    def _by_rank(self, values: np.ndarray) -> np.ndarray:
+        """float64 (workers, n): what each worker gave.
+
+        A server adds float64 with less than its precision, in the order of arrival. So a number goes as three of
+        float32, each in a place of its worker's own, where all others give 0.
+        """
+        parts = np.zeros((self.size, 3, values.size), np.float32)
+        rest = np.array(values, np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):  # infinities and NaN pass in the first part
+            for part in parts[self.rank]:
+                part[:] = rest
+                rest = np.where(np.isfinite(part), rest - part, 0)
+        return self._sum(parts.ravel()).reshape(parts.shape).astype(np.float64).sum(axis=1)
+
+    def _sum(self, values: np.ndarray) -> np.ndarray:
+        """The sum of the workers' float32 (n,)."""
+        if values.size not in self._keys:
+            self._keys[values.size] = _FIRST_KEY + len(self._keys)
+            self.kvstore.init(self._keys[values.size], mx.nd.zeros(values.shape))
+        array = mx.nd.array(values)
+        self.kvstore.pushpull(self._keys[values.size], array)
+        return array.asnumpy()
 
     def agree(self, what: str, value: float) -> None:
         """Raises GroupError, in every worker, if they do not all have the same `value` of `what`."""
@@ -91,7 +107,7 @@ class Group:
         ranks = [str(rank) for rank in range(self.size)]
         if said not in ranks:
             raise GroupError(f"{RANK}: expected one of {', '.join(ranks)}, got {said!r}")
-        if any(count != 1 for count in self.total([said == rank for rank in ranks])):
+        if any(self._sum(np.array([said == rank for rank in ranks], np.float32)) != 1):
             raise GroupError(f"{RANK}: several of the {self.size} workers have one rank; this one has {said}")
         return int(said)
 

@@ -21,7 +21,9 @@ def sampling(net) -> dict:
 
     An empty boundary leaves each operator its own default: DeformableConvolution 'inside', the others 'zero'.
     """
-    attributes = {"num_offset_group": net.num_offset_group, "num_deformable_group": net.num_deformable_group}
+    attributes = {"num_deformable_group": net.num_deformable_group}
+    if net.num_offset_group > 1:  # stock MXNet, which may have to take its place, has no such attribute
+        attributes["num_offset_group"] = net.num_offset_group
     if net.boundary:
         attributes["boundary"] = net.boundary
     return attributes

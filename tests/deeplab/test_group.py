@@ -170,7 +170,7 @@ class Store:
         pass
 
     def pushpull(self, key, array):
-        array += mx.nd.array(self._others.pop(0), dtype="float64")
+        array += mx.nd.array(self._others.pop(0))
 
 
 def test_workers_that_do_not_fit_are_refused(monkeypatch):
@@ -184,8 +184,9 @@ def test_workers_that_do_not_fit_are_refused(monkeypatch):
         return Group("dist_sync")
 
     monkeypatch.delenv(RANK, raising=False)
-    one = group([1, 0], [3, 0], [5, 0])
+    one = group([1, 0], [3, 0, 0, 0, 0, 0], [0] * 6, [5, 0, 0, 0, 0, 0])  # a number goes in three parts
     assert (one.rank, one.size, one.first) == (1, 2, False) and one.gather(4) == [3, 4]
+    assert one.gather(1 / 3) == [0, 1 / 3]
     with pytest.raises(GroupError, match="the workers differ in images per epoch: worker 0: 5, worker 1: 6"):
         one.agree("images per epoch", 6)
     assert not registered

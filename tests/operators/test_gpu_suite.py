@@ -118,14 +118,14 @@ def test_a_failure_in_the_timing_is_in_the_exit_status(monkeypatch, tmp_path, ro
 
 def test_deterministic_timing_does_not_time_the_filling_of_new_tensors(monkeypatch):
     seen = []
-    monkeypatch.setattr(speed, "_elapsed", lambda step, calls: step() or 1.0)
+    monkeypatch.setattr(speed, "_elapsed", lambda step, calls: (step(), 1.0)[1])
 
     def function(x):
         seen.append((torch.are_deterministic_algorithms_enabled(), torch.utils.deterministic.fill_uninitialized_memory))
         return x
 
     point = speed.Point("", "float32", False, (torch.zeros(1),), {})
-    monkeypatch.setattr(speed, "_step", lambda function, point: lambda: function(*point.tensors) and None)
+    monkeypatch.setattr(speed, "_step", lambda function, point: lambda: function(*point.tensors))
     speed._time(function, point, 1, deterministic=True)
     assert set(seen) == {(True, False)}
     assert torch.utils.deterministic.fill_uninitialized_memory and not torch.are_deterministic_algorithms_enabled()

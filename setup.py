@@ -5,7 +5,8 @@ Everything else stands in pyproject.toml.
 ACTIVE_CONVNETS_CUDA        0: CPU only; 1: a missing nvcc is an error; otherwise: CUDA where nvcc is found
 CUDA_HOME                   where nvcc is (bin/nvcc there, else the one in PATH)
 ACTIVE_CONVNETS_CUDA_ARCHS  what to compile for, in nvcc's words, such as "sm_80 sm_90 compute_90" (compute: PTX, for
-                            newer GPUs); "release" for all that this nvcc knows of RELEASE_ARCHS below
+                            newer GPUs). Empty: QUICK_ARCHS below; "release": RELEASE_ARCHS; of either what this nvcc
+                            knows, and PTX of the newest of it
 """
 
 import glob
@@ -24,8 +25,8 @@ ROOMS = runpy.run_path(os.path.join(os.path.dirname(os.path.abspath(__file__)), 
 HEADERS = glob.glob("operators/**/*.h", recursive=True)
 LIBRARY = "operators.core.libactive_convnets"
 CUDA_LIBRARY = "operators.core.libactive_convnets_cuda"
-QUICK_ARCHS = "sm_80 sm_90 compute_90"
-RELEASE_ARCHS = "sm_75 sm_80 sm_86 sm_89 sm_90 sm_100 sm_120 compute_120"
+QUICK_ARCHS = "sm_80 sm_90"
+RELEASE_ARCHS = "sm_75 sm_80 sm_86 sm_89 sm_90 sm_100 sm_120"
 CUDA_FLAGS = ["-std=c++17", "-O3", "-Xcompiler", "-fPIC,-fvisibility=hidden,-Wall"]
 FLAGS = ["-std=c++17", "-O3", "-g0", "-fopenmp-simd", "-fvisibility=hidden", "-Wall", "-Wextra"]
 
@@ -61,11 +62,19 @@ def find_nvcc():
 
 
 def cuda_architectures(nvcc) -> list:
-    wanted = os.environ.get("ACTIVE_CONVNETS_CUDA_ARCHS", "") or QUICK_ARCHS
-    if wanted != "release":
+    wanted = os.environ.get("ACTIVE_CONVNETS_CUDA_ARCHS", "")
+    if wanted not in ("", "release"):
         return wanted.replace(",", " ").replace(";", " ").split()
-    known = subprocess.run([nvcc, "--list-gpu-code", "--list-gpu-arch"], capture_output=True, text=True, check=True)
-    return [arch for arch in RELEASE_ARCHS.split() if arch in known.stdout.split()]
+    wanted = (RELEASE_ARCHS if wanted else QUICK_ARCHS).split()
+    done = subprocess.run([nvcc, "--list-gpu-code"], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{nvcc} --list-gpu-code failed: name what to compile for in ACTIVE_CONVNETS_CUDA_ARCHS")
+    kept = [arch for arch in wanted if arch in done.stdout.split()]
+    if not kept:
+        raise SystemExit(f"{nvcc} knows none of {' '.join(wanted)}: set ACTIVE_CONVNETS_CUDA_ARCHS to what it knows")
+    if kept != wanted:
+        print(f"{nvcc} does not know {' '.join(arch for arch in wanted if arch not in kept)}: left out")
+    return [*kept, kept[-1].replace("sm_", "compute_")]  # PTX of the newest, else later GPUs could not load the library
 
 
 def gencode_flags(archs) -> list:

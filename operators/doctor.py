@@ -17,12 +17,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from operators import gpu_driver
 from operators.library import CUDA_LIBRARY_PATH, LIBRARY_PATH
 from operators.version import __version__
 
 MXNET_WHEELS = ("mxnet", "mxnet-cu112", "mxnet-cu117")
-MXNET_NEWEST_GPU = (8, 6)
+MXNET_NEWEST_GPUS = 8  # major compute capability: sm_86 machine code runs on 8.7 and 8.9 as well
 REBUILD = "in a checkout: pip install -e . (or python setup.py build_ext --inplace)"
+PINNED_TORCH = "scripts/setup.sh torch (or pip install 'active-convnets[torch]')"
 _SECONDS = 300  # a busy machine takes its time to import a framework
 
 
@@ -159,19 +161,25 @@ def check_mxnet() -> list:
 def check_torch() -> list:
     version = installed("torch").get("torch")
     if version is None:
-        return [Finding("PyTorch", "not installed", advice="pip install torch if you want that front")]
-    facts, why = tried("import json, torch; print(json.dumps([torch.__version__, torch.version.cuda]))")
-    if facts is None:
-        return [Finding("PyTorch", f"torch {version} does not import: {why}", True, "reinstall torch")]
-    return [Finding("PyTorch", f"torch {facts[0]}, " + (f"built for CUDA {facts[1]}" if facts[1] else "a CPU build"))]
+        return [Finding("PyTorch", "not installed", advice=f"{PINNED_TORCH}, if you want that front")]
+    facts, why = tried(
+        "import json, torch; from operators.for_torch import shift2d;"
+        "y = shift2d(torch.ones(1, 1, 2, 2), torch.zeros(1, 2));"
+        "print(json.dumps([torch.version.cuda, float(y.sum())]))"
+    )
+    if facts is None or facts[1] != 4:
+        text = f"torch {version}: our operators do not run in it: {why or f'a sum of 4 is {facts[1]}'}"
+        return [Finding("PyTorch", text, True, f"{PINNED_TORCH}: the torch that is tested")]
+    built = f"built for CUDA {facts[0]}" if facts[0] else "a CPU build"
+    return [Finding("PyTorch", f"torch {version}, {built}: our operators run in it, on the CPU")]
 
 
 def check_cuda() -> list:
     """Compiler, driver, GPUs, and whether the CUDA library fits them."""
-    nvcc, gpus = _nvcc(), _gpus()
-    found = [_about_nvcc(nvcc), _about_driver(gpus)]
+    nvcc, (version, gpus) = _nvcc(), _driver()
+    found = [_about_nvcc(nvcc), _about_driver(version, gpus)]
     if os.path.exists(CUDA_LIBRARY_PATH):
-        return [*found, *_about_cuda_library(gpus), *_about_mxnet_gpus(gpus)]
+        return [*found, *_about_cuda_library(version, gpus), *_about_mxnet_gpus(gpus)]
     why = "this is a CPU-only build: no CUDA compiler was found when it was built (or ACTIVE_CONVNETS_CUDA=0)"
     if gpus and nvcc:
         advice = f"nvcc is here now: build again, {REBUILD}"
@@ -195,27 +203,32 @@ def _about_nvcc(nvcc: str) -> Finding:
     return Finding("nvcc", f"{nvcc}, {release.strip()}")
 
 
-def _about_driver(gpus) -> Finding:
+def _about_driver(version: int, gpus) -> Finding:
     if gpus is None:
         return Finding("GPU driver", "not found (libcuda.so.1)")
     names = [f"{name} (compute capability {major}.{minor})" for name, (major, minor) in gpus]
-    return Finding("GPU driver", "found; " + (", ".join(names) if names else "it sees no GPU"))
+    serves = f"for CUDA up to {gpu_driver.text(version)}" if version else "it does not say for which CUDA"
+    return Finding("GPU driver", f"{serves}; " + (", ".join(names) if names else "it sees no GPU"))
 
 
-def _about_cuda_library(gpus) -> list:
+def _about_cuda_library(version: int, gpus) -> list:
     code = (
         f"import ctypes, json; ctypes.CDLL({LIBRARY_PATH!r}); lib = ctypes.CDLL({CUDA_LIBRARY_PATH!r});"
         "lib.acn_cuda_architectures.restype = ctypes.c_char_p;"
-        "print(json.dumps(lib.acn_cuda_architectures().decode()))"
+        "print(json.dumps([lib.acn_cuda_architectures().decode(), lib.acn_cuda_runtime_version()]))"
     )
-    architectures, why = tried(code)
-    if architectures is None:
+    facts, why = tried(code)
+    if facts is None:
         return [
             Finding("CUDA library", f"{CUDA_LIBRARY_PATH} does not load: {why}", True, f"build it again, {REBUILD}")
         ]
-    found = [Finding("CUDA library", f"{CUDA_LIBRARY_PATH}, for {architectures}")]
+    architectures, runtime = facts
+    found = [
+        Finding("CUDA library", f"{CUDA_LIBRARY_PATH}, for {architectures}"),
+        _about_runtime(runtime, version),
+    ]
     unserved = [f"{name} ({major}.{minor})" for name, (major, minor) in gpus or ()
-                if not _serves(architectures.split(), major, minor)]  # fmt: skip
+                if not gpu_driver.serves(architectures.split(), major, minor)]  # fmt: skip
     if unserved:
         advice = f"build with ACTIVE_CONVNETS_CUDA_ARCHS naming it, {REBUILD}"
         found.append(Finding("CUDA library", f"holds no code for {', '.join(unserved)}", True, advice))
@@ -223,24 +236,24 @@ def _about_cuda_library(gpus) -> list:
     return [*found, Finding("devices served", served)]
 
 
+def _about_runtime(runtime: int, driver: int) -> Finding:
+    text = f"the library's is {gpu_driver.text(runtime)}"
+    if not driver or driver >= runtime:
+        return Finding("CUDA runtime", text)
+    text = f"{text}, the driver serves up to {gpu_driver.text(driver)}"
+    if driver // 1000 == runtime // 1000:  # NVIDIA's minor version compatibility: machine code runs, PTX does not
+        return Finding("CUDA runtime", text, advice="update the driver if a GPU is newer than the library's sm_ code")
+    advice = f"update the driver, or build with CUDA {driver // 1000} (11: scripts/build_cuda11.sh)"
+    return Finding("CUDA runtime", f"{text}: nothing will run", True, advice)
+
+
 def _about_mxnet_gpus(gpus) -> list:
     wheels = [name for name in installed(*MXNET_WHEELS) if name != "mxnet"]
-    newer = [name for name, capability in gpus or () if capability > MXNET_NEWEST_GPU]
+    newer = [name for name, capability in gpus or () if capability[0] > MXNET_NEWEST_GPUS]
     if not (wheels and newer):
         return []
-    text = f"{wheels[0]} holds GPU code up to compute capability 8.6 and no PTX: it cannot use {', '.join(newer)}"
+    text = f"{wheels[0]} holds GPU code up to compute capability 8.x and no PTX: it cannot use {', '.join(newer)}"
     return [Finding("MXNet on this GPU", text, advice="use the PyTorch front there, and MXNet on the CPU")]
-
-
-def _serves(architectures: list, major: int, minor: int) -> bool:
-    """Machine code (sm) serves its own major version from its minor on; PTX (compute) everything from it on."""
-    for architecture in architectures:
-        kind, _, digits = architecture.partition("_")
-        number = int("".join(c for c in digits if c.isdigit()))  # 90, 90a, 120
-        built = divmod(number, 10)
-        if kind == "compute" and built <= (major, minor) or built[0] == major and built[1] <= minor:
-            return True
-    return False
 
 
 def _nvcc() -> str:
@@ -248,21 +261,15 @@ def _nvcc() -> str:
     return (home and shutil.which(os.path.join(home, "bin", "nvcc"))) or shutil.which("nvcc") or ""
 
 
-def _gpus():
-    """[(name, (major, minor))] of what the driver sees; None without a driver."""
+def _driver() -> tuple:
+    """(the CUDA version the driver serves or 0, [(name, (major, minor))] of its GPUs); (0, None) without a driver."""
     if not _loads("libcuda.so.1"):
-        return None
-    facts, why = tried(
-        "import ctypes, json; c = ctypes.CDLL('libcuda.so.1'); n = ctypes.c_int(); found = []\n"
-        "if c.cuInit(0) == 0 and c.cuDeviceGetCount(ctypes.byref(n)) == 0:\n"
-        "    for i in range(n.value):\n"
-        "        name, at = ctypes.create_string_buffer(96), [ctypes.c_int(), ctypes.c_int()]\n"
-        "        c.cuDeviceGetName(name, 96, i)\n"
-        "        [c.cuDeviceGetAttribute(ctypes.byref(v), k, i) for v, k in zip(at, (75, 76))]\n"
-        "        found.append([name.value.decode(), [v.value for v in at]])\n"
-        "print(json.dumps(found))"
-    )
-    return [(name, tuple(capability)) for name, capability in facts or ()]
+        return 0, None
+    code = "import ctypes, json; from operators import gpu_driver as g;"
+    facts, why = tried(f"{code} print(json.dumps(g.facts(ctypes.CDLL('libcuda.so.1'))))")
+    if facts is None:
+        return 0, []
+    return facts["version"], [(name, tuple(capability)) for name, capability in facts["gpus"]]
 
 
 def _loads(name: str) -> bool:

@@ -164,6 +164,8 @@ def workspace_bytes() -> int:
     """The bound on the scratch memory of one convolution call, in bytes (default 64 MiB).
 
     Never less than one image and the weights, packed, in forward, and two maps of 32 channels a thread in backward.
+    The poolings' scratch memory on the CPU (a copy of the output, and maps of a block of channels for each thread) is
+    outside it; what is on the GPU stands in docs/cuda.md.
     """
     return library().acn_workspace_bytes()
 

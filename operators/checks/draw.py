@@ -48,8 +48,16 @@ _TRANS = {
 }
 
 
-def inputs(case: Case, offsets=between_lines, seed: int = 0) -> dict:
-    """Name -> float64 array for every input of the case."""
+def _unchanged(values):
+    return values
+
+
+def inputs(case: Case, offsets=between_lines, seed: int = 0, stored=_unchanged) -> dict:
+    """Name -> float64 array for every input of the case.
+
+    stored : rounds float64 numbers to those that the dtype under test can hold. RoIs and trans are chosen after it, so
+        that in that dtype too single and double precision see the same cells.
+    """
     operator = Operator(case.operator, **case.attributes)
     shapes, _ = case.shapes(operator)
     random = np.random.default_rng([seed, len(case.name), *case.data])
@@ -60,12 +68,12 @@ def inputs(case: Case, offsets=between_lines, seed: int = 0) -> dict:
         elif name == "mask":
             values = random.uniform(-0.5, 2, shape)
         elif name == "rois":
-            values = draw_rois.rois(random, shape, case, SPECIALS if offsets is special else ())
+            values = draw_rois.rois(random, shape, case, SPECIALS if offsets is special else (), stored)
         elif name == "trans":
-            values = draw_rois.trans(random, shape, case, arrays["rois"], **_TRANS[offsets])
+            values = draw_rois.trans(random, shape, case, arrays["rois"], stored=stored, **_TRANS[offsets])
         else:
             values = random.standard_normal(shape)
-        arrays[name] = values.astype(np.float32).astype(np.float64)
+        arrays[name] = stored(values.astype(np.float32).astype(np.float64))
     return arrays
 
 

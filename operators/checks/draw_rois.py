@@ -53,10 +53,11 @@ def _agree(row, case: Case) -> bool:
     return True
 
 
-def rois(random, shape: tuple, case: Case, strange=()):
+def rois(random, shape: tuple, case: Case, strange=(), stored=np.asarray):
     """Regions in and around the picture, some empty, some turned around, on whole and half pixels.
 
     strange : about one corner in eight is one of these numbers
+    stored : rounds a row as the dtype under test does
     """
     batch, scale = case.data[0], case.attributes["spatial_scale"]
     extent = np.array([case.data[3], case.data[2]]) / scale
@@ -67,28 +68,29 @@ def rois(random, shape: tuple, case: Case, strange=()):
         corners = np.round(corners * 2) / 2
         if len(strange):
             corners = np.where(random.random(4) < 0.125, random.choice(strange, 4), corners)
-        return np.concatenate([[random.integers(batch)], corners])
+        return stored(np.concatenate([[random.integers(batch)], corners]))
 
     found = [_until(row, lambda value: _agree(value, case), f"{case}: rois") for _ in range(shape[0])]
     return np.array(found).reshape(shape)
 
 
-def trans(random, shape: tuple, case: Case, regions, reach: float, grid: float = 0.0, strange=()):
+def trans(random, shape: tuple, case: Case, regions, reach: float, grid: float = 0.0, strange=(), stored=np.asarray):
     """Moves of the parts.
 
     regions : the rois
     reach : no sample meets a kink when its trans changes by less (with trans_std); 0 to allow samples on kinks
     grid : trans is a multiple of it, so that samples may stand exactly on cells; 0 for any number
     strange : about one in four is one of these numbers
+    stored : rounds a number as the dtype under test does
     """
     P, parts = case.attributes["pooled_size"], shape[3]
     std = case.attributes.get("trans_std", 0.0)
 
     def number():
         if len(strange) and random.random() < 0.25:
-            return float(random.choice(strange))
+            return float(stored(np.float64(random.choice(strange))))
         value = random.uniform(-2, 2)
-        return float(np.round(value / grid) * grid if grid else np.float32(value))
+        return float(stored(np.float64(np.round(value / grid) * grid if grid else np.float32(value))))
 
     def fits(value, boxes, axis, part):
         single, double = boxes

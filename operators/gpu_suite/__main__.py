@@ -9,7 +9,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def main(arguments: list | None = None) -> int:
-    """Gives the exit status: 0 all right, 1 a result is wrong, 2 it cannot run here, and says why."""
+    """Gives the exit status: 0 all right, 1 a result is wrong or an operator of ours failed in the timing, 2 it cannot
+    run here, and says why."""
     parser = argparse.ArgumentParser(
         "python -m operators.gpu_suite",
         description="Checks the CUDA kernels against the references and times them against torchvision and cuDNN.",
@@ -56,6 +57,7 @@ def _run(options) -> int:
         print(report.correctness_lines(result["correctness"]), flush=True)
     if options.only != "correctness":
         result["speed"] = speed.run(options.samples, lambda row: print(report.speed_line(row), flush=True))
+        failures = failures + report.failed(result["speed"])
         print(report.target_lines(result["speed"]))
     path = options.out or ROOT / "benchmarks" / "results" / f"{report.slug(result['device'])}.json"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -71,9 +71,12 @@ def _against_reference(case, offsets, device="cuda") -> None:
 
 
 def _tensors(case, dtype, device="cuda"):
+    def stored(values):
+        return torch.as_tensor(values).to(dtype).double().numpy()
+
     tensors = {
         name: torch.tensor(values, device=device).to(dtype).requires_grad_()
-        for name, values in draw.inputs(case).items()
+        for name, values in draw.inputs(case, stored=stored).items()
     }
     return tensors, torch.tensor(draw.out_grad(case), device=device).to(dtype)
 
@@ -87,9 +90,10 @@ def _results(case, tensors, out_grad) -> dict:
     return {"output": out.detach(), **grads}
 
 
-def _half(case, dtype) -> None:
-    """Against our CPU kernels, in float64, on the same rounded numbers."""
-    tensors, out_grad = _tensors(case, dtype)
+def _half(case, dtype, device="cuda") -> None:
+    """Against our CPU kernels, in float64, on the same rounded numbers, which are drawn so that coordinates in float32
+    and in float64 fall on the same cells."""
+    tensors, out_grad = _tensors(case, dtype, device)
     exact = {name: tensor.detach().cpu().double().requires_grad_() for name, tensor in tensors.items()}
     want = _results(case, exact, out_grad.cpu().double())
     for name, got in _results(case, tensors, out_grad).items():

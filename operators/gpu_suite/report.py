@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 import subprocess
 
@@ -80,16 +81,28 @@ def target_lines(rows: list) -> str:
     """How many points reach each target, and which do not; ratios are ours over the other's."""
     lines = []
     for other, target in TARGETS.items():
-        ratios = [(*_ratio(row, other), row) for row in rows]
-        ratios = [(ratio, row) for ratio, row in ratios if ratio]
+        engine = other.split()[0]
+        if engine == "torchvision" and not any(engine in row["ms"] or engine in row["failed"] for row in rows):
+            lines.append(f"<= {target} x {other}: torchvision is not installed: not compared")
+            continue
+        ratios = [(_ratio(row, other), row) for row in rows if _compares(row, other)]
         missed = [(ratio, row) for ratio, row in ratios if ratio > target]
         lines.append(f"<= {target} x {other}: {len(ratios) - len(missed)} of {len(ratios)} points")
         lines += [f"  MISSED {ratio:.2f} {speed_line(row)}" for ratio, row in missed]
-    return "\n".join(lines)
+    return "\n".join([*lines, *(f"  FAILED {speed_line(row)}" for row in failed(rows))])
 
 
-def _ratio(row: dict, target: str) -> tuple:
+def failed(rows: list) -> list:
+    """The points at which an operator of ours did not run, deterministic or not."""
+    return [row for row in rows if {"ours", "deterministic"} & set(row["failed"])]
+
+
+def _compares(row: dict, target: str) -> bool:
     engine, _, dtype = target.partition(" ")
-    applies = not dtype or (row["dtype"] == dtype and not row["training"])
+    return engine in row["ms"] and (not dtype or (row["dtype"] == dtype and not row["training"]))
+
+
+def _ratio(row: dict, target: str) -> float:
+    """Infinite where ours failed and the other did not."""
     times = row["ms"]
-    return (times["ours"] / times[engine] if applies and "ours" in times and engine in times else None,)
+    return times["ours"] / times[target.split()[0]] if "ours" in times else math.inf

@@ -131,8 +131,13 @@ def _boxes(dtype: str, device):
 
 
 def _time(function, point: Point, samples: int, deterministic: bool) -> float:
-    """Milliseconds of one call, the median over samples of as many calls as last SAMPLE_MS."""
+    """Milliseconds of one call, the median over samples of as many calls as last SAMPLE_MS.
+
+    Deterministic: without torch's filling of new tensors, which is a debugging aid and no part of the operators.
+    """
+    filled = torch.utils.deterministic.fill_uninitialized_memory
     torch.use_deterministic_algorithms(deterministic)
+    torch.utils.deterministic.fill_uninitialized_memory = False
     try:
         step = _step(function, point)
         for _ in range(3):
@@ -141,6 +146,7 @@ def _time(function, point: Point, samples: int, deterministic: bool) -> float:
         return statistics.median(_elapsed(step, calls) for _ in range(samples))
     finally:
         torch.use_deterministic_algorithms(False)
+        torch.utils.deterministic.fill_uninitialized_memory = filled
 
 
 def _step(function, point: Point):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from operators import doctor
+from operators import doctor, gpu_driver
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -75,7 +75,7 @@ def test_instructions_that_this_machine_does_not_have():
 @pytest.fixture
 def cpu_only(monkeypatch, tmp_path):
     monkeypatch.setattr(doctor, "CUDA_LIBRARY_PATH", str(tmp_path / "libactive_convnets_cuda.so"))
-    monkeypatch.setattr(doctor, "_gpus", lambda: None)
+    monkeypatch.setattr(doctor, "_driver", lambda: (0, None))
     monkeypatch.delenv("CUDA_HOME", raising=False)
 
 
@@ -95,7 +95,7 @@ def test_with_nvcc(cpu_only, monkeypatch, tmp_path):
     nvcc, _, devices = doctor.check_cuda()
     assert nvcc.text == f"{folder}/nvcc, Cuda compilation tools, release 12.8, V12.8.1"
     assert "CPU-only build" in devices.text and "ACTIVE_CONVNETS_CUDA=1" in devices.advice
-    monkeypatch.setattr(doctor, "_gpus", lambda: [("A100", (8, 0))])
+    monkeypatch.setattr(doctor, "_driver", lambda: (13000, [("A100", (8, 0))]))
     assert "nvcc is here now: build again" in doctor.check_cuda()[-1].advice
 
 
@@ -125,15 +125,72 @@ def test_a_cuda_library_that_does_not_load(cpu_only, monkeypatch):
     ],
 )
 def test_which_gpus_an_architecture_serves(built, gpu, serves):
-    assert doctor._serves(built.split(), *gpu) == serves
+    assert gpu_driver.serves(built.split(), *gpu) == serves
 
 
 def test_a_new_gpu_beside_mxnets_gpu_wheel(monkeypatch):
     monkeypatch.setattr(doctor, "installed", lambda *names: {n: "1.9.1" for n in names if n == "mxnet-cu117"})
-    (finding,) = doctor._about_mxnet_gpus([("H200", (9, 0)), ("A10", (8, 6))])
-    assert "up to compute capability 8.6 and no PTX: it cannot use H200" in finding.text
+    (finding,) = doctor._about_mxnet_gpus([("H200", (9, 0)), ("A10", (8, 6)), ("L4", (8, 9))])
+    assert "up to compute capability 8.x and no PTX: it cannot use H200" in finding.text
+    assert "L4" not in finding.text
     assert "PyTorch front" in finding.advice
     assert doctor._about_mxnet_gpus([("A10", (8, 6))]) == doctor._about_mxnet_gpus(None) == []
+
+
+class FakeDriver:
+    def __init__(self, version, init=0):
+        self.version, self.init = version, init
+
+    def cuDriverGetVersion(self, version):
+        version._obj.value = self.version
+        return 0 if self.version else 1
+
+    def cuInit(self, flags):
+        return self.init
+
+    def cuDeviceGetCount(self, count):
+        count._obj.value = 1
+        return 0
+
+    def cuDeviceGetName(self, name, length, device):
+        name.value = b"H200"
+
+    def cuDeviceGetAttribute(self, value, attribute, device):
+        value._obj.value = {75: 9, 76: 0}[attribute]
+
+
+def test_what_the_driver_says():
+    assert gpu_driver.facts(FakeDriver(12080)) == {"version": 12080, "gpus": [["H200", [9, 0]]]}
+    assert gpu_driver.facts(FakeDriver(0, init=100)) == {"version": 0, "gpus": []}
+    assert doctor._about_driver(12080, [("H200", (9, 0))]).text == (
+        "for CUDA up to 12.8; H200 (compute capability 9.0)"
+    )
+    assert doctor._about_driver(0, []).text == "it does not say for which CUDA; it sees no GPU"
+
+
+@pytest.mark.parametrize(
+    "driver, wrong, advised", [(0, False, False), (13000, False, False), (13020, False, False), (12080, True, True)]
+)
+def test_a_driver_that_is_too_old(cpu_only, monkeypatch, driver, wrong, advised):
+    Path(doctor.CUDA_LIBRARY_PATH).touch()
+    monkeypatch.setattr(doctor, "_driver", lambda: (driver, [("H200", (9, 0))]))
+    monkeypatch.setattr(doctor, "tried", lambda code: (["sm_90 compute_90", 13000], ""))
+    (runtime,) = [finding for finding in doctor.check_cuda() if finding.topic == "CUDA runtime"]
+    assert runtime.text.startswith("the library's is 13.0")
+    assert (runtime.wrong, bool(runtime.advice)) == (wrong, advised)
+
+
+def test_a_driver_of_the_same_major_version_runs_machine_code():
+    finding = doctor._about_runtime(13020, 13000)
+    assert not finding.wrong and "newer than the library's sm_ code" in finding.advice
+
+
+def test_a_torch_that_our_operators_do_not_run_in(monkeypatch):
+    monkeypatch.setattr(doctor, "installed", lambda *names: {"torch": "1.0"})
+    for answer, why in (((None, "ImportError: no"), "ImportError: no"), (([None, 3.0], ""), "a sum of 4 is 3.0")):
+        monkeypatch.setattr(doctor, "tried", lambda code, answer=answer: answer)
+        (finding,) = doctor.check_torch()
+        assert finding.wrong and why in finding.text and "scripts/setup.sh torch" in finding.advice
 
 
 @pytest.mark.parametrize("mxnet", [True, False])

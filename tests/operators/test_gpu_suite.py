@@ -23,12 +23,13 @@ def test_without_a_gpu_it_says_so():
     assert "sees no CUDA device; the suite needs an NVIDIA GPU" in done.stderr and not done.stdout
 
 
-def test_it_needs_no_mxnet():
+def test_it_needs_no_mxnet_and_no_test_tools():
     code = (
-        "import sys; import operators.gpu_suite.correctness, operators.gpu_suite.report; print('mxnet' in sys.modules)"
+        "import sys; import operators.gpu_suite.correctness, operators.gpu_suite.report;"
+        "print(*sorted({'mxnet', 'pytest', 'hypothesis'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert done.stdout.strip() == ""
     for path in Path(suite.__file__).parent.glob("*.py"):
         names = {alias.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import)
                  for alias in node.names}  # fmt: skip
@@ -83,5 +84,48 @@ def test_targets_are_counted():
     text = report.target_lines(rows)
     assert "<= 0.5 x torchvision: 1 of 2 points" in text and "MISSED 0.67 A v1" in text
     assert "<= 1.5 x plain float32: 0 of 1 points" in text and "<= 3.0 x plain float16: 0 of 0 points" in text
-    assert "plain: out of memory" in report.speed_line(rows[1])
+    assert "plain: out of memory" in report.speed_line(rows[1]) and not report.failed(rows)
     assert report.slug("NVIDIA H200 (MIG 1g)") == "nvidia-h200-mig-1g"
+
+
+def test_a_point_that_ours_fails_is_missed():
+    row = {"point": "A v1", "dtype": "float32", "training": False}
+    rows = [
+        {**row, "failed": {"ours": "no launch"}, "ms": {"torchvision": 4.0, "plain": 0.5}},
+        {**row, "failed": {"deterministic": "no launch"}, "ms": {"ours": 1.0, "plain": 1.0}},
+        {**row, "failed": {"torchvision": "out of memory"}, "ms": {"ours": 1.0, "plain": 1.0}},
+    ]
+    assert report.failed(rows) == rows[:2]
+    text = report.target_lines(rows)
+    assert "<= 0.5 x torchvision: 0 of 1 points" in text and "<= 1.5 x plain float32: 2 of 3 points" in text
+    assert "MISSED inf A v1" in text and text.count("FAILED A v1") == 2 and "ours: no launch" in text
+
+
+def test_without_torchvision_nothing_is_claimed():
+    rows = [{"point": "A v1", "dtype": "float32", "training": True, "failed": {}, "ms": {"ours": 1.0}}]
+    assert "x torchvision: torchvision is not installed: not compared" in report.target_lines(rows)
+
+
+@pytest.mark.parametrize(("rows", "status"), [([], 0), ([{"failed": {"ours": "no launch"}}], 1)])
+def test_a_failure_in_the_timing_is_in_the_exit_status(monkeypatch, tmp_path, rows, status):
+    monkeypatch.setattr(suite, "missing", lambda: "")
+    monkeypatch.setattr(report, "machine", lambda: {"device": "none"})
+    monkeypatch.setattr(report, "heading", lambda result: "")
+    monkeypatch.setattr(report, "target_lines", lambda rows: "")
+    monkeypatch.setattr(speed, "run", lambda samples, report: rows)
+    assert suite.main(["--only", "speed", "--out", str(tmp_path / "result.json")]) == status
+
+
+def test_deterministic_timing_does_not_time_the_filling_of_new_tensors(monkeypatch):
+    seen = []
+    monkeypatch.setattr(speed, "_elapsed", lambda step, calls: (step(), 1.0)[1])
+
+    def function(x):
+        seen.append((torch.are_deterministic_algorithms_enabled(), torch.utils.deterministic.fill_uninitialized_memory))
+        return x
+
+    point = speed.Point("", "float32", False, (torch.zeros(1),), {})
+    monkeypatch.setattr(speed, "_step", lambda function, point: lambda: function(*point.tensors))
+    speed._time(function, point, 1, deterministic=True)
+    assert set(seen) == {(True, False)}
+    assert torch.utils.deterministic.fill_uninitialized_memory and not torch.are_deterministic_algorithms_enabled()

@@ -53,9 +53,7 @@ def wanted(case, boundary, dtype, offsets):
     if dtype in ("float32", "float64"):
         return expected(case, boundary, offsets)
     case = case.at(boundary)
-    inputs = {name: rounded(values, dtype) for name, values in draw.inputs(case, offsets).items()}
-    if "rois" in inputs:  # in whose dtype the reference computes coordinates: that of the kernels
-        inputs["rois"] = inputs["rois"].astype(np.float32)
+    inputs = draw.inputs(case, offsets, stored=lambda values: rounded(values, dtype))
     out_grad = rounded(draw.out_grad(case), dtype)
     return (inputs, out_grad, *reference(case, inputs, out_grad))
 

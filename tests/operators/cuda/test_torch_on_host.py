@@ -13,11 +13,13 @@ from operators import library  # noqa: E402
 from operators.active_conv.cases import CASES as ACTIVE  # noqa: E402
 from operators.checks import agreement  # noqa: E402
 from operators.deform_conv.cases import CASES, MODULATED_CASES  # noqa: E402
+from operators.deform_psroi_pool.cases import CASES as DEFORM_PSROI  # noqa: E402
 from operators.for_torch import cpu, cuda, deform_conv2d  # noqa: E402
 from operators.gpu_suite import correctness  # noqa: E402
+from operators.psroi_pool.cases import CASES as PSROI  # noqa: E402
 from operators.shift.cases import CASES as SHIFT  # noqa: E402
 
-SOME = [cases[0] for cases in (CASES, MODULATED_CASES, ACTIVE, SHIFT)]
+SOME = [cases[0] for cases in (CASES, MODULATED_CASES, ACTIVE, SHIFT, PSROI, DEFORM_PSROI)]
 
 
 @pytest.fixture
@@ -31,9 +33,11 @@ def cuda_path(host_library, monkeypatch):
 
 @pytest.mark.parametrize("case", SOME, ids=lambda case: case.operator)
 def test_checks_of_the_gpu_suite_pass(cuda_path, case):
-    case = case.at("zero")
+    case = case.at("zero" if "boundary" in library.descriptions()[case.operator].attributes else "")
     correctness._against_reference(case, agreement.draw.between_lines, "cpu")
     correctness._deterministic(case, "cpu")
+    for dtype in correctness.HALF:
+        correctness._half(case, dtype, "cpu")
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from operators import for_torch  # noqa: E402
+from operators.for_torch import functional  # noqa: E402
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "pytorch.md").read_text(encoding="utf-8")
 
@@ -28,3 +30,10 @@ def test_the_example():
 def test_everything_public_is_named():
     for name in for_torch.__all__:
         assert f"`{name}" in PAGE, f"docs/pytorch.md does not mention {name}"
+
+
+def test_the_functions_have_the_parameters_of_the_table():
+    rows = dict(re.findall(r"^\| `(\w+)\(([^)]*)\)` \| `\w+`", PAGE.split("## Coming from", 1)[0], re.MULTILINE))
+    assert sorted(rows) == sorted(functional.__all__)
+    for name, parameters in rows.items():
+        assert parameters.split(", ") == list(inspect.signature(getattr(for_torch, name)).parameters), name

@@ -42,12 +42,11 @@ class Run:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise RunError(f"no run {self.folder}: no such folder{_there(self.folder.parent)}")
-        found = sorted(self.folder.glob("*/run.json"))
-        if not found:
-            raise RunError(f"{self.folder} is no run: it has no <image set>/run.json{_there(self.folder)}")
         self.name = self.folder.name
-        self.training = found[0].parent
-        self.config = json.loads(found[0].read_text(encoding="utf-8"))["config"]
+        found = _training(self.folder)
+        if found is None:
+            raise RunError(f"{folder} is no run: it has no <image set>/run.json of a training{_there(self.folder)}")
+        self.training, self.config = found
         self.prefix = self.training / self.config["TRAIN"]["model_prefix"]
         endings = [kind for ending, kind in KIND_OF.items() if self.config["symbol"].endswith(ending)]
         self.kind = endings[0] if endings else "plain"
@@ -171,7 +170,7 @@ def runs_in(output: str | Path) -> list[Run]:
     """All runs in a folder such as output/streets, by name. Raises RunError if there is none."""
     output = Path(output)
     folders = sorted({path.parent.parent for path in output.glob("*/*/run.json")})
-    found = [run for run in map(Run, folders) if run.epochs]
+    found = [run for run in map(Run, filter(_training, folders)) if run.epochs]
     if not found:
         raise RunError(f"{output} holds no trained run; ./train.sh quick_acn makes one in output/streets")
     return found
@@ -190,6 +189,15 @@ def find(text: str | Path, output: Path = Path("output")) -> Run:
     there = sorted(str(each.parent.parent) for each in output.glob("*/*/*/run.json"))
     known = ", ".join(there) or "none yet; ./train.sh quick_acn makes one"
     raise RunError(f"no run {text}: there is no such folder; runs in {output}: {known}")
+
+
+def _training(folder: Path) -> tuple[Path, dict] | None:
+    """The folder of the image set that a run was trained on, and its configuration; evaluations leave a run.json too."""
+    for path in sorted(folder.glob("*/run.json")):
+        config = json.loads(path.read_text(encoding="utf-8"))["config"]
+        if path.parent.name == config["dataset"]["image_set"].replace("+", "_"):
+            return path.parent, config
+    return None
 
 
 def _there(folder: Path) -> str:

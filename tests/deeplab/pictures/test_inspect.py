@@ -96,7 +96,7 @@ def test_inspect_of_one_active_layer_of_a_picture_without_truth_at_another_size(
             ["nothing"],
             "no run nothing: there is no such folder; runs in output: output/streets/quick_acn, output/streets/",
         ),
-        (["streets"], "streets is no run: it has no <image set>/run.json; streets has gtFine, leftImg8bit"),
+        (["streets"], "streets is no run: it has no <image set>/run.json of a training; streets has gtFine, leftImg8bit"),
         (["quick_acn", "--at", "64,0"], "--at 64,0: outside the picture, whose y is 0 to 63 and x 0 to 95"),
         (["quick_acn", "--at", "1;2"], "--at 1;2: expected two whole numbers y,x such as 64,96"),
         (["quick_acn", "--layer", "res5"], "--layer res5: quick_acn has res5a_branch2b, res5b_branch2b"),

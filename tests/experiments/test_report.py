@@ -50,8 +50,9 @@ def leave_run(output: Path, config: dict, miou: float, seed: int = 1, trained: d
         for epoch in range(epochs)
     ]
     gpus = config["gpus"].split(",") if config["gpus"] else []
-    record = {"commit": "0123456789abcdef", "dirty": True, "threads": 2, "versions": {"mxnet": "1.9.1"}, "workers": 1,
-              "devices": [f"gpu({each})" for each in gpus] or ["cpu(0)"], "config": config, **(trained or {})}  # fmt: skip
+    record = {"commit": "0123456789abcdef", "dirty": True, "threads": 2, "versions": {"mxnet": "1.9.1"}}
+    record.update(config=config, workers=1, devices=[f"gpu({each})" for each in gpus] or ["cpu(0)"])
+    record.update(trained or {})
     (place / "leftImg8bit_train/metrics.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
     (place / "leftImg8bit_train/run.json").write_text(json.dumps(record))
     results = {"config": config, "epoch": epochs, "images": 500, "seed": seed, "meanIU": miou,

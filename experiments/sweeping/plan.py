@@ -85,7 +85,7 @@ def read_sweep(path: str | Path) -> Sweep:
     trials = []
     for point in points:
         settings = [*fixed, *(f"{key}={_text(value)}" for key, value in point.items())]
-        laid_over = [_content(base.parent / text.partition("=")[2]) for text in settings if _overlay(text)]
+        laid_over = [_content(base.parent / over) for over in map(_overlay, settings) if over]
         name = _name(point, [of_base, settings, node["command"], *laid_over])
         ours = [f"output_path={folder}", f"run.name={name}"]
         command = (*shlex.split(node["command"]), str(base), *settings, *ours)
@@ -167,10 +167,10 @@ def _content(path: Path, seen: tuple[Path, ...] = ()) -> list:
     return [node, *(_content(other.resolve(), (*seen, path)) for other in below if other.resolve() not in seen)]
 
 
-def _overlay(setting: str) -> bool:
-    """Whether a setting lays a file over the configuration: then that file's content makes the trial, too."""
-    key, _, value = setting.partition("=")
-    return key == "OVER" and value.strip("'\"") != ""
+def _overlay(setting: str) -> str:
+    """The file that a setting lays over the configuration, whose content makes the trial, too; '' if it does not."""
+    key, _, value = str(setting).partition("=")
+    return value.strip("'\"") if key == "OVER" else ""
 
 
 def _name(point: dict, identity: list) -> str:

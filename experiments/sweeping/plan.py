@@ -85,7 +85,7 @@ def read_sweep(path: str | Path) -> Sweep:
     trials = []
     for point in points:
         settings = [*fixed, *(f"{key}={_text(value)}" for key, value in point.items())]
-        laid_over = [_content(base.parent / over) for over in map(_overlay, settings) if over]
+        laid_over = [_laid_over(base.parent / over, path) for over in map(_overlay, settings) if over]
         name = _name(point, [of_base, settings, node["command"], *laid_over])
         ours = [f"output_path={folder}", f"run.name={name}"]
         command = (*shlex.split(node["command"]), str(base), *settings, *ours)
@@ -165,6 +165,13 @@ def _content(path: Path, seen: tuple[Path, ...] = ()) -> list:
     node = _read(path)
     below = [path.parent / node[key] for key in ("BASE", "OVER") if node.get(key)]
     return [node, *(_content(other.resolve(), (*seen, path)) for other in below if other.resolve() not in seen)]
+
+
+def _laid_over(overlay: Path, sweep: Path) -> list:
+    try:
+        return _content(overlay)
+    except SweepError as error:
+        raise SweepError(f"{sweep}: OVER: {error}") from None
 
 
 def _overlay(setting: str) -> str:

@@ -67,7 +67,7 @@ def find(output: Path, expected: dict[str, dict[str, dict]]) -> tuple[list[Run],
 def save(path: Path, runs: list[Run]) -> None:
     """Writes runs to a JSON file, one per line, so that a ledger can be made again where their folders are not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps({**asdict(run), "place": ""}, sort_keys=True) for run in _ordered(runs)]
+    lines = [json.dumps({**asdict(run), "place": ""}) for run in _ordered(runs)]
     new = path.with_name(f".{path.name}")
     new.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
     os.replace(new, path)

@@ -29,7 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m deeplab.inspect", description="Show where a trained network looks.")
     parser.add_argument("run", help="folder of a run (output/streets/quick_acn), or its name")
     parser.add_argument("image", type=Path, help="a picture of any size; with Cityscapes' folders its truth is found")
-    parser.add_argument("--at", metavar="y,x", help="pixel of the picture; default: where the taps move furthest")
+    parser.add_argument(
+        "--at",
+        metavar="y,x",
+        help="pixel of the picture; default: where the taps of --layer, else the last, move furthest",
+    )
     parser.add_argument("--layer", default="", help="only this layer, such as res5a_branch2b")
     parser.add_argument("--epoch", type=int, default=0, help="default: the last one")
     parser.add_argument("--out", type=Path, help="folder; default: <run>/inspect/<name of the picture>")
@@ -70,7 +74,7 @@ def _inspect(options) -> int:
     if options.layer and options.layer not in looker.names:
         raise ValueError(f"--layer {options.layer}: {run.name} has {', '.join(looker.names) or 'no such layers'}")
     look = looker.look(image, options.image.stem, truth)
-    pixel = look.pixel_moved_most() if place is None else tuple(int(part * look.zoom) for part in place)
+    pixel = look.pixel_moved_most(options.layer) if place is None else tuple(int(part * look.zoom) for part in place)
     out = options.out or run.folder / "inspect" / options.image.stem
     out.mkdir(parents=True, exist_ok=True)
     looks.save(out / "look.npz", look)
@@ -100,7 +104,7 @@ def write(out: Path, run, look, pixel: tuple[int, int], layer: str = "") -> list
         tables = {each.name: each.offset.reshape(each.sets, *each.geometry.kernel, 2) for each in active}
         texts["offsets.txt"] = (taps.tables(tables) + "\n").encode()
     if stacks:
-        texts["taps.gif"] = taps.animation(epochs, stacks, active[0].geometry.dilate[0])
+        texts["taps.gif"] = taps.animation(epochs, stacks, {each.name: each.geometry.dilate[0] for each in active})
     texts["page.html"] = page.build(look, pixel, layer).encode()
     for name, content in texts.items():
         with replacing(out / name) as new:

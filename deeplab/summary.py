@@ -131,13 +131,15 @@ def _offsets(block, cfg, offsets: dict[str, np.ndarray], dataset, results: dict,
         taps.draw_taps(axis, name.removesuffix("_offset"), offset, dilate, half)
     taps.draw_key(axes[-2], dilate, cfg.net.output_stride)
     image, truth = dataset.pair(dataset.records[_chosen(dataset)[0]])
+    size = pictures.scaled_size(*truth.shape, cfg.SCALES)  # what the network saw: its layers' pixels are of that size
+    image, truth = pictures.resize_image(image, size), pictures.resize_label(truth, size)
     shown = _telling_class(truth, results, zero)
     pixel = panels.middle_of(truth == shown, reach=max(2, truth.shape[0] // 12))
     draw_sampling(axes[-1], image, _last_layer(cfg, offsets, truth.shape), pixel)
 
 
 def _last_layer(cfg, offsets: dict[str, np.ndarray], shape: tuple[int, int]) -> Layer:
-    """The last active convolution as it stands over a picture of this shape.
+    """The last active convolution as it stands over a picture that the network sees at this shape.
 
     Between them is one ResNet stem: its unpadded pooling puts the centre of feature pixel (0, 0) at image pixel (2, 2).
     """

@@ -12,6 +12,7 @@ import json
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,8 @@ def copy(run: Run, kept: str) -> None:
         }
         params.save(f"{prefix}-{run.last:04d}.params", chosen, {})
     look = run.look()
-    looks.save(folder / "inspect" / look.picture / "look.npz", look)
+    # Not for whose parameters it was made: the sample keeps only some of them, rounded.
+    looks.save(folder / "inspect" / look.picture / "look.npz", replace(look, checkpoint=""))
     if run.kind != "active":
         offsets = {name: looks.small(each) for name, each in run.offset_sample(PICTURES).items()}
         np.savez_compressed(folder / "inspect" / f"offsets-{run.last:04d}.npz", **offsets)

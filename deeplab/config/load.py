@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from deeplab.config.keys import ConfigError, check_keys
-from deeplab.config.over import look_up, over_file
+from deeplab.config.over import look_up, over_file, still_so
 from deeplab.config.schema import Config
 from deeplab.config.values import check_values, normal_scales
 
@@ -29,17 +29,18 @@ def load(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Confi
     merged, scaled = OmegaConf.structured(Config), []
     for source, node in files:
         merged = _merge(merged, source, node)
-    over = over_file(path, [*files, *typed])
+    over = over_file(path, files, typed)
     for source, node in _files(over, ()) if over else ():
         node, changes = look_up(node, merged, Config(), source)
         merged, scaled = _merge(merged, source, node), scaled + changes
+    laid = merged
     for source, node in typed:
         merged = _merge(merged, source, node)
     try:
         cfg = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         raise ConfigError(f"{path}: {_told(error)}") from None
-    cfg.SCALED = scaled
+    cfg.SCALED = still_so(scaled, laid, merged)
     cfg.run.name = cfg.run.name or path.stem
     check_values(cfg, str(path))
     return cfg

@@ -17,16 +17,35 @@ from omegaconf import OmegaConf
 from deeplab.config.keys import ConfigError
 
 
-def over_file(path: Path, sources: list[tuple[str, dict]]) -> Path | None:
-    """The file that OVER names, relative to the configuration `path`; of several sources the last one counts."""
-    name = next((node["OVER"] for _, node in reversed(sources) if "OVER" in node), None)
-    if name is not None and not isinstance(name, str):
-        raise ConfigError(f"{path}: OVER: expected the path of a YAML file, got {name!r}")
-    return path.parent / name if name else None
+def over_file(path: Path, files: list[tuple[str, dict]], typed: list[tuple[str, dict]]) -> Path | None:
+    """The file that OVER names; of several sources the last one counts.
+
+    files: of the configuration `path`, itself and what it is based on: OVER is relative to the file it stands in.
+    typed: of the command line, where it is relative to `path`.
+    """
+    sources = [*((Path(source).parent, source, node) for source, node in files),
+               *((path.parent, source, node) for source, node in typed)]  # fmt: skip
+    found = next((each for each in reversed(sources) if "OVER" in each[-1]), None)
+    if found is None:
+        return None
+    place, source, node = found
+    name = node["OVER"]
+    if not isinstance(name, str):
+        raise ConfigError(f"{source}: OVER: expected the path of a YAML file, got {name!r}")
+    return place / name if name else None
 
 
-def look_up(node: dict, merged, section, source: str, above: str = "") -> tuple[dict, list[str]]:
-    """`node` with each table replaced by its entry for the present value, and `key: old -> new` for what that changed.
+def still_so(changes: list[tuple[str, object, object]], laid, final) -> list[str]:
+    """`key: old -> new` of those (key, old, new) that the command line has left so.
+
+    laid, final: the configuration (OmegaConf) before and after the command line.
+    """
+    same = (OmegaConf.select(laid, key) == OmegaConf.select(final, key) for key, _, _ in changes)
+    return [f"{key}: {old} -> {new}" for (key, old, new), kept in zip(changes, same) if kept]
+
+
+def look_up(node: dict, merged, section, source: str, above: str = "") -> tuple[dict, list[tuple]]:
+    """`node` with each table replaced by its entry for the present value, and (key, old, new) for what that changed.
 
     merged: the experiment so far (OmegaConf). section: the dataclass whose keys `node` holds.
     Raises ConfigError for a table without an entry for the present value.
@@ -44,6 +63,6 @@ def look_up(node: dict, merged, section, source: str, above: str = "") -> tuple[
                 listed = ", ".join(map(str, value))
                 raise ConfigError(f"{source}: {full}: the table has no entry for {present!r}, only for {listed}")
             value = value[present]
-            changes += [f"{full}: {present} -> {value}"] if value != present else []
+            changes += [(full, present, value)] if value != present else []
         plain[key] = value
     return plain, changes

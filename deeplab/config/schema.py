@@ -129,7 +129,7 @@ class Run:
 @dataclass
 class Config:
     BASE: str = ""  # a YAML file, relative to this one, that is read first
-    OVER: str = ""  # a YAML file, relative to this one, that is read last, before the command line (see over.py)
+    OVER: str = ""  # a YAML file, relative to the one it stands in, read last, before the command line (over.py)
     SCALED: list[str] = field(default_factory=list)  # not set but told: what the tables of OVER have changed
     MXNET_VERSION: str = ""  # '' or 'mxnet' = the installed one; a number must be the installed one's
     output_path: str = ""

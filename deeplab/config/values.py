@@ -29,7 +29,7 @@ AT_LEAST = {
     "dataset.NUM_CLASSES": 2, "network.pretrained_epoch": 0, "net.width": 1,
     "net.head_channels": 1, "net.res5_dilate": 1, "net.offset_dilate": 1, "net.num_deformable_group": 1,
     "net.num_offset_group": 1, "net.bn_eps": 1e-5, "net.offset_lr_rate": 0, "net.offset_lr_mult": 0,
-    "net.offset_bound": 0, "run.offset_limit": 0, "run.rollback_factor": 0, "run.max_rollbacks": 0,
+    "net.offset_bound": 0, "run.offset_limit": 0, "run.max_rollbacks": 0,
     "run.threads": 0, "run.seed": 0, "run.cpus": 1, "run.offset_warmup_epochs": 0, "run.lr_factor": 0,
 }  # fmt: skip
 
@@ -71,6 +71,8 @@ def check_values(cfg, source: str) -> None:
         wrong.append(f"gpus: expected device numbers such as '0,1', or '' for the CPU, got {cfg.gpus!r}")
     if cfg.gpus.strip() and cfg.run.cpus != 1:
         wrong.append(f"run.cpus: {cfg.run.cpus} CPU contexts and gpus {cfg.gpus!r} exclude each other")
+    if not 0 < cfg.run.rollback_factor < 1:
+        wrong.append(f"run.rollback_factor: expected above 0 and below 1, got {cfg.run.rollback_factor!r}")
     if cfg.run.on_explosion == "rollback" and cfg.default.kvstore.startswith("dist_"):
         wrong.append("run.on_explosion: several workers cannot go back together yet; expected 'warn' or 'stop'")
     if wrong:

@@ -10,6 +10,7 @@ Each file appears complete or not at all, and the .json after all others: an epo
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -84,6 +85,11 @@ def find(prefix: Path, epoch: int) -> Path:
         have = ", ".join(other.name for other in there) or "no checkpoint"
         raise FileNotFoundError(f"checkpoint {path} does not exist; the folder has {have}")
     return path
+
+
+def digest(path: str | Path) -> str:
+    """SHA-256 of a .params file, in hexadecimal digits: whether two evaluations are of the same parameters."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def _file(prefix: Path, epoch: int, ending: str) -> Path:

@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 
+from deeplab.core import checkpoint
 from deeplab.core.atomic import write_json
 from deeplab.core.folder import results_path
 from deeplab.core.predictor import Predictor
@@ -24,7 +25,7 @@ def evaluate(cfg, dataset, predictor: Predictor, zero_offsets: bool, ignore_cach
     checkpoint, sha256, meanIU, meanIU_present, IU (by class name), confusion (rows = truth) and the facts.
     """
     out = results_path(cfg, zero_offsets)
-    digest = hashlib.sha256(predictor.path.read_bytes()).hexdigest()
+    digest = checkpoint.digest(predictor.path)
     # What a prediction depends on: parameters, network and scale.
     settings = f"{cfg.symbol} {cfg.net} {cfg.SCALES} {cfg.network.PIXEL_MEANS}"
     made_by = f"{predictor.path.name} {digest[:12]}, settings {hashlib.sha256(settings.encode()).hexdigest()[:12]}"

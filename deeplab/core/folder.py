@@ -11,7 +11,7 @@ from deeplab.core import checkpoint
 
 # Keys that may change between two starts of one run: they do not change what any epoch computes.
 MAY_CHANGE = (
-    *("BASE", "OVER", "output_path", "default.frequent"),
+    *("BASE", "OVER", "SCALED", "output_path", "default.frequent"),
     *("TRAIN.begin_epoch", "TRAIN.end_epoch", "TRAIN.RESUME", "TEST."),
     *("default.kvstore", "gpus", "run.cpus"),  # where devices are; how many in all, see `differences`
     "run.threads",  # changes the last bits only; train.py says so

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import mxnet as mx
 import numpy as np
 
+from deeplab.core import checkpoint
 from deeplab.core.param_rules import network_shapes
 from deeplab.core.predictor import Predictor
 from deeplab.dataset import kind_of, pictures
@@ -40,11 +41,12 @@ class _Node:
 class Looker:
     """The network of a `Predictor`, asked for its insides.
 
-    names: of the layers that learn where to look, in the network's order.
+    names: of the layers that learn where to look, in the network's order. checkpoint: SHA-256 of its parameters' file.
     """
 
     def __init__(self, cfg, predictor: Predictor):
         self._cfg, self._predictor = cfg, predictor
+        self.checkpoint = checkpoint.digest(predictor.path)
         symbol = predictor.network.symbol
         self._nodes = _learned_nodes(symbol)
         self.names = [node.name for node in self._nodes]
@@ -76,6 +78,7 @@ class Looker:
             layers=[_layer(node, inside, shapes) for node in self._nodes],
             class_names=tuple(kind_of(cfg).class_names),
             palette=kind_of(cfg).palette,
+            checkpoint=self.checkpoint,
         )
 
     def _run(self, data: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -7,6 +7,7 @@ import json
 import math
 import shutil
 import zlib
+from contextlib import closing
 from pathlib import Path
 
 import mxnet as mx
@@ -82,7 +83,10 @@ def train(cfg, dataset, begin: int, facts: dict, log, stop=lambda: False, group:
     stability = Stability(cfg, network, monitor, log)
     update, loss = begin * len(batches), FCNLogLoss()
     metrics = Metrics(prefix(cfg).parent / "metrics.jsonl", update) if group.first else NoMetrics()
-    with Progress(log, cfg.default.frequent, batch, cfg.TRAIN.end_epoch * len(batches), update) as progress:
+    with (
+        closing(metrics),
+        Progress(log, cfg.default.frequent, batch, cfg.TRAIN.end_epoch * len(batches), update) as progress,
+    ):
         for epoch in range(begin, cfg.TRAIN.end_epoch):
             hold_offsets(network, epoch < cfg.run.offset_warmup_epochs)
             mx.random.seed(cfg.run.seed + epoch)  # for networks with dropout: a resumed epoch draws the same
@@ -122,7 +126,6 @@ def train(cfg, dataset, begin: int, facts: dict, log, stop=lambda: False, group:
             if group.first:
                 state = {"update": update, "images": images, "rollbacks": rollbacks, **facts}
                 checkpoint.save(prefix(cfg), epoch + 1, network, trainer, state)
-    metrics.close()
 
 
 def hold_offsets(network, hold: bool) -> None:

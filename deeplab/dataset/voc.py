@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -90,8 +91,10 @@ class PascalVOC:
 def truth_of(image: str | Path) -> np.ndarray | None:
     """Classes, uint8 (height, width), of a picture that lies in a development kit's JPEGImages, or None."""
     image = Path(image).resolve()
-    path = _mask(image.parents[1], "", image.stem) if image.parent.name == "JPEGImages" else None
-    return _classes(path) if path and path.is_file() else None
+    if image.parent.name != "JPEGImages":
+        return None
+    choices = [_mask(image.parents[1], name, image.stem) for name in ("", "aug")]  # VOC's own mask is the better one
+    return next((_classes(path) for path in choices if path.is_file()), None)
 
 
 def _classes(path: Path) -> np.ndarray:
@@ -110,6 +113,11 @@ def _listing(folder: Path, name: str) -> Path:
     choices.append(folder / "Segmentation" / f"{name.removesuffix('_seg')}.txt")
     for path in choices:
         if path.is_file():
+            log = logging.getLogger("deeplab")
+            log.info("image set %s: the list is %s", name, path)
+            if path != choices[0] and name.startswith("train"):  # VOC's own list is a seventh of the augmented one
+                log.warning("image set %s: %s is not there; training on VOC's own list, without the SBD pictures that "
+                            "the original adds", name, choices[0])  # fmt: skip
             return path
     there = sorted(path.stem for path in (folder / "Segmentation").glob("*.txt"))
     raise DatasetError(

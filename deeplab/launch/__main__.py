@@ -29,9 +29,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--address", default="", help="this machine's address for the hosts, if it has several")
     options, train = parser.parse_known_args(arguments)
     try:
-        cfg = load(options.cfg, [word for word in train if "=" in word and not word.startswith("-")])
+        cfg = _load(options.cfg, train)
         if not cfg.default.kvstore.startswith("dist_"):  # the same sums, over all workers
             train.append(f"default.kvstore=dist_{'device_' if cfg.gpus.strip() else ''}sync")
+            cfg = _load(options.cfg, train)  # what several workers cannot do is told here, not by each of them
         hosts = read_hosts(options.hosts) if options.hosts else []
         train = ["--cfg", options.cfg, *train]
         jobs = plan(train, cfg.gpus, options.workers, options.servers, hosts, options.address)
@@ -39,6 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (ConfigError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+
+
+def _load(path: str, train: list[str]):
+    return load(path, [word for word in train if "=" in word and not word.startswith("-")])
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ class Look:
     run, epoch, picture: names for titles. image: uint8 (h, w, 3), as the network saw it. prediction: train ids,
     uint8 (h, w). truth: the same, 255 = does not count, or None where nobody knows. zoom: network pixels per pixel of
     the picture's file. layers: in the order of the network. class_names: by train id. palette: (256, 3) uint8.
+    checkpoint: SHA-256 of the .params file, '' where it was not kept with the look.
     """
 
     run: str
@@ -75,6 +76,7 @@ class Look:
     layers: list[Layer]
     class_names: tuple[str, ...]
     palette: np.ndarray
+    checkpoint: str = ""
 
     def layer(self, name: str) -> Layer:
         """The layer of that name. Raises ValueError that lists the layers there are."""
@@ -84,15 +86,17 @@ class Look:
         known = ", ".join(layer.name for layer in self.layers) or "none that learns where to look"
         raise ValueError(f"no layer {name!r} in {self.run}; it has {known}")
 
-    def pixel_moved_most(self) -> tuple[int, int]:
-        """The image pixel (y, x) at whose cell the last layer moves its taps furthest; the middle for an active layer.
+    def pixel_moved_most(self, name: str = "") -> tuple[int, int]:
+        """The image pixel (y, x) at whose cell a layer moves its taps furthest; the middle for an active layer.
+
+        name: of the layer; '' means the last one.
 
         Only cells whose taps, as moved, lie in the picture compete, where there are any.
         """
         height, width = self.image.shape[:2]
-        if not self.layers or self.layers[-1].kind == "active":
+        layer = self.layer(name) if name else self.layers[-1] if self.layers else None
+        if layer is None or layer.kind == "active":
             return height // 2, width // 2
-        layer = self.layers[-1]
         g = layer.geometry
         moved, step = layer.moved(), np.multiply(g.scale, g.stride)
         rows, columns = np.meshgrid(*map(np.arange, g.size), indexing="ij")
@@ -107,7 +111,7 @@ class Look:
 def save(path: Path, look: Look) -> None:
     """Writes a look to a compressed .npz, completely or not at all; offsets and masks as float16 where that is exact
     to 1/64 pixel, else as float32."""
-    facts = {key: getattr(look, key) for key in ("run", "epoch", "picture", "zoom")}
+    facts = {key: getattr(look, key) for key in ("run", "epoch", "picture", "zoom", "checkpoint")}
     layers = [{"name": each.name, "kind": each.kind, "geometry": asdict(each.geometry)} for each in look.layers]
     facts["class_names"] = list(look.class_names)
     arrays = {"image": look.image, "prediction": look.prediction, "palette": look.palette}

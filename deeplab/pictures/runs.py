@@ -42,12 +42,11 @@ class Run:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise RunError(f"no run {self.folder}: no such folder{_there(self.folder.parent)}")
-        found = sorted(self.folder.glob("*/run.json"))
-        if not found:
-            raise RunError(f"{self.folder} is no run: it has no <image set>/run.json{_there(self.folder)}")
         self.name = self.folder.name
-        self.training = found[0].parent
-        self.config = json.loads(found[0].read_text(encoding="utf-8"))["config"]
+        found = _training(self.folder)
+        if found is None:
+            raise RunError(f"{folder} is no run: it has no <image set>/run.json of a training{_there(self.folder)}")
+        self.training, self.config = found
         self.prefix = self.training / self.config["TRAIN"]["model_prefix"]
         endings = [kind for ending, kind in KIND_OF.items() if self.config["symbol"].endswith(ending)]
         self.kind = endings[0] if endings else "plain"
@@ -130,7 +129,7 @@ class Run:
         """
         for path in sorted((self.folder / "inspect").glob("*/look.npz")):
             stored = looks.load(path)
-            if stored.epoch == self.last:
+            if stored.epoch == self.last and self._made_by(stored.checkpoint):
                 return stored
         looker, dataset = self._network()
         record = dataset.records[len(dataset.records) // 2]
@@ -147,16 +146,26 @@ class Run:
         path = self.folder / "inspect" / f"offsets-{self.last:04d}.npz"
         if path.is_file():
             with np.load(path) as saved:
-                if (stored := dict(saved)) and len(next(iter(stored.values()))) >= count:
-                    return {name: value[:count].astype(np.float32) for name, value in stored.items()}
+                stored = dict(saved)
+            made_by, pictures = str(stored.pop("checkpoint", "")), int(stored.pop("pictures", count))
+            least = min(count, pictures)  # of so many test pictures
+            if stored and len(next(iter(stored.values()))) >= least and self._made_by(made_by):
+                return {name: value[:count].astype(np.float32) for name, value in stored.items()}
         looker, dataset = self._network()
         chosen = np.linspace(0, len(dataset.records) - 1, min(count, len(dataset.records))).astype(int)
         each = [looker.look(dataset.image(dataset.records[number]), "") for number in chosen]
         found = {name: np.stack([one.layer(name).offset for one in each]) for name in looker.names}
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as new, open(new, "wb") as file:
-            np.savez_compressed(file, **{name: looks.small(value) for name, value in found.items()})
+            facts = {"checkpoint": looker.checkpoint, "pictures": len(dataset.records)}
+            np.savez_compressed(file, **facts, **{name: looks.small(value) for name, value in found.items()})
         return found
+
+    def _made_by(self, digest: str) -> bool:
+        """Whether the last epoch's parameters still are those of this digest; '' is a sample's: nothing to ask."""
+        return (
+            not digest or not self.has_arrays() or digest == checkpoint.digest(f"{self.prefix}-{self.last:04d}.params")
+        )
 
     def _network(self):
         from deeplab.core.looking import Looker  # MXNet is loaded for this alone
@@ -171,7 +180,7 @@ def runs_in(output: str | Path) -> list[Run]:
     """All runs in a folder such as output/streets, by name. Raises RunError if there is none."""
     output = Path(output)
     folders = sorted({path.parent.parent for path in output.glob("*/*/run.json")})
-    found = [run for run in map(Run, folders) if run.epochs]
+    found = [run for run in map(Run, filter(_training, folders)) if run.epochs]
     if not found:
         raise RunError(f"{output} holds no trained run; ./train.sh quick_acn makes one in output/streets")
     return found
@@ -190,6 +199,15 @@ def find(text: str | Path, output: Path = Path("output")) -> Run:
     there = sorted(str(each.parent.parent) for each in output.glob("*/*/*/run.json"))
     known = ", ".join(there) or "none yet; ./train.sh quick_acn makes one"
     raise RunError(f"no run {text}: there is no such folder; runs in {output}: {known}")
+
+
+def _training(folder: Path) -> tuple[Path, dict] | None:
+    """The folder of the image set a run was trained on, and its configuration; evaluations leave a run.json too."""
+    for path in sorted(folder.glob("*/run.json")):
+        config = json.loads(path.read_text(encoding="utf-8"))["config"]
+        if path.parent.name == config["dataset"]["image_set"].replace("+", "_"):
+            return path.parent, config
+    return None
 
 
 def _there(folder: Path) -> str:

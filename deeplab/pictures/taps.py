@@ -108,18 +108,22 @@ def draw_lengths(axis, epochs: Sequence[int], stack: np.ndarray) -> None:
     open_spines(axis)
 
 
-def animation(epochs: Sequence[int], stacks: Mapping[str, np.ndarray], dilate: int, size: float = 3.0) -> bytes:
+def animation(
+    epochs: Sequence[int], stacks: Mapping[str, np.ndarray], dilate: int | Mapping[str, int], size: float = 3.0
+) -> bytes:
     """A GIF of the taps walking: one panel per layer, one picture per epoch, the last one held.
 
     stacks: {layer: (epochs, filter groups, channel groups, kernel y, kernel x, 2)}; of several sets the first is shown.
+    dilate: of all layers, or {layer: its own}.
     """
+    own = [dilate[name] if isinstance(dilate, Mapping) else dilate for name in stacks]
     figure = Figure(figsize=(size * len(stacks), size + 0.5), dpi=80, layout="constrained")
     axes = figure.subplots(1, len(stacks), squeeze=False)[0]
-    half = reach(list(stacks.values()), dilate)
+    half = max(reach([stack], each) for stack, each in zip(stacks.values(), own))
     firsts = [stack[:, 0, 0] for stack in stacks.values()]
-    artists = [draw_trails(axis, name, one, dilate, half) for axis, name, one in zip(axes, stacks, firsts)]
+    artists = [draw_trails(axis, name, one, each, half) for axis, name, one, each in zip(axes, stacks, firsts, own)]
     title = figure.suptitle("", fontsize=11)
-    ways = [moved(one, dilate)[1] for one in firsts]
+    ways = [moved(one, each)[1] for one, each in zip(firsts, own)]
 
     def show(frame: int):
         title.set_text(f"epoch {epochs[frame]} of {epochs[-1]}")

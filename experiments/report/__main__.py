@@ -81,8 +81,6 @@ def _train(lines: list[Line], paths: dict[str, Path], expected: dict[str, dict],
     jobs = []
     for seed in options.seeds:
         settings = [f"run.seed={seed}", f"run.threads={options.threads}", *options.settings]
-        if options.data == "cityscapes" and seed != options.seeds[0]:
-            settings.append(f"output_path=./output/cityscape/seed{seed}")  # the first stands where ./train.sh puts it
         missing = [paths[name] for name in paths if name in chosen and (name, seed) not in there]
         resolved = resolve(missing, options.data, *settings) if missing else {}
         jobs += [job(path, options.data, settings, resolved[path.stem]) for path in missing]

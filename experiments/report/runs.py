@@ -43,7 +43,7 @@ def find(output: Path, expected: dict[str, dict[str, dict]]) -> tuple[list[Run],
     """All finished runs below `output`, and a sentence for each evaluation that does not count and why.
 
     expected: {data: {configuration's name: what it comes to}}. A run counts if its settings are those.
-    Raises ValueError if two runs are of the same configuration, data and seed.
+    Of two runs of one configuration, data and seed the first counts, in the order of their folders.
     """
     runs, left_out = {}, []
     for path in sorted(output.glob("**/results.json")):
@@ -53,22 +53,21 @@ def find(output: Path, expected: dict[str, dict[str, dict]]) -> tuple[list[Run],
         data = data_of(config)
         if name not in expected[data]:
             continue  # an experiment that is not a line of the report
-        reason = _unfit(results, expected[data][name], data)
+        key = (name, data, results["seed"])
+        reason = _unfit(path, results, expected[data][name], data)
+        if not reason and key in runs:
+            reason = f"{runs[key].place} is {name} on {data} with seed {results['seed']} already"
         if reason:
             left_out.append(f"{path.parent.parent}: {reason}")
             continue
-        run = _read(path, results, data)
-        key = (run.config, run.data, run.seed)
-        if key in runs:
-            raise ValueError(f"{run.place} and {runs[key].place} are both {name} on {data} with seed {run.seed}")
-        runs[key] = run
+        runs[key] = _read(path, results, data)
     return list(runs.values()), left_out
 
 
 def save(path: Path, runs: list[Run]) -> None:
     """Writes runs to a JSON file, one per line, so that a ledger can be made again where their folders are not."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps({**asdict(run), "place": ""}, sort_keys=True) for run in _ordered(runs)]
+    lines = [json.dumps({**asdict(run), "place": ""}) for run in _ordered(runs)]
     new = path.with_name(f".{path.name}")
     new.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
     os.replace(new, path)
@@ -91,11 +90,23 @@ def data_of(config: dict) -> str:
     return "stand-in" if config.get("dataset", {}).get("streets", {}).get("train") else "cityscapes"
 
 
-def _unfit(results: dict, expected: dict, data: str) -> str:
+def _unfit(path: Path, results: dict, expected: dict, data: str) -> str:
     """Why an evaluation does not count, '' if it does."""
     changed = differences(expected, results["config"])
     if changed:
         return f"other settings than the line's: {'; '.join(changed)}"
+    record = _training(path, results) / "run.json"
+    if not record.is_file():
+        return f"{record} is not there: nothing tells what was trained"
+    trained = json.loads(record.read_text(encoding="utf-8"))
+    # A worker's gpus are its part of them; how many devices there were in all is compared below.
+    changed = differences(expected, {**trained["config"], "gpus": expected["gpus"]})
+    if changed:
+        return f"trained with other settings than the line's: {'; '.join(changed)}"
+    devices = trained.get("workers", 1) * len(trained["devices"])
+    wanted = len(expected["gpus"].split(",")) if expected["gpus"] else expected["run"]["cpus"]
+    if devices != wanted:
+        return f"trained on {devices} devices of all workers together, the line has {wanted}"
     if results["epoch"] != expected["TRAIN"]["end_epoch"]:
         return f"evaluated after {results['epoch']} of {expected['TRAIN']['end_epoch']} epochs"
     if data == "cityscapes" and results["images"] != CITYSCAPES_VAL:
@@ -103,10 +114,15 @@ def _unfit(results: dict, expected: dict, data: str) -> str:
     return ""
 
 
+def _training(path: Path, results: dict) -> Path:
+    """The folder of the training whose evaluation `path` is."""
+    return path.parent.parent / results["config"]["dataset"]["image_set"].replace("+", "_")
+
+
 def _read(path: Path, results: dict, data: str) -> Run:
     config = results["config"]
     place = path.parent.parent
-    training = place / config["dataset"]["image_set"].replace("+", "_")
+    training = _training(path, results)
     record = json.loads((training / "run.json").read_text(encoding="utf-8"))
     lines = (training / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     epochs = [line for line in map(json.loads, lines) if line["event"] == "epoch"]

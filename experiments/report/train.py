@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -36,15 +37,33 @@ class Job:
 
 
 def job(path: Path, data: str, settings: list[str], config: dict) -> Job:
-    """The run of the configuration `path` on `data` with `settings`. config: what these come to."""
-    place = Path(config["output_path"]) / config["run"]["name"]
+    """The run of the configuration `path` on `data` with `settings`. config: what these come to.
+
+    On Cityscapes each seed has a folder of its own in the output folder, for no setting there names the seed; a run of
+    that seed which ./train.sh has begun beside them is gone on with.
+    """
+    output, seed = Path(config["output_path"]), config["run"]["seed"]
+    if data == "cityscapes" and _seed_in(_folder(output, config)) != seed:
+        output = output / f"seed{seed}"
+        settings = [*settings, f"output_path={output}"]
+    place = output / config["run"]["name"]
     return Job(
         name=f"{path.stem} seed {config['run']['seed']}",
         command=("--cfg", str(path), *overlay(data), *settings),
-        folder=place / config["dataset"]["image_set"].replace("+", "_"),
+        folder=_folder(output, config),
         epochs=config["TRAIN"]["end_epoch"],
         log=place / "ledger.log",
     )
+
+
+def _folder(output: Path, config: dict) -> Path:
+    return output / config["run"]["name"] / config["dataset"]["image_set"].replace("+", "_")
+
+
+def _seed_in(folder: Path) -> int | None:
+    """The seed of the training in a folder, None if there is none."""
+    record = folder / "run.json"
+    return json.loads(record.read_text(encoding="utf-8"))["seed"] if record.is_file() else None
 
 
 class Crew:

@@ -85,7 +85,8 @@ def read_sweep(path: str | Path) -> Sweep:
     trials = []
     for point in points:
         settings = [*fixed, *(f"{key}={_text(value)}" for key, value in point.items())]
-        name = _name(point, [of_base, settings, node["command"]])
+        laid_over = [_laid_over(base.parent / over, path) for over in map(_overlay, settings) if over]
+        name = _name(point, [of_base, settings, node["command"], *laid_over])
         ours = [f"output_path={folder}", f"run.name={name}"]
         command = (*shlex.split(node["command"]), str(base), *settings, *ours)
         trials.append(Trial(name, point, command, str(folder / name)))
@@ -114,6 +115,8 @@ def _check(node: dict, path: Path) -> None:
     if not wrong:
         wrong += [f"axes.{key}: expected a list of values, got {values!r}"
                   for key, values in node["axes"].items() if not isinstance(values, list) or not values]  # fmt: skip
+        wrong += [f"{where}.{key}: expected single values, got {value!r}; a list can stand in set or in a BASE file"
+                  for where, key, value in _own(node) if isinstance(value, (list, dict))]  # fmt: skip
         wrong += [f"also: expected {{key: value}}, got {one!r}" for one in node["also"] if not isinstance(one, dict)]
         wrong += [f"set: expected key=value, got {one!r}" for one in node["set"] if "=" not in str(one)[1:]]
         wrong += [f"resources: unknown key {key}; valid: cpus, gpus" for key in node["resources"]
@@ -131,6 +134,14 @@ def _check(node: dict, path: Path) -> None:
         wrong += [f"{key}: the sweep sets it itself" for key in keys if key in OURS]
     if wrong:
         raise SweepError("\n".join(f"{path}: {text}" for text in wrong))
+
+
+def _own(node: dict):
+    """(axes or also, key, value) of every value that a trial can have of its own."""
+    for key, values in node["axes"].items():
+        yield from (("axes", key, value) for value in (values if isinstance(values, list) else []))
+    for one in node["also"]:
+        yield from (("also", key, value) for key, value in (one.items() if isinstance(one, dict) else []))
 
 
 def _base(text: str, sweep: Path) -> Path:
@@ -154,6 +165,19 @@ def _content(path: Path, seen: tuple[Path, ...] = ()) -> list:
     node = _read(path)
     below = [path.parent / node[key] for key in ("BASE", "OVER") if node.get(key)]
     return [node, *(_content(other.resolve(), (*seen, path)) for other in below if other.resolve() not in seen)]
+
+
+def _laid_over(overlay: Path, sweep: Path) -> list:
+    try:
+        return _content(overlay)
+    except SweepError as error:
+        raise SweepError(f"{sweep}: OVER: {error}") from None
+
+
+def _overlay(setting: str) -> str:
+    """The file that a setting lays over the configuration, whose content makes the trial, too; '' if it does not."""
+    key, _, value = str(setting).partition("=")
+    return value.strip("'\"") if key == "OVER" else ""
 
 
 def _name(point: dict, identity: list) -> str:

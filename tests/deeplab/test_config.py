@@ -71,6 +71,8 @@ def test_defaults_are_the_originals():
     ("SCALES: [2048, 1024]", "SCALES: expected [short side, long side]"),
     ("SCALES: 1024", "SCALES: expected [short side, long side]"),
     ("net: {depth: 20}", "net.depth: expected one of 10, 18, 34, 50, 101, got 20"),
+    ("run: {rollback_factor: 1}", "run.rollback_factor: expected above 0 and below 1, got 1.0"),
+    ("run: {rollback_factor: 0}", "run.rollback_factor: expected above 0 and below 1, got 0.0"),
     ("default: {kvstore: dist_async}", "'dist_device_sync', got 'dist_async' (dist_async and others do not compute"),
     ("TRAIN: {ENABLE_OHEM: true}", "TRAIN.ENABLE_OHEM: expected one of False, got True (online hard example mining"),
     ("network: {IMAGE_STRIDE: 32}", "network.IMAGE_STRIDE: expected one of 0, got 32 (padding pictures is not"),
@@ -155,8 +157,22 @@ def test_over_replaces_looks_up_tables_and_tells_what_they_changed(tmp_path):
     assert (cfg.net.width, cfg.net.res5_dilate, cfg.net.depth) == (4, 3, 50)  # the command line comes last
     assert cfg.output_path == "out/3" and cfg.TRAIN.lr_step == "9" and cfg.run.name == "some"
     assert cfg.SCALED == ["net.res5_dilate: 5 -> 3", "TRAIN.lr_step: 60 -> 9"]
+    other = load(path, ["OVER=small.yaml", "net.res5_dilate=4"])
+    assert other.net.res5_dilate == 4 and other.SCALED == ["TRAIN.lr_step: 60 -> 9"]  # the table no longer tells
     plain = load(path)
     assert (plain.net.width, plain.net.res5_dilate, plain.SCALED) == (64, 5, [])
+
+
+def test_over_is_relative_to_the_file_it_stands_in(tmp_path):
+    for folder, width in (("bases", 8), ("mine", 9)):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder, f"net: {{width: {width}}}", "small.yaml")
+    write(tmp_path / "bases", "OVER: small.yaml", "base.yaml")
+    path = write(tmp_path / "mine", "BASE: ../bases/base.yaml")
+    assert load(path).net.width == 8 and load(path, ["OVER=small.yaml"]).net.width == 9
+    assert load(path, ["OVER=", "net.width=3"]).net.width == 3
+    path.write_text("BASE: ../bases/base.yaml\nOVER: small.yaml")
+    assert load(path).net.width == 9
 
 
 @pytest.mark.parametrize(("over", "expected"), [

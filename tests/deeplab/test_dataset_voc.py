@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -54,10 +55,16 @@ def test_classes_and_colours_are_those_of_voc():
     assert {number: tuple(voc_labels.PALETTE[number]) for number in colours} == colours
 
 
-def test_records_keep_the_order_of_the_list_and_masks_are_read_by_value(source):
+def test_records_keep_the_order_of_the_list_and_masks_are_read_by_value(source, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("deeplab"), "propagate", True)  # a run before may have changed that
+    caplog.set_level(logging.INFO, "deeplab")
     ds = load_dataset(config(source), "2012_train_seg")
     assert [record.name for record in ds.records] == [f"2012_{number:06d}" for number in range(6)]
     assert ds.listing == source / "VOC2012/ImageSets/Segmentation/train.txt"
+    assert "Main/train_seg.txt is not there" in caplog.text and f"the list is {ds.listing}" in caplog.text
+    caplog.clear()
+    load_dataset(config(source), "2012_train")
+    assert "is not there" not in caplog.text
     assert len(load_dataset(config(source, dataset="pascalvoc"), "2012_trainval").records) == 9
     seen = set()
     for record in ds.records:

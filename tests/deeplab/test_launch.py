@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from processes import MARK, marked, wait_until
 
+from deeplab.launch import __main__ as launch
 from deeplab.launch.plan import PlanError, part_of, plan, read_hosts
 
 ROOT = Path(__file__).parents[2]
@@ -208,3 +209,10 @@ def test_mistake_in_the_configuration_is_told_before_anything_starts(tmp_path):
     command = [sys.executable, "-m", "deeplab.launch", "--cfg", "a.yaml", "--workers", "2"]
     run = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
     assert run.returncode == 1 and run.stderr.startswith("error: a.yaml: unknown key TRAIN.lrr")
+
+
+def test_what_several_workers_cannot_do_is_told_before_anything_starts(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(launch, "watch", lambda *_: pytest.fail("processes were started"))
+    (tmp_path / "a.yaml").write_text("run: {on_explosion: rollback}")
+    assert launch.main(["--cfg", str(tmp_path / "a.yaml"), "--workers", "2"]) == 1
+    assert "run.on_explosion: several workers cannot go back together" in capsys.readouterr().err

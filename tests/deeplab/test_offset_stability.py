@@ -291,7 +291,8 @@ def test_rollback_goes_on_slower_from_the_last_checkpoint_and_resumes_exactly(st
 
 
 def test_rollbacks_end(streets, tmp_path):
-    settings = [WILD, "run.on_explosion=rollback", "run.offset_limit=2", "run.rollback_factor=1", "run.max_rollbacks=2"]
+    settings = [WILD, "run.on_explosion=rollback", "run.offset_limit=2", "run.max_rollbacks=2"]
+    settings += ["run.rollback_factor=0.999"]
     with pytest.raises(trainer.Diverged, match="went back 2 times, which did not help"):
         run(config("quick_acn", *settings, *places(streets, tmp_path)), train=rollback.train)
     plain = ["run.on_explosion=rollback", "TRAIN.lr=1e18", *places(streets, tmp_path / "plain")]

@@ -18,7 +18,7 @@ from experiments.report.compare import entries, judge
 from experiments.report.published import Claim, read_claims, read_lines
 from experiments.report.runs import Run, find, load, save
 from experiments.report.settings import DATA, differences, representatives, resolve
-from experiments.report.train import Crew, Job
+from experiments.report.train import Crew, Job, job
 
 ROOT = Path(__file__).parents[2]
 ORIGINAL = ROOT.parent / "shared" / "data" / "published_results.csv"
@@ -30,8 +30,8 @@ def expected():
     return {data: resolve(list(dict.fromkeys(line.path for line in LINES)), data) for data in DATA}
 
 
-def leave_run(output: Path, config: dict, miou: float, seed: int = 1, **changes) -> Path:
-    """What training and evaluation leave behind: three JSON files."""
+def leave_run(output: Path, config: dict, miou: float, seed: int = 1, trained: dict | None = None, **changes) -> Path:
+    """What training and evaluation leave behind: three JSON files. trained: what is different in the training's."""
     config = json.loads(json.dumps(config))
     config["run"]["seed"] = seed
     place = output / f"seed{seed}" / config["run"]["name"]
@@ -49,7 +49,10 @@ def leave_run(output: Path, config: dict, miou: float, seed: int = 1, **changes)
         }
         for epoch in range(epochs)
     ]
+    gpus = config["gpus"].split(",") if config["gpus"] else []
     record = {"commit": "0123456789abcdef", "dirty": True, "threads": 2, "versions": {"mxnet": "1.9.1"}}
+    record.update(config=config, workers=1, devices=[f"gpu({each})" for each in gpus] or ["cpu(0)"])
+    record.update(trained or {})
     (place / "leftImg8bit_train/metrics.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
     (place / "leftImg8bit_train/run.json").write_text(json.dumps(record))
     results = {"config": config, "epoch": epochs, "images": 500, "seed": seed, "meanIU": miou,
@@ -94,8 +97,44 @@ def test_a_run_counts_only_with_its_lines_settings(tmp_path, expected):
     assert "40 pictures; the validation set of Cityscapes has 500" in told
     assert "evaluated after 3 of 8 epochs" in told and "net.width: 16 -> 99" in told and len(left_out) == 3
     leave_run(tmp_path / "f", small["acn_lr1"], 0.4)
-    with pytest.raises(ValueError, match="are both acn_lr1 on stand-in with seed 1"):
-        find(tmp_path, expected)
+    again, left_out = find(tmp_path, expected)
+    assert again == runs and f"{one.place} is acn_lr1 on stand-in with seed 1 already" in "\n".join(left_out)
+
+
+def test_a_run_counts_only_if_its_training_had_the_lines_settings_and_devices(tmp_path, expected):
+    full, small = expected["cityscapes"]["acn_lr1"], expected["stand-in"]["modulated"]
+    part = {"config": {**full, "gpus": "0,1"}, "devices": ["gpu(0)", "gpu(1)"]}
+    leave_run(tmp_path / "a", full, 0.7, seed=1, trained={**part, "workers": 2})
+    leave_run(tmp_path / "b", full, 0.7, seed=2, trained=part)
+    leave_run(tmp_path / "c", small, 0.6, seed=3, trained={"workers": 2})
+    leave_run(tmp_path / "d", small, 0.6, seed=4, trained={"config": {**small, "TRAIN": {**small["TRAIN"], "lr": 7}}})
+    place = leave_run(tmp_path / "e", small, 0.6, seed=5)
+    (place / "leftImg8bit_train/run.json").unlink()
+    runs, left_out = find(tmp_path, expected)
+    assert [(run.config, run.seed) for run in runs] == [("acn_lr1", 1)]
+    for told, reason in zip(left_out, (
+        "trained on 2 devices of all workers together, the line has 4",
+        "trained on 2 devices of all workers together, the line has 1",
+        "trained with other settings than the line's: TRAIN.lr: 0.1 -> 7",
+        "run.json is not there",
+    )):  # fmt: skip
+        assert reason in told
+    assert len(left_out) == 4
+
+
+def test_each_seed_on_cityscapes_has_its_folder_unless_it_stands_in_the_plain_one(tmp_path, expected):
+    config = {**expected["cityscapes"]["acn_lr1"], "output_path": str(tmp_path)}
+    config["run"] = {**config["run"], "seed": 2}
+    path = LINES[0].path
+    made = job(path, "cityscapes", ["run.seed=2"], config)
+    assert made.log == tmp_path / "seed2/acn_lr1/ledger.log" and made.command[-1] == f"output_path={tmp_path}/seed2"
+    plain = tmp_path / "acn_lr1" / config["dataset"]["image_set"]
+    plain.mkdir(parents=True)
+    for seed, folder in ((1, made.folder), (2, plain)):
+        (plain / "run.json").write_text(json.dumps({"seed": seed}))
+        assert job(path, "cityscapes", [], config).folder == folder
+    assert job(path, "cityscapes", ["run.seed=2"], config).command[-1] == "run.seed=2"
+    assert job(path, "stand-in", [], config).log == tmp_path / "acn_lr1/ledger.log"
 
 
 def test_kept_runs_come_back(tmp_path):
@@ -181,11 +220,11 @@ def test_pages_keep_the_two_kinds_of_data_apart_and_need_no_other_file(tmp_path,
 
 
 def test_a_crew_does_its_jobs_tells_of_failures_and_leaves_their_words(tmp_path):
-    job = Job("one", ("--cfg", "nowhere.yaml"), tmp_path / "a/train", 3, tmp_path / "a/ledger.log")
-    told = Crew(2).work([job, replace(job, name="two", log=tmp_path / "b/ledger.log")])
+    one = Job("one", ("--cfg", "nowhere.yaml"), tmp_path / "a/train", 3, tmp_path / "a/ledger.log")
+    told = Crew(2).work([one, replace(one, name="two", log=tmp_path / "b/ledger.log")])
     assert told == [f"{name}: deeplab.train ended with status 1, see {tmp_path}/{place}/ledger.log"
                     for name, place in (("one", "a"), ("two", "b"))]  # fmt: skip
-    assert "configuration nowhere.yaml does not exist" in job.log.read_text()
+    assert "configuration nowhere.yaml does not exist" in one.log.read_text()
 
 
 def test_command_trains_what_is_missing_and_writes_the_ledger(tmp_path, monkeypatch, capsys):

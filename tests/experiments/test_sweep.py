@@ -65,6 +65,11 @@ def test_name_of_a_trial_changes_with_all_that_makes_it(tmp_path):
     assert name() == first
     (tmp_path / "base.yaml").write_text("TRAIN: {lr: 0.2}")
     assert name() != first
+    (tmp_path / "over.yaml").write_text("net: {width: 4}")
+    ways = {"set": ["OVER=over.yaml"]}, {"axes": {"OVER": ["over.yaml"], "run.seed": [1]}}
+    before = [name(**keys) for keys in ways]
+    (tmp_path / "over.yaml").write_text("net: {width: 8}")
+    assert all(name(**keys) != one for keys, one in zip(ways, before))
 
 
 @pytest.mark.parametrize(
@@ -78,6 +83,9 @@ def test_name_of_a_trial_changes_with_all_that_makes_it(tmp_path):
         ({"average": "run.seed"}, "average: 'run.seed' is no axis; axes: net.offset_lr_rate"),
         ({"set": ["run.name=mine"]}, "run.name: the sweep sets it itself"),
         ({"set": ["lr"]}, "set: expected key=value, got 'lr'"),
+        ({"axes": {"SCALES": [[64, 96], [96, 144]]}}, "axes.SCALES: expected single values, got [64, 96]; a list"),
+        ({"also": [{"SCALES": [64, 96]}]}, "also.SCALES: expected single values, got [64, 96]; a list"),
+        ({"set": ["OVER=nowhere.yaml"]}, "nowhere.yaml: No such file"),
         ({"resources": {"cpus": 0}}, "resources.cpus: expected a number, at least 1, got 0"),
         ({"resources": {"cores": 2}}, "resources: unknown key cores; valid: cpus, gpus"),
     ],

@@ -48,6 +48,8 @@ def test_film_has_a_picture_for_every_epoch():
     with Image.open(io.BytesIO(gif)) as film:
         assert film.n_frames == 4 and film.info["duration"] == 500
     assert len(gif) < 100_000
+    wide = taps.animation([0, 1, 2, 3], {"a": stack, "b": stack}, {"a": 1, "b": 4})
+    assert wide != taps.animation([0, 1, 2, 3], {"a": stack, "b": stack}, {"a": 1, "b": 1})
 
 
 def test_histograms_count_every_value_once():

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from deeplab import inspect
+from deeplab.core import checkpoint, params
 from deeplab.core.predictor import Predictor
 from deeplab.dataset import load_dataset
 from deeplab.pictures import look as looks
@@ -96,7 +97,10 @@ def test_inspect_of_one_active_layer_of_a_picture_without_truth_at_another_size(
             ["nothing"],
             "no run nothing: there is no such folder; runs in output: output/streets/quick_acn, output/streets/",
         ),
-        (["streets"], "streets is no run: it has no <image set>/run.json; streets has gtFine, leftImg8bit"),
+        (
+            ["streets"],
+            "streets is no run: it has no <image set>/run.json of a training; streets has gtFine, leftImg8bit",
+        ),
         (["quick_acn", "--at", "64,0"], "--at 64,0: outside the picture, whose y is 0 to 63 and x 0 to 95"),
         (["quick_acn", "--at", "1;2"], "--at 1;2: expected two whole numbers y,x such as 64,96"),
         (["quick_acn", "--layer", "res5"], "--layer res5: quick_acn has res5a_branch2b, res5b_branch2b"),
@@ -126,7 +130,30 @@ def test_run_gives_what_training_left(place):
     assert np.array_equal(
         deformable.offset_sample(1)["res5a_branch2b"], sample["res5a_branch2b"][:1].astype(np.float16)
     )
+    all_there_are = deformable.offset_sample(99)["res5a_branch2b"]
+    stored = next((deformable.folder / "inspect").glob("offsets-*.npz"))
+    made = stored.stat().st_mtime_ns
+    assert len(all_there_are) == 4 and len(deformable.offset_sample(99)["res5a_branch2b"]) == 4
+    assert stored.stat().st_mtime_ns == made  # more than there are were asked for: nothing to make again
     with pytest.raises(RunError, match="holds no trained run"):
         runs_in("streets")
     with pytest.raises(RunError, match="no such folder; output/streets has quick_acn, quick_dcn"):
         Run("output/streets/none")
+
+
+def test_what_was_stored_of_other_parameters_is_made_again(place):
+    run = Run("output/streets/quick_dcn")
+    assert run.look().checkpoint == checkpoint.digest(f"{run.prefix}-0002.params")
+    run.offset_sample(1)
+    path = run.prefix.with_name(f"{run.prefix.name}-0002.params")
+    kept = path.read_bytes()
+    before = next((run.folder / "inspect").glob("offsets-*.npz")).stat().st_mtime_ns
+    arg, aux = params.load(path)
+    try:
+        first = min(arg)
+        params.save(path, {**arg, first: arg[first] + 1}, aux)  # as after training once more
+        assert run.look().checkpoint == checkpoint.digest(path)
+        run.offset_sample(1)
+        assert next((run.folder / "inspect").glob("offsets-*.npz")).stat().st_mtime_ns != before
+    finally:
+        path.write_bytes(kept)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import mxnet as mx
 import numpy as np
@@ -121,3 +122,8 @@ def test_pixel_shown_first_is_where_the_taps_move_furthest_inside_the_picture():
     offset[:, 0, 2, 3] = -50  # further, but out of the picture
     assert look(layer("deformable", offset)).pixel_moved_most() == (56, 72)
     assert look(layer("active")).pixel_moved_most() == (48, 64)
+    other = np.zeros((9, 2, 6, 8))
+    other[:, 0, 1, 6] = 0.5
+    both = look(layer("deformable", offset), replace(layer("deformable", other), name="last"))
+    assert both.pixel_moved_most("last") == both.pixel_moved_most() != both.pixel_moved_most(both.layers[0].name)
+    assert both.pixel_moved_most(both.layers[0].name) == (56, 72)

@@ -29,5 +29,7 @@ def test_truth_of_a_picture_in_the_folders_of_voc(tmp_path):
     cfg.dataset.dataset = "PascalVOC"
     image = picture(tmp_path / "VOC2012/JPEGImages/a.jpg", [[0, 0]], "RGB")
     assert truth_of(cfg, image) is None
+    picture(tmp_path / "VOC2012/SegmentationClassAug/a.png", [[3, 255]])
+    assert truth_of(cfg, image).tolist() == [[3, 255]]
     picture(tmp_path / "VOC2012/SegmentationClass/a.png", [[20, 255]])
     assert truth_of(cfg, image).tolist() == [[20, 255]]

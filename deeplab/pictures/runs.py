@@ -196,7 +196,7 @@ def find(text: str | Path, output: Path = Path("output")) -> Run:
         raise RunError(f"run {text}: there are {', '.join(map(str, named))}; give the folder")
     if named:
         return Run(named[0])
-    there = sorted(str(each.parent.parent) for each in output.glob("*/*/*/run.json"))
+    there = map(str, sorted({each.parent.parent for each in output.glob("*/*/*/run.json")}))
     known = ", ".join(there) or "none yet; ./train.sh quick_acn makes one"
     raise RunError(f"no run {text}: there is no such folder; runs in {output}: {known}")
 

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from deeplab.pictures.runs import Run, RunError, runs_in
+from deeplab.pictures.runs import Run, RunError, find, runs_in
 
 
 def leave(folder, name, **dataset):
@@ -35,3 +35,10 @@ def test_folder_with_an_evaluation_alone_is_no_run(tmp_path):
         Run(tmp_path / "a")
     with pytest.raises(RunError, match="holds no trained run"):
         runs_in(tmp_path)
+
+
+def test_a_name_that_is_no_run_is_answered_with_each_run_once(tmp_path):
+    for name in ("2007_train", "2007_test"):
+        leave(tmp_path / "voc/a", name, image_set="2007_train", test_image_set="2007_test")
+    with pytest.raises(RunError, match=f"no run b: .*runs in {tmp_path}: {tmp_path}/voc/a$"):
+        find("b", tmp_path)

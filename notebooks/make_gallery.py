@@ -10,9 +10,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from deeplab.core.atomic import replacing
-from deeplab.pictures import field, histogram, report, sampling, taps
-from deeplab.pictures.runs import Run
+from lib.pictures import field, histogram, report, sampling, taps
+from lib.pictures.runs import Run
+from lib.run.atomic import replacing
 
 FOLDER = Path(__file__).resolve().parent
 IMAGES = FOLDER.parent / "docs" / "images"

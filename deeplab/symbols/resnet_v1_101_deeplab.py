@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import mxnet as mx
 
-from deeplab.symbols.res5 import geometry
+from lib.nets.res5 import geometry
 
 
 def res5_branch2b(data, name, num_filter, net, stride):

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from deeplab.config.schema import Config
+from deeplab.schema import Config
 
 TINY = {"depth": 18, "width": 4, "output_stride": 8, "head_channels": 8, "res5_dilate": 1}
 

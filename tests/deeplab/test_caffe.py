@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from google.protobuf import text_format
 
-from deeplab.caffe import positions
-from deeplab.caffe.__main__ import main
-from deeplab.caffe.aconv import parse, to_grid
-from deeplab.caffe.build import build
-from deeplab.caffe.check import check
-from deeplab.caffe.evaluate import evaluate, sample
-from deeplab.caffe.read import CaffeError, read
-from deeplab.caffe.schema import NetParameter
+from lib.weights.caffe import positions
+from lib.weights.caffe.__main__ import main
+from lib.weights.caffe.aconv import parse, to_grid
+from lib.weights.caffe.build import build
+from lib.weights.caffe.check import check
+from lib.weights.caffe.evaluate import evaluate, sample
+from lib.weights.caffe.read import CaffeError, read
+from lib.weights.caffe.schema import NetParameter
 
 AUTHORS = Path(__file__).parents[3] / "shared/data/acu_cifar10"
 with_authors = pytest.mark.skipif(

@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from deeplab.check_data import main
-from deeplab.dataset import Cityscapes, labels
-from deeplab.dataset.preflight import check
-from deeplab.dataset.preflight.findings import FAULTS
+from lib.data import labels
+from lib.data.cityscapes import Cityscapes
+from lib.data.preflight import check
+from lib.data.preflight.findings import FAULTS
 
 ALL_IDS = np.arange(34, dtype=np.uint8).repeat(30).reshape(30, 34)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deeplab import predict, summary
-from deeplab.dataset.streets.write import Settings, generate
+from lib.data.streets.write import Settings, generate
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,7 +63,7 @@ def test_configuration_is_found_from_another_folder(tmp_path, script):
         assert "-m deeplab.train --cfg " in said("my.yaml") and "launch" not in said("my.yaml")
         told = said("my.yaml", "--workers", "2", "--servers=1", "TRAIN.lr=1")
         launched, evaluated = (
-            next(line for line in told.splitlines() if each in line) for each in ("deeplab.launch", "deeplab.test")
+            next(line for line in told.splitlines() if each in line) for each in ("lib.launch", "deeplab.test")
         )
         assert launched.endswith("my.yaml --workers 2 --servers=1 TRAIN.lr=1")
         assert evaluated.endswith("my.yaml --both TRAIN.lr=1")

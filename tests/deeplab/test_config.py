@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deeplab.config import ConfigError, load
-from deeplab.config.schema import Config
+from deeplab.schema import Config
+from lib.config import ConfigError, load
 
 ORIGINAL = Path(__file__).parent / "configs"
 SHIPPED = Path(__file__).parents[2] / "experiments" / "deeplab" / "cfgs"

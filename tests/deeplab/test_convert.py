@@ -19,14 +19,15 @@ import yaml
 from mxnet.gluon.model_zoo.vision import resnet as gluon_resnet
 
 from deeplab import symbols
-from deeplab.config import Config, ConfigError, load
-from deeplab.convert import torch_file
-from deeplab.convert.__main__ import main
-from deeplab.core import params
-from deeplab.core.network import Network
-from deeplab.core.pretrained import read_pretrained
-from deeplab.dataset import pictures
-from deeplab.symbols.resnet_v1 import BASIC, BOTTLENECKS
+from deeplab.schema import Config
+from lib.config import ConfigError, load
+from lib.data import images
+from lib.engines.mxnet.network import Network
+from lib.nets.resnet_v1 import BASIC, BOTTLENECKS
+from lib.run import params
+from lib.weights.convert import torch_file
+from lib.weights.convert.__main__ import main
+from lib.weights.pretrained import read_pretrained
 
 COUNTS = {18: BASIC[18], 34: BASIC[34], 50: BOTTLENECKS[50], 101: BOTTLENECKS[101]}
 WIDTH = 8  # of conv1; 64 in the real ones, which only cost time here
@@ -56,7 +57,7 @@ def features(prefix, image, **changes) -> np.ndarray:
     symbol = symbols.get_symbol(cfg, is_train=False)
     last = [name for name in symbol.get_internals().list_outputs() if name.startswith("res5")][-1]
     symbol = symbol.get_internals()[last]
-    data = pictures.to_tensor(image, cfg)[None]
+    data = images.to_tensor(image, cfg)[None]
     network = Network(cfg, symbol, data.shape)
     arg, aux = params.load(f"{prefix}-0000.params")
     assert network.load_pretrained(arg, aux) == []
@@ -136,7 +137,7 @@ def test_every_file_format_gives_the_same_arrays(tmp_path):
     torch.save(cast(torch.bfloat16), tmp_path / "brain.pth")
     save_file({name: each.numpy() for name, each in state.items()}, tmp_path / "safe.safetensors")
     code = (
-        "import sys; sys.modules['torch'] = None; from deeplab.convert.__main__ import main\n"
+        "import sys; sys.modules['torch'] = None; from lib.weights.convert.__main__ import main\n"
         "for file in sys.argv[1:]: assert main([file, file.rsplit('.', 1)[0]]) == 0, file"
     )
     files = sorted(str(path) for path in tmp_path.iterdir())

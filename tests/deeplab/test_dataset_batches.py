@@ -13,10 +13,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from deeplab.config import Config
-from deeplab.dataset import DatasetError, pictures
-from deeplab.dataset.batches import Batches
-from deeplab.dataset.prefetch import prefetch
+from deeplab.batches import Batches
+from deeplab.schema import Config
+from lib.data import images
+from lib.data.images import DatasetError
+from lib.data.prefetch import prefetch
 
 MEANS = [103.06, 115.90, 123.15]
 
@@ -81,7 +82,7 @@ def test_every_picture_comes_once_as_it_is_and_once_mirrored():
     seen, cfg = [], config(FLIP=True, SHUFFLE=True)
     for data, label in Batches(ds, cfg, seed=3).epoch(1):
         for tensor, truth in zip(data, label):
-            plain = pictures.to_tensor(ds.images[int(truth[0, 0])], cfg)
+            plain = images.to_tensor(ds.images[int(truth[0, 0])], cfg)
             mirrored = bool((tensor == plain[..., ::-1]).all())
             assert mirrored or (tensor == plain).all()
             seen.append((int(truth[0, 0]), mirrored))
@@ -127,7 +128,7 @@ def test_crops_move_picture_and_truth_together_and_reach_every_place():
     ],
 )
 def test_scales_bound_short_and_long_side(size, scales, expected):
-    assert pictures.scaled_size(*size, [scales]) == expected
+    assert images.scaled_size(*size, [scales]) == expected
 
 
 def test_pictures_are_resized_bilinearly_and_labels_to_the_nearest():
@@ -213,7 +214,7 @@ def test_prefetch_runs_ahead_but_not_away_and_stops_when_closed():
 def test_a_process_ends_at_once_with_a_reader_at_work(ending):
     code = (
         "import itertools\n"
-        "from deeplab.dataset.prefetch import prefetch\n"
+        "from lib.data.prefetch import prefetch\n"
         "items = prefetch(itertools.count)\n"
         f"next(items)\n{ending}\n"
     )

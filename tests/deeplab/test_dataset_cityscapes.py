@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.dataset import Cityscapes, DatasetError, labels, load_dataset
+from deeplab.data import load_dataset
+from lib.data import labels
+from lib.data.cityscapes import Cityscapes
+from lib.data.images import DatasetError
 
 
 def write_pair(root, city="ulm", number=0, split="train", label=None, size=(6, 8), kind="labelIds"):

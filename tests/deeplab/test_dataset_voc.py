@@ -15,11 +15,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.config import Config, load
-from deeplab.dataset import DatasetError, PascalVOC, load_dataset, pictures, voc_labels
-from deeplab.dataset.batches import Batches
-from deeplab.dataset.evaluate import Evaluator
-from deeplab.dataset.iou import confusion_matrix, iou_per_class
+from deeplab.batches import Batches
+from deeplab.data import load_dataset
+from deeplab.evaluate import Evaluator
+from deeplab.schema import Config
+from lib.config import load
+from lib.data import images, voc_labels
+from lib.data.images import DatasetError
+from lib.data.voc import PascalVOC
+from lib.metrics.iou import confusion_matrix, iou_per_class
 
 ROOT = Path(__file__).parents[2]
 CFGS = ROOT / "experiments" / "deeplab" / "cfgs"
@@ -135,8 +139,8 @@ def test_pictures_of_many_sizes_make_a_batch(source):
     assert data.shape == (3, 3, 85, 96) and label.shape == (3, 85, 96)
     for number, (height, width) in enumerate([(64, 96), (85, 64), (64, 80)]):
         image, truth = ds.pair(ds.records[number])
-        image, truth = pictures.resize_image(image, (height, width)), pictures.resize_label(truth, (height, width))
-        np.testing.assert_array_equal(data[number, :, :height, :width], pictures.to_tensor(image, cfg))
+        image, truth = images.resize_image(image, (height, width)), images.resize_label(truth, (height, width))
+        np.testing.assert_array_equal(data[number, :, :height, :width], images.to_tensor(image, cfg))
         np.testing.assert_array_equal(label[number, :height, :width], truth)
         for outside in (np.s_[..., height:, :], np.s_[..., :, width:]):
             assert (data[number][outside] == 0).all() and (label[number][outside] == 255).all()
@@ -147,7 +151,7 @@ def test_evaluation_brings_the_truth_to_the_prediction(source, tmp_path):
     random, total = np.random.default_rng(0), np.zeros((21, 21), np.int64)
     evaluator = Evaluator(ds, tmp_path / "results")
     for record in evaluator.pending():
-        truth = pictures.resize_label(ds.truth(record), (48, 60))
+        truth = images.resize_label(ds.truth(record), (48, 60))
         guess = np.where(
             (random.random(truth.shape) < 0.7) & (truth != 255), truth, random.integers(0, 21, truth.shape)
         )

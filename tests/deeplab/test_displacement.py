@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deeplab.config import load
-from deeplab.core import checkpoint, folder, trainer
-from deeplab.core.displacement import displacement_bound
-from deeplab.core.log import read_metrics
-from deeplab.dataset import load_dataset
+from deeplab.data import load_dataset
 from experiments.report.published import longest, read_offsets
+from lib.config import load
+from lib.looking.displacement import displacement_bound
+from lib.run import checkpoint, folder
+from lib.run.log import read_metrics
 
 ROOT = Path(__file__).parents[2]
 REPORT = ROOT / "experiments" / "deeplab" / "cfgs" / "report"

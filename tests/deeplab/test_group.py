@@ -12,16 +12,16 @@ import pytest
 from mxnet import autograd, gluon
 
 from deeplab import symbols
-from deeplab.config import ConfigError, load
-from deeplab.core import folder, trainer
-from deeplab.core.atomic import write_json
-from deeplab.core.devices import contexts
-from deeplab.core.group import NEEDED, RANK, Group, GroupError, size_of
-from deeplab.core.network import Network
-from deeplab.core.provenance import provenance
-from deeplab.dataset import load_dataset
-from deeplab.dataset.batches import Batches
-from deeplab.dataset.streets.write import Settings, generate
+from deeplab.batches import Batches
+from deeplab.data import load_dataset
+from lib.config import ConfigError, load
+from lib.data.streets.write import Settings, generate
+from lib.engines.mxnet.devices import contexts
+from lib.engines.mxnet.group import NEEDED, RANK, Group, GroupError, size_of
+from lib.engines.mxnet.network import Network
+from lib.run import folder
+from lib.run.atomic import write_json
+from lib.run.provenance import provenance
 
 QUICK = Path(__file__).parents[2] / "experiments/deeplab/cfgs/quick_acn.yaml"
 SMALL = ["SCALES=[32,48]", "net.depth=10", "net.width=4", "net.head_channels=8", "TRAIN.BATCH_IMAGES=2",
@@ -148,7 +148,7 @@ def test_a_process_alone_is_a_group_of_one():
 def test_distributed_store_needs_the_launcher(monkeypatch):
     for name in NEEDED:
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(GroupError, match="'dist_sync' is for the workers that .*deeplab.launch.*not set.*DMLC_ROLE"):
+    with pytest.raises(GroupError, match="'dist_sync' is for the workers that .*lib.launch.*not set.*DMLC_ROLE"):
         Group("dist_sync")
     for name in NEEDED:
         monkeypatch.setenv(name, "3")

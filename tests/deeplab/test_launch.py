@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 from processes import MARK, marked, wait_until
 
-from deeplab.launch import __main__ as launch
-from deeplab.launch.plan import PlanError, part_of, plan, read_hosts
+from lib.launch import __main__ as launch
+from lib.launch.plan import PlanError, part_of, plan, read_hosts
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import json, sys
-from deeplab.launch.plan import Job
-from deeplab.launch.watch import watch
+from lib.launch.plan import Job
+from lib.launch.watch import watch
 jobs = json.loads(sys.argv[1])
 sys.exit(watch([Job(name, host, [sys.executable, "-S", "-c", code], {"X": name}, share)
                 for name, host, code, share in jobs], sys.argv[2:]))
@@ -206,7 +206,7 @@ def test_hosts_file(tmp_path):
 def test_mistake_in_the_configuration_is_told_before_anything_starts(tmp_path):
     path = os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(ROOT)])
     (tmp_path / "a.yaml").write_text("TRAIN: {lrr: 1}")
-    command = [sys.executable, "-m", "deeplab.launch", "--cfg", "a.yaml", "--workers", "2"]
+    command = [sys.executable, "-m", "lib.launch", "--cfg", "a.yaml", "--workers", "2"]
     run = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
     assert run.returncode == 1 and run.stderr.startswith("error: a.yaml: unknown key TRAIN.lrr")
 

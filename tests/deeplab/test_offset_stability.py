@@ -14,14 +14,15 @@ import pytest
 from mxnet import autograd, gluon
 
 from deeplab import symbols
-from deeplab.config import ConfigError, load
-from deeplab.core import checkpoint, folder, rollback, stability, trainer
-from deeplab.core.log import read_metrics
-from deeplab.core.network import Network
-from deeplab.core.offset_layers import offset_layers, outside, positions
-from deeplab.core.offset_monitor import OffsetMonitor, observe_layer
-from deeplab.dataset import load_dataset
-from deeplab.dataset.streets.write import Settings, generate
+from deeplab.data import load_dataset
+from lib.config import ConfigError, load
+from lib.data.streets.write import Settings, generate
+from lib.engines.mxnet.network import Network
+from lib.looking import stability
+from lib.looking.layers import offset_layers, outside, positions
+from lib.looking.monitor import OffsetMonitor, observe_layer
+from lib.run import checkpoint, folder, rollback
+from lib.run.log import read_metrics
 
 CONFIGS = Path(__file__).parents[2] / "experiments" / "deeplab" / "cfgs"
 LOG = logging.getLogger("test")

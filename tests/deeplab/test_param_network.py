@@ -5,9 +5,9 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from deeplab.core import params
-from deeplab.core.network import Network
 from deeplab.symbols import get_symbol
+from lib.engines.mxnet.network import Network
+from lib.run import params
 
 PLAIN = "resnet_v1_101_deeplab"
 SHAPE = (1, 3, 32, 48)

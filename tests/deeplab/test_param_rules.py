@@ -5,10 +5,10 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from deeplab.core.initial import initial_value
-from deeplab.core.network import Network
-from deeplab.core.param_rules import network_shapes, rules
 from deeplab.symbols import get_symbol
+from lib.engines.mxnet.network import Network
+from lib.run.initial import initial_value
+from lib.run.rules import network_shapes, rules
 
 PLAIN, DCN, MODULATED, ACN = (f"resnet_v1_101_deeplab{variant}" for variant in ("", "_dcn", "_modulated", "_acn"))
 

@@ -9,7 +9,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from deeplab.core import params
+from lib.run import params
 
 DTYPES = ["float32", "float64", "float16", "uint8", "int32", "int8", "int64", "bool"]
 V2, V1 = 0xF993FAC9, 0xF993FAC8

@@ -15,8 +15,8 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from deeplab.core.record import read_record, recorded
-from deeplab.dataset.streets.write import Settings, generate
+from lib.data.streets.write import Settings, generate
+from lib.run.record import read_record, recorded
 
 ROOT = Path(__file__).parents[2]
 QUICK = ROOT / "experiments/deeplab/cfgs/quick_acn.yaml"

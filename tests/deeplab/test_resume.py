@@ -31,7 +31,7 @@ def place(tmp_path_factory):
     """A folder with small streets and the configuration of a small active network."""
     place = tmp_path_factory.mktemp("resume")
     (place / "small.yaml").write_text(json.dumps({"BASE": str(QUICK), **SMALL}))  # JSON is YAML
-    call(place, "deeplab.dataset.streets", "streets", "--train", "12", "--val", "4", "--size", "64x96", "--seed", "1")
+    call(place, "lib.data.streets", "streets", "--train", "12", "--val", "4", "--size", "64x96", "--seed", "1")
     return place
 
 

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.dataset import Cityscapes, DatasetError, labels
-from deeplab.dataset.streets import Settings, bodies, generate, render
-from deeplab.dataset.streets.__main__ import main
-from deeplab.dataset.streets.canvas import Canvas
-from deeplab.dataset.streets.scene import NOISE
-from deeplab.dataset.streets.view import look
+from lib.data import labels
+from lib.data.cityscapes import Cityscapes
+from lib.data.images import DatasetError
+from lib.data.streets import Settings, bodies, generate, render
+from lib.data.streets.__main__ import main
+from lib.data.streets.canvas import Canvas
+from lib.data.streets.scene import NOISE
+from lib.data.streets.view import look
 
 SMALL = Settings(train=4, val=2, height=64, width=96, seed=900)
 ID = labels.ID_OF_NAME

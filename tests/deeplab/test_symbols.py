@@ -9,9 +9,9 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from deeplab.core.network import Network
-from deeplab.core.param_rules import network_shapes
 from deeplab.symbols import get_symbol, names
+from lib.engines.mxnet.network import Network
+from lib.run.rules import network_shapes
 
 DATA = Path(__file__).parent / "data"
 PLAIN = "resnet_v1_101_deeplab"

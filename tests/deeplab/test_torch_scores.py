@@ -12,9 +12,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from deeplab import symbols  # noqa: E402
-from deeplab.config import load  # noqa: E402
-from deeplab.core import params  # noqa: E402
-from deeplab.core.network import Network  # noqa: E402
+from lib.config import load  # noqa: E402
+from lib.engines.mxnet.network import Network  # noqa: E402
+from lib.run import params  # noqa: E402
 from operators.for_torch.symbol_net import SymbolNet  # noqa: E402
 from operators.library import OperatorError  # noqa: E402
 

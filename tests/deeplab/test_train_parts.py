@@ -15,13 +15,15 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from deeplab.config import Config, ConfigError, as_dict, load
-from deeplab.core import checkpoint, devices, folder
-from deeplab.core.atomic import replacing, write_json
-from deeplab.core.log import Metrics, Progress, open_log, read_metrics
-from deeplab.core.metric import FCNLogLoss
-from deeplab.core.schedule import Schedule, schedule
-from deeplab.core.threads import use_threads
+from deeplab.schema import Config
+from lib.config import ConfigError, as_dict, load
+from lib.engines.mxnet import devices
+from lib.engines.mxnet.metric import FCNLogLoss
+from lib.run import checkpoint, folder
+from lib.run.atomic import replacing, write_json
+from lib.run.log import Metrics, Progress, open_log, read_metrics
+from lib.run.schedule import Schedule, schedule
+from lib.run.threads import use_threads
 
 ORIGINAL = Path(__file__).parent / "configs"
 
@@ -232,7 +234,7 @@ def test_threads_must_be_set_before_mxnet_is_loaded(monkeypatch):
 
 @pytest.mark.parametrize(("setting", "environment", "expected"), [(3, "1", "3"), (0, "1", "1"), (0, None, None)])
 def test_threads_reach_the_environment(setting, environment, expected):
-    code = f"from deeplab.core.threads import use_threads as use; print(use({setting}))"
+    code = f"from lib.run.threads import use_threads as use; print(use({setting}))"
     code += "; import os; print(os.environ['OMP_NUM_THREADS'])"
     given = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
     given.update({"OMP_NUM_THREADS": environment} if environment else {})

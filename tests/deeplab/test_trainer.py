@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from mxnet import autograd, gluon
 
-from deeplab import symbols
-from deeplab.config import load
-from deeplab.core import checkpoint, folder, params, predictor, trainer
-from deeplab.core.log import read_metrics
-from deeplab.core.network import Network
-from deeplab.dataset import load_dataset
-from deeplab.dataset.streets.write import Settings, generate
+from deeplab import predictor, symbols
+from deeplab.data import load_dataset
+from lib.config import load
+from lib.data.streets.write import Settings, generate
+from lib.engines.mxnet.network import Network
+from lib.run import checkpoint, folder, params
+from lib.run.log import read_metrics
 
 CONFIGS = Path(__file__).parents[2] / "experiments" / "deeplab" / "cfgs"
 LOG = logging.getLogger("test")

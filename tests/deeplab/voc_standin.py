@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from deeplab.dataset import labels, voc_labels
-from deeplab.dataset.streets.scene import render
+from lib.data import labels, voc_labels
+from lib.data.streets.scene import render
 
 CLASS_OF = {"car": "car", "bus": "bus", "person": "person", "rider": "person", "bicycle": "bicycle",
             "motorcycle": "motorbike", "vegetation": "pottedplant", "pole": "bottle"}  # fmt: skip

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from deeplab.pictures.report import read_report
 from experiments.report.published import read_offsets
+from lib.pictures.report import read_report
 
 
 def test_pictures_and_ledger_hold_the_same_printed_offsets():

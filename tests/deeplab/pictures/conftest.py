@@ -25,7 +25,7 @@ SMALL = {
 def trained(tmp_path_factory) -> Path:
     """The folder with output/streets/quick_acn, quick_dcn and the data set `streets` they were trained on."""
     place = tmp_path_factory.mktemp("trained")
-    _call(place, "deeplab.dataset.streets", "streets", "--train", "12", "--val", "4", "--size", "64x96", "--seed", "1")
+    _call(place, "lib.data.streets", "streets", "--train", "12", "--val", "4", "--size", "64x96", "--seed", "1")
     for name in ("quick_acn", "quick_dcn"):
         data = {"dataset": {"dataset_path": str(place / "streets")}}
         content = {"BASE": str(CONFIGURATIONS / f"{name}.yaml"), **SMALL, **data}

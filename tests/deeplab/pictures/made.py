@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from deeplab.dataset.labels import CLASS_NAMES, PALETTE
-from deeplab.pictures.look import Layer, Look
-from deeplab.pictures.places import Geometry
+from lib.data.labels import CLASS_NAMES, PALETTE
+from lib.looking.look import Layer, Look
+from lib.looking.places import Geometry
 
 
 def geometry(stride=16, dilate=2, size=(6, 8)) -> Geometry:

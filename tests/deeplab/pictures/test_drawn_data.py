@@ -11,8 +11,8 @@ from made import layer, look
 from matplotlib.figure import Figure
 from PIL import Image
 
-from deeplab.pictures import histogram, loss, report, sampling, taps, weight
-from deeplab.pictures import look as looks
+from lib.looking import look as looks
+from lib.pictures import histogram, loss, report, sampling, taps, weight
 
 ORIGINALS_LOG = """2017-07-20 09:05:33,012 Epoch[0] Batch [10]	Speed: 3.18 samples/sec	Train-FCNLogLoss=1.500000,	
 2017-07-20 09:05:43,012 Epoch[0] Batch [20]	Speed: 3.18 samples/sec	Train-FCNLogLoss=1.250000,	

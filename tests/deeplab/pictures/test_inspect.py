@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from deeplab import inspect
-from deeplab.core import checkpoint, params
-from deeplab.core.predictor import Predictor
-from deeplab.dataset import load_dataset
-from deeplab.pictures import look as looks
-from deeplab.pictures.runs import Run, RunError, find, runs_in
+from deeplab.data import load_dataset
+from deeplab.predictor import Predictor
+from lib.looking import look as looks
+from lib.pictures.runs import Run, RunError, find, runs_in
+from lib.run import checkpoint, params
 
 
 @pytest.fixture

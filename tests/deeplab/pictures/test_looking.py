@@ -9,8 +9,8 @@ import mxnet as mx
 import numpy as np
 
 from deeplab import symbols
-from deeplab.core.looking import Looker
-from deeplab.core.network import Network
+from lib.engines.mxnet.network import Network
+from lib.looking.looker import Looker
 
 
 def test_offsets_and_masks_of_a_modulated_network_with_two_groups_of_filters(tiny_config_of, tmp_path):

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from made import layer, look
 
-from deeplab.pictures import page
-from deeplab.pictures.places import points_of_cell, trace
+from lib.looking.places import points_of_cell, trace
+from lib.pictures import page
 
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
          "--disable-dev-shm-usage", "--window-size=1300,1000")  # fmt: skip
@@ -178,7 +178,7 @@ def test_a_finger_moves_the_pixel_and_never_holds_it(shown):
 
 
 def test_classes_of_the_pixel_are_told_and_its_star_is_drawn(shown):
-    from deeplab.dataset.labels import CLASS_NAMES
+    from lib.data.labels import CLASS_NAMES
 
     made = random_look()
     browser = shown(made, (70, 33))

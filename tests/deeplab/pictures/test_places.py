@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from made import geometry, layer, look
 
-from deeplab.core.looking import _places
-from deeplab.pictures.field import field, outward
-from deeplab.pictures.places import centred_grid, compose, points_of_cell, trace
-from deeplab.pictures.sampling import sampling
+from lib.looking.looker import _places
+from lib.looking.places import centred_grid, compose, points_of_cell, trace
+from lib.pictures.field import field, outward
+from lib.pictures.sampling import sampling
 from operators.active_conv.reference import ActiveAttributes, _points
 from operators.deform_conv.reference import ModulatedAttributes
 from operators.deform_conv.reference import _points as deformed_points

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from deeplab.pictures.runs import Run, RunError, find, runs_in
+from lib.pictures.runs import Run, RunError, find, runs_in
 
 
 def leave(folder, name, **dataset):

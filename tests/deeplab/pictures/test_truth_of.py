@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from deeplab.config.schema import Config
-from deeplab.dataset import truth_of
+from deeplab.data import truth_of
+from deeplab.schema import Config
 
 
 def picture(path, values, mode="L"):

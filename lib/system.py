@@ -61,7 +61,8 @@ class System(ABC):
         """The `lib.run.rules.Rule` of every parameter of the network for training."""
 
     def prepare(self, cfg, log=print) -> None:
-        """Makes what a run needs and can be generated, such as its data set."""
+        """Makes what a run needs and can be generated, such as its data set; nothing where all of it must be there."""
+        return
 
 
 def find_config(text: str) -> Path:

@@ -19,7 +19,7 @@ class OperatorError(ValueError):
 
 @functools.cache
 def library() -> ctypes.CDLL:
-    """The compiled kernels, through the C interface of core/c_api.h."""
+    """The compiled kernels, through the C interface of core/contract/c_api.h."""
     if not os.path.exists(LIBRARY_PATH):
         raise ImportError(
             f"the compiled operator library {LIBRARY_PATH} is missing; build it with `pip install -e .` "
@@ -39,7 +39,7 @@ def library() -> ctypes.CDLL:
 
 
 def declare_cuda(lib: ctypes.CDLL) -> ctypes.CDLL:
-    """Gives the functions of core/cuda_api.h in a loaded library their types."""
+    """Gives the functions of core/contract/cuda_api.h in a loaded library their types."""
     pointer, int64, code = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
     lib.acn_cuda_last_error.restype = ctypes.c_char_p
     lib.acn_cuda_architectures.restype = ctypes.c_char_p
@@ -54,7 +54,7 @@ def declare_cuda(lib: ctypes.CDLL) -> ctypes.CDLL:
 
 @functools.cache
 def cuda_library() -> ctypes.CDLL:
-    """The CUDA kernels, through the C interface of core/cuda_api.h. OperatorError in a build that has none."""
+    """The CUDA kernels, through the C interface of core/contract/cuda_api.h. OperatorError in a build that has none."""
     library()  # the CUDA library is linked to it
     if not os.path.exists(CUDA_LIBRARY_PATH):
         raise OperatorError(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prints what configurations come to, as JSON by file or name: python -m lib.commands.config [CONFIG ...] [key=value ...]
+"""Prints what configurations come to, as JSON: python -m lib.commands.config [CONFIG ...] [key=value ...]
 
 Without one it prints the defaults of every system, under its name.
 """
@@ -18,9 +18,7 @@ from lib.system import load_system, read, systems
 def main(arguments: list[str] | None = None) -> int:
     """Gives the exit status: 0, or 1 after an error told on standard error."""
     made = argparse.ArgumentParser("python -m lib.commands.config", description="Print what configurations come to.")
-    made.add_argument(
-        "given", nargs="*", metavar="CONFIG or key=value", help="files or names; settings for all of them"
-    )
+    made.add_argument("given", nargs="*", metavar="CONFIG or key=value", help="settings are for all of them")
     given = made.parse_args(arguments).given
     settings = [each for each in given if "=" in each]
 

@@ -89,7 +89,8 @@ def _run_of(cfg):
 def write(out: Path, run, look, pixel: tuple[int, int], layer: str = "") -> list[Path]:
     """Writes everything but look.npz into the folder `out` and gives the paths, the page's last.
 
-    run: `lib.pictures.runs.Run`, for what its epochs were, or None. pixel: (y, x) in look.image. layer: only this one; '' means all.
+    run: `lib.pictures.runs.Run`, for what its epochs were, or None. pixel: (y, x) in look.image.
+    layer: only this one; '' means all.
     """
     from lib.pictures import page, taps
     from lib.run.atomic import replacing

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shows what a trained network sees in pictures: python -m lib.commands.predict CONFIG-or-RUN IMAGE... [--out FOLDER]"""
+"""Shows what a trained network sees in pictures: python -m lib.commands.predict CONFIG-or-RUN IMAGE..."""
 
 from __future__ import annotations
 

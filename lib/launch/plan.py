@@ -32,9 +32,9 @@ class Job:
 def plan(train: list[str], gpus: str, workers: int, servers: int, hosts: list[str], address: str = "") -> list[Job]:
     """The scheduler, then the servers, then the workers by rank.
 
-    train: arguments of lib.commands.train. gpus: cfg.gpus, of one machine; its workers divide them. hosts: names or IPv4
-    addresses; [] is this machine. The scheduler always runs on this machine, at `address` ('' = the one from which the
-    first host is reached). Raises PlanError.
+    train: arguments of lib.commands.train. gpus: cfg.gpus, of one machine; its workers divide them. hosts: names or
+    IPv4 addresses; [] is this machine. The scheduler always runs on this machine, at `address` ('' = the one from which
+    the first host is reached). Raises PlanError.
     """
     places = hosts or [""]
     if workers < 1 or servers < 1:

@@ -3,7 +3,7 @@
 // offset, the same at every position.
 #pragma once
 
-#include "../core/conv_contract.h"
+#include "../core/conv/conv_contract.h"
 
 namespace acn {
 

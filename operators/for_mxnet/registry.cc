@@ -8,8 +8,8 @@
 #include <new>
 #include <stdexcept>
 
-#include "../core/call.h"
-#include "../core/error.h"
+#include "../core/contract/call.h"
+#include "../core/contract/error.h"
 #include "gpu.h"
 #include "mxnet_error.h"
 

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from operators import library
-from operators.checks import backends, draw, torch_backends
+from operators.checks import backends, torch_backends
+from operators.checks.inputs import between_lines, draw_inputs, draw_out_grad, on_lines, special
 from operators.checks.tolerance import assert_close
 from operators.core.reference_bilinear import BOUNDARIES
 from operators.for_torch import deform_conv2d, mxnet_names, ps_roi_pool
@@ -47,7 +48,7 @@ def _all():
     for case, boundaries in cases():
         for boundary in boundaries:
             at = case.at(boundary)
-            for offsets in (draw.between_lines, draw.on_lines, draw.special):
+            for offsets in (between_lines, on_lines, special):
                 yield f"{at}, {offsets.__name__}", lambda at=at, offsets=offsets: _against_reference(at, offsets)
             yield f"{at}, deterministic", lambda at=at: _deterministic(at)
             for dtype in HALF:
@@ -60,7 +61,7 @@ def _all():
 
 
 def _against_reference(case, offsets, device="cuda") -> None:
-    inputs, out_grad = draw.inputs(case, offsets), draw.out_grad(case)
+    inputs, out_grad = draw_inputs(case, offsets), draw_out_grad(case)
     want, want_grads = backends.reference(case, inputs, out_grad)
     for dtype in ("float32", "float64"):
         arrays = {name: values.astype(dtype) for name, values in inputs.items()}
@@ -76,9 +77,9 @@ def _tensors(case, dtype, device="cuda"):
 
     tensors = {
         name: torch.tensor(values, device=device).to(dtype).requires_grad_()
-        for name, values in draw.inputs(case, stored=stored).items()
+        for name, values in draw_inputs(case, stored=stored).items()
     }
-    return tensors, torch.tensor(draw.out_grad(case), device=device).to(dtype)
+    return tensors, torch.tensor(draw_out_grad(case), device=device).to(dtype)
 
 
 def _results(case, tensors, out_grad) -> dict:

@@ -34,7 +34,7 @@ def cuda_path(host_library, monkeypatch):
 @pytest.mark.parametrize("case", SOME, ids=lambda case: case.operator)
 def test_checks_of_the_gpu_suite_pass(cuda_path, case):
     case = case.at("zero" if "boundary" in library.descriptions()[case.operator].attributes else "")
-    correctness._against_reference(case, agreement.draw.between_lines, "cpu")
+    correctness._against_reference(case, agreement.between_lines, "cpu")
     correctness._deterministic(case, "cpu")
     for dtype in correctness.HALF:
         correctness._half(case, dtype, "cpu")

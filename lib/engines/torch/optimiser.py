@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import torch
 
 from lib.run.rules import Rule
@@ -14,11 +15,12 @@ from lib.run.rules import Rule
 class SGD:
     """v = momentum * v - rate * lr_mult * (gradient + wd * wd_mult * w); w = w + v. Without momentum v is not kept.
 
-    parameters: by name. Those without a gradient are left alone, their momentum too.
+    parameters: by name. Those without a gradient are left alone, their momentum too. The three numbers are rounded to
+    float32, as MXNet's operators take them, whatever the parameters are.
     """
 
     def __init__(self, parameters: Mapping[str, torch.Tensor], rules: Mapping[str, Rule], momentum: float, wd: float):
-        self._parameters, self._momentum = parameters, momentum
+        self._parameters, self._momentum = parameters, _single(momentum)
         self._lr = {name: rules[name].lr_mult for name in parameters}
         self._wd = {name: wd * rules[name].wd_mult for name in parameters}
         self.velocity: dict[str, torch.Tensor] = {}
@@ -33,16 +35,17 @@ class SGD:
         for (lr, wd), names in self._alike().items():
             weights = [self._parameters[name] for name in names]
             gradients = [weight.grad for weight in weights]
+            lr, wd = _single(rate * lr), _single(wd)
             if not self._momentum:
                 if wd:
                     torch._foreach_add_(gradients, weights, alpha=wd)
-                torch._foreach_add_(weights, gradients, alpha=-rate * lr)
+                torch._foreach_add_(weights, gradients, alpha=-lr)
                 continue
             velocity = [self._of(name) for name in names]
             torch._foreach_mul_(velocity, self._momentum)
             if wd:
-                torch._foreach_add_(velocity, weights, alpha=-rate * lr * wd)
-            torch._foreach_add_(velocity, gradients, alpha=-rate * lr)
+                torch._foreach_add_(velocity, weights, alpha=-lr * wd)
+            torch._foreach_add_(velocity, gradients, alpha=-lr)
             torch._foreach_add_(weights, velocity)
 
     def _of(self, name: str) -> torch.Tensor:
@@ -57,3 +60,7 @@ class SGD:
             if parameter.grad is not None:
                 groups.setdefault((self._lr[name], self._wd[name]), []).append(name)
         return groups
+
+
+def _single(number: float) -> float:
+    return float(np.float32(number))

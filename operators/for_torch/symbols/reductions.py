@@ -70,6 +70,22 @@ _register("mean", _mean, "")
 _register("max", _max, "max_axis")
 _register("min", _min, "min_axis")
 
+
+def _argument(name, function):
+    @operator(name, "data", {"axis": integer(None), "keepdims": flag(False)})
+    def build(a):
+        if a.axis is None:
+            raise OperatorError("axis=None is not served here; served: a number")
+
+        def find(data):
+            return function(data.detach(), a.axis, keepdim=a.keepdims).to(data.dtype)  # MXNet's indices are data, too
+
+        return find
+
+
+_argument("argmax", torch.argmax)
+_argument("argmin", torch.argmin)
+
 _SOFTMAX = {
     "axis": integer(-1),
     "temperature": double(None),

@@ -67,6 +67,6 @@ def _filled(data, out, asked) -> tuple:
 
 
 def old_shape(data: tuple, target: tuple, keep_highest: bool) -> tuple:
-    """Of the attributes before `shape`: one size of target_shape may be 0, to be found; keep_highest keeps the first."""
+    """Of the attributes before `shape`: one size of target_shape may be 0, to be found; keep_highest: not the first."""
     target = (data[0], *target[1:]) if keep_highest else target
     return _filled(data, tuple(size or -1 for size in target), target)

@@ -177,7 +177,7 @@ class Run:
         )
 
     def _network(self):
-        from lib.commands.predictors import predictor  # a framework is loaded for this alone
+        from lib.predictors import predictor  # a framework is loaded for this alone
 
         system, cfg = load_system(self.system), self.settings()
         return system.looker(cfg, predictor(system, cfg)), system.dataset(cfg)

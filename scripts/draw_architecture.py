@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws docs/images/architecture.png from the imports of the tracked Python files: python scripts/draw_architecture.py
 
-A box is a package; it stands above everything that it imports, and its lines lead down to that. An import that leads up
-would make a circle: the script then ends with an error that names it.
+A box is a package; it stands above everything that it imports, and its lines lead down to that. A line that others
+imply (a imports b, which imports c: so a may know c) is left out. An import that leads up would make a circle: the
+script then ends with an error that names it.
 """
 
 from __future__ import annotations
@@ -102,6 +103,18 @@ def floors(found: dict[str, Counter]) -> dict[str, int]:
     return made
 
 
+def reduced(found: dict[str, Counter]) -> dict[str, Counter]:
+    """Without the arrows that lead where a longer way leads too."""
+
+    def below(name: str) -> set[str]:
+        return {deep for each in found.get(name, ()) for deep in (each, *below(each))}
+
+    return {
+        name: Counter({t: n for t, n in targets.items() if not any(t in below(o) for o in targets if o != t)})
+        for name, targets in found.items()
+    }
+
+
 def draw(found: dict[str, Counter], level: dict[str, int]) -> Figure:
     rows: dict[int, list[str]] = defaultdict(list)
     for name in PACKAGES:
@@ -136,7 +149,7 @@ def draw(found: dict[str, Counter], level: dict[str, int]) -> Figure:
 def main() -> int:
     found = arrows()
     try:
-        figure = draw(found, floors(found))
+        figure = draw(reduced(found), floors(found))
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

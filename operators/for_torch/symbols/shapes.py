@@ -18,8 +18,8 @@ def infer_shapes(graph: str, **input_shapes) -> dict:
     get_internals().list_outputs() gives them.
 
     graph : the text of a -symbol.json file
-    input_shapes : of the inputs; shapes of parameters and labels are found from them, from the attributes, and from what
-        the graph itself says of its variables (`__shape__`).
+    input_shapes : of the inputs; shapes of parameters and labels are found from them, from the attributes, and from
+        what the graph itself says of its variables (`__shape__`).
 
     Raises OperatorError for a shape that does not fit, naming the node, or that cannot be found, naming the variables.
     """

@@ -91,6 +91,14 @@ class SymbolNet(nn.Module):
         values = program(load)
         return values[0] if len(values) == 1 else values
 
+    def to(self, *args, memory_format=None, **kwargs):
+        """As torch.nn.Module.to; a memory format is that of the weights (offsets have five axes)."""
+        super().to(*args, **kwargs)
+        for tensor in [*self.parameters(), *self.buffers()] if memory_format is not None else ():
+            if tensor.dim() == 4:
+                tensor.data = tensor.data.to(memory_format=memory_format)
+        return self
+
     def _program(self, absent: frozenset) -> Program:
         key = (self.training, absent)
         if key not in self._programs:

@@ -46,7 +46,7 @@ def without_crop(symbol):
 
 
 def values(symbol) -> tuple:
-    """Arguments and auxiliary states in which every layer says something: inputs, parameters, offsets off the lattice."""
+    """Inputs, parameters and auxiliary states in which every layer says something; offsets off the lattice."""
     random = np.random.default_rng(0)
     arg_shapes, _, aux_shapes = symbol.infer_shape(**SHAPES)
     arg = {}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operators whose gradient is that of a loss, not of their value, whatever gradient comes from above.
 
-Scales are computed in float32 as MXNet computes them, in float64 graphs too. Without a label a loss gives its value,
+Scales are rounded to float32 where MXNet does it, in float64 graphs too. Without a label a loss gives its value,
 and its backward pass raises.
 """
 
@@ -54,9 +54,10 @@ def _scale(grad_scale: float, divisor: int) -> float:
     return rounded(rounded(grad_scale) / divisor)
 
 
-def _scale_by(grad_scale: float, valid) -> torch.Tensor:
+def _scale_by(grad_scale: float, valid, dtype=torch.float32) -> torch.Tensor:
     """grad_scale over the number of True, at least 1, without waiting for a GPU."""
-    return grad_scale / valid.sum().clamp(min=1).float()
+    count = valid.sum().clamp(min=1).to(dtype)
+    return torch.full_like(count, grad_scale) / count  # a number / count would be rounded twice
 
 
 def _softmax_label(a, shapes):
@@ -157,7 +158,7 @@ _regression("MAERegressionOutput", torch.clone, torch.sign)
 def _make_loss(a):
     def gradient(out, label):
         if a.normalization == "valid":
-            return torch.ones_like(out) * _scale_by(a.grad_scale, out > a.valid_thresh)
+            return torch.ones_like(out) * _scale_by(a.grad_scale, out > a.valid_thresh, out.dtype)
         return torch.full_like(out, _scale(a.grad_scale, out.shape[0] if a.normalization == "batch" else 1))
 
     return lambda data: _Loss.apply(data, None, torch.clone, gradient)

@@ -50,7 +50,7 @@ class Bound:
             raise self.node.error(str(error)) from None
 
     def expected(self, shapes) -> dict:
-        """{input: shape} that the known ones demand. shapes: of the inputs in order, None if unknown; the first is known."""
+        """{input: shape} that the known ones demand. shapes: of the inputs in order, None if unknown; first known."""
         if self.operator.shapes is None:
             return {}
         found = self.operator.shapes(self.attributes, dict(zip(self.names, shapes)))

@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from deeplab import symbols  # noqa: E402
-from deeplab.config import load  # noqa: E402
+from deeplab.schema import load  # noqa: E402
 from operators.for_torch.symbol_net import SymbolNet, infer_shapes  # noqa: E402
 
 import mxnet as mx  # noqa: E402  # isort: skip

@@ -128,7 +128,9 @@ def test_a_watcher_ends_the_run_before_the_next_checkpoint(tmp_path, stops, wher
     """The first problem is told, but every watcher has acted, and all tell what they know."""
     heard = []
     first, second = Told("a", heard, **stops), Told("b", heard)
-    with pytest.raises(Diverged, match=rf"training diverged: a saw it {where}, a tells, b tells\.\nTry less\. The last"):
+    with pytest.raises(
+        Diverged, match=rf"training diverged: a saw it {where}, a tells, b tells\.\nTry less\. The last"
+    ):
         loop(task(advice="Try less."), Engine(), plan(tmp_path), [first, second])
     assert heard[-1][0] == "b" and checkpoint.complete_epochs(tmp_path / "net") == complete
 

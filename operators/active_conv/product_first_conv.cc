@@ -5,8 +5,8 @@
 
 #include "../core/conv/conv_tiles.h"
 #include "../core/runtime/threads.h"
-#include "../core/sampling/move_plan.h"
 #include "../core/simd/vector_kernels.h"
+#include "move_plan.h"
 
 namespace acn {
 namespace {
@@ -235,9 +235,8 @@ class ProductFirstConv {
     for (size_t i = 0; i < parts.size(); ++i) {
       for (int64_t tap = 0; tap < s_.taps(); ++tap) {
         const int64_t at = offset_index(k, parts[i].channel_group, tap);
-        const double dy = offset_[at * 2], dx = offset_[at * 2 + 1];
-        const MovePlan<T> move = move_plan<T>(s_.height, s_.width, s_.out_height, s_.out_width, dy + s_.grid_y(0, tap),
-                                              dx + s_.grid_x(0, tap), rule_);
+        const MovePlan<T> move = move_plan(s_, moved(s_.grid_y(0, tap), offset_[at * 2]),
+                                           moved(s_.grid_x(0, tap), offset_[at * 2 + 1]), rule_);
         const int64_t row = (i * (batch.end - batch.begin) + k - batch.begin) * s_.taps() + tap;
         body(row, at, move, nan_of(at));
       }
@@ -368,10 +367,9 @@ class ProductFirstConv {
 }  // namespace
 
 bool prefers_product_first(const ConvShape& s, bool backward) {
-  // With few channels the products are too thin to pay for moving their maps. Backward needs one product more than
-  // columns do, which pays when the columns of each offset set would serve fewer filters than this.
   const bool possible = s.stride_y == 1 && s.stride_x == 1 && s.filter_offset_groups > 1;
-  return possible && s.channels / s.weight_groups >= 8 && (!backward || s.filters / s.filter_offset_groups < 24);
+  return possible && s.channels / s.weight_groups >= kLeastChannels &&
+         (!backward || s.filters / s.filter_offset_groups < kManyFilters);
 }
 
 template <class T>

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import mxnet as mx
 import numpy as np
+from lib.looking.looker import Looker
 
 from deeplab import symbols
 from lib.engines.mxnet.network import Network
-from lib.looking.looker import Looker
 
 
 def test_offsets_and_masks_of_a_modulated_network_with_two_groups_of_filters(tiny_config_of, tmp_path):

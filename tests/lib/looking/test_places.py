@@ -9,9 +9,9 @@ from dataclasses import replace
 import mxnet as mx
 import numpy as np
 import pytest
+from lib.looking.looker import _places
 from made import geometry, layer, look
 
-from lib.looking.looker import _places
 from lib.looking.places import centred_grid, compose, points_of_cell, trace
 from lib.pictures.field import field, outward
 from lib.pictures.sampling import sampling

@@ -159,7 +159,9 @@ def _make_loss(a):
     def gradient(out, label):
         if a.normalization == "valid":
             return torch.ones_like(out) * _scale_by(a.grad_scale, out > a.valid_thresh, out.dtype)
-        return torch.full_like(out, _scale(a.grad_scale, out.shape[0] if a.normalization == "batch" else 1))
+        # 'batch' in MXNet 1.9.1: all sizes but the last
+        count = math.prod(out.shape[:-1]) if a.normalization == "batch" else 1
+        return torch.full_like(out, _scale(a.grad_scale, count))
 
     return lambda data: _Loss.apply(data, None, torch.clone, gradient)
 

@@ -21,12 +21,14 @@ def public(schema: str, **old_names):
     """
 
     def decorate(function):
+        where = function.__name__
+
         @functools.wraps(function)
         def call(*args, **kwargs):
             if has_torch_function(args) or (kwargs and has_torch_function(tuple(kwargs.values()))):
                 return handle_torch_function(call, (*args, *kwargs.values()), *args, **kwargs)
             if old_names:
-                _rename(function, old_names, kwargs)
+                _rename(where, old_names, kwargs)
             return function(*args, **kwargs)
 
         name = f"{function.__name__}_function"
@@ -42,9 +44,11 @@ def renamed(**names):
     """Takes arguments under their old names too, `old=new`, with a FutureWarning."""
 
     def decorate(function):
+        where = function.__qualname__.split(".")[0]  # a layer, whose __init__ it is
+
         @functools.wraps(function)
         def call(*args, **kwargs):
-            _rename(function, names, kwargs)
+            _rename(where, names, kwargs)
             return function(*args, **kwargs)
 
         return call
@@ -52,10 +56,10 @@ def renamed(**names):
     return decorate
 
 
-def _rename(function, names: dict, kwargs: dict) -> None:
-    where = function.__qualname__.removesuffix(".__init__")
-    for old in names.keys() & kwargs.keys():
-        new = names[old]
+def _rename(where: str, names: dict, kwargs: dict) -> None:
+    for old, new in names.items():
+        if old not in kwargs:
+            continue
         if new in kwargs:
             raise OperatorError(f"{where}: {old} is the old name of {new}; both were given")
         warnings.warn(f"{where}: {old} is now called {new}", FutureWarning, stacklevel=3)

@@ -131,11 +131,8 @@ class Operation:
 
     def plan(self, tensors: tuple, settings: tuple) -> Plan:
         """The plan for these tensors (None for an absent one); all must have one dtype and device."""
-        first = tensors[0]
-        dtype, device = first.dtype, first.device
-        for tensor in tensors:
-            if tensor is not None and (tensor.dtype is not dtype or tensor.device != device):
-                raise self._mixture(tensors)
+        self.require_one_kind(tensors)
+        dtype = tensors[0].dtype
         settings = tuple([tuple(value) if type(value) is list else value for value in settings])
         key = (dtype, settings, *[None if tensor is None else tensor.shape for tensor in tensors])
         found = self._plans.get(key)
@@ -167,21 +164,21 @@ class Operation:
         except OperatorError as error:
             raise OperatorError(f"{layer}: {wording.for_torch(str(error), self.names_here)}") from None
 
-    def _mixture(self, tensors) -> OperatorError:
-        came = ", ".join(
-            f"{name} {tensor.dtype} on {tensor.device}"
-            for name, tensor in zip(self.names, tensors)
-            if tensor is not None
-        )
-        return self.wrong(f"all tensors must have one dtype and one device, got {came}")
+    def require_one_kind(self, tensors) -> None:
+        dtype, device = tensors[0].dtype, tensors[0].device
+        if all([each is None or (each.dtype is dtype and each.device == device) for each in tensors]):
+            return
+        present = [(name, each) for name, each in zip(self.names, tensors) if each is not None]
+        came = ", ".join(f"{name} {each.dtype} on {each.device}" for name, each in present)
+        raise self.wrong(f"all tensors must have one dtype and one device, got {came}")
 
     def _kernel(self, device) -> Callable:
         def kernel(*args):
-            tensors, settings = args[: self.count], args[self.count :]
-            device.check(self, tensors[0])
+            dtype = args[0].dtype
+            tensors, settings = device.prepared(self, args[: self.count]), args[self.count :]
             plan = self.plan(tensors, settings)
             try:
-                return device.forward(plan, [tensors[i].contiguous() for i in plan.present])
+                return device.forward(plan, [tensors[i].contiguous() for i in plan.present]).to(dtype)
             except OperatorError as error:
                 raise self.reworded(error) from None
 
@@ -189,17 +186,18 @@ class Operation:
 
     def _backward_kernel(self, device) -> Callable:
         def kernel(grad, *args):
-            tensors, settings, wanted = args[: self.count], args[self.count : -1], args[-1]
-            device.check(self, tensors[0])
+            dtype, settings, wanted = args[0].dtype, args[self.count : -1], args[-1]
+            tensors = device.prepared(self, args[: self.count])
             plan = self.plan(tensors, settings)
-            if grad.shape != plan.output_shape or grad.dtype is not tensors[0].dtype:
+            if grad.shape != plan.output_shape or grad.dtype is not dtype:
                 raise self.wrong(
-                    f"the gradient of the output must be {tensors[0].dtype} of shape {plan.output_shape}, got "
-                    f"{grad.dtype} of shape {tuple(grad.shape)}"
+                    f"the gradient of the output must be {dtype} of shape {plan.output_shape}, got {grad.dtype} of "
+                    f"shape {tuple(grad.shape)}"
                 )
-            inputs = [tensors[i].contiguous() for i in plan.present]
+            inputs, grad = [tensors[i].contiguous() for i in plan.present], grad.to(tensors[0].dtype).contiguous()
             try:
-                return device.backward(plan, grad.contiguous(), inputs, [wanted[i] for i in plan.present])
+                grads = device.backward(plan, grad, inputs, [wanted[i] for i in plan.present])
+                return [each.to(dtype) for each in grads]
             except OperatorError as error:
                 raise self.reworded(error) from None
 

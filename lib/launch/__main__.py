@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("config", nargs="?", default="", help="a YAML file or the name of one in experiments/*/cfgs")
     parser.add_argument("--cfg", help="the same, as earlier versions had it")
     parser.add_argument("--workers", type=int, required=True, help="processes that train, on all machines together")
-    parser.add_argument("--servers", type=int, default=1, help="processes that add gradients (default 1)")
+    parser.add_argument("--servers", type=int, default=1, help="processes that add gradients, for MXNet (default 1)")
     parser.add_argument("--hosts", type=Path, help="file with one host a line; default: this machine")
     parser.add_argument("--ssh", default=SSH, help=f"runs a command there, as in `SSH HOST COMMAND` (default: {SSH})")
     parser.add_argument("--address", default="", help="this machine's address for the hosts, if it has several")
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
             cfg = _load(options.cfg, train)  # what several workers cannot do is told here, not by each of them
         hosts = read_hosts(options.hosts) if options.hosts else []
         train = [options.cfg, *train]
-        jobs = plan(train, cfg.gpus, options.workers, options.servers, hosts, options.address)
+        jobs = plan(train, cfg.gpus, options.workers, options.servers, hosts, options.address, cfg.engine)
         return watch(jobs, shlex.split(options.ssh))
     except (ConfigError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

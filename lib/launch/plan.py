@@ -29,12 +29,14 @@ class Job:
     share: int = 0
 
 
-def plan(train: list[str], gpus: str, workers: int, servers: int, hosts: list[str], address: str = "") -> list[Job]:
-    """The scheduler, then the servers, then the workers by rank.
+def plan(
+    train: list[str], gpus: str, workers: int, servers: int, hosts: list[str], address: str = "", engine: str = "mxnet"
+) -> list[Job]:
+    """For MXNet the scheduler, then the servers, then the workers by rank; PyTorch has workers alone.
 
     train: arguments of lib.commands.train. gpus: cfg.gpus, of one machine; its workers divide them. hosts: names or
     IPv4 addresses; [] is this machine. The scheduler always runs on this machine, at `address` ('' = the one from which
-    the first host is reached). Raises PlanError.
+    the first host is reached); PyTorch's workers meet at the first host. Raises PlanError.
     """
     places = hosts or [""]
     if workers < 1 or servers < 1:
@@ -49,27 +51,36 @@ def plan(train: list[str], gpus: str, workers: int, servers: int, hosts: list[st
     loopback = [host for host, number in zip(hosts, numbers) if ipaddress.ip_address(number).is_loopback]
     if loopback and len(hosts) > 1:
         raise PlanError(f"--hosts: {loopback[0]} is a loopback address here, unknown to the others; write its own one")
-    common = {
-        **({key: value for key, value in os.environ.items() if key.startswith(PASSED_ON)} if hosts else {}),
-        "DMLC_PS_ROOT_URI": root,
-        "DMLC_PS_ROOT_PORT": str(_free_port(root)),
-        "DMLC_NUM_WORKER": str(workers),
-        "DMLC_NUM_SERVER": str(servers),
-        "PYTHONUNBUFFERED": "1",
-    }
+    passed = {key: value for key, value in os.environ.items() if key.startswith(PASSED_ON)} if hosts else {}
+    common = {**passed, "PYTHONUNBUFFERED": "1"}
+    port = str(_free_port(root))
+    if engine == "torch":
+        first = {"MASTER_ADDR": numbers[0], "MASTER_PORT": port, "WORLD_SIZE": str(workers)}
+        common.update(first if hosts else {**first, "GLOO_SOCKET_IFNAME": "lo"})
+        jobs = []
+    else:
+        common.update(DMLC_PS_ROOT_URI=root, DMLC_PS_ROOT_PORT=port, DMLC_NUM_WORKER=str(workers),
+                      DMLC_NUM_SERVER=str(servers))  # fmt: skip
+        jobs = _servers(common, servers, places, numbers)
+    for rank in range(workers):
+        place = rank // share
+        own = [f"gpus={part_of(gpus, rank % share, share)}"] if gpus.strip() else []
+        argv = [sys.executable, "-m", "lib.commands.train", *train, *own]
+        worker = {"DMLC_ROLE": "worker", "DEEPLAB_RANK": str(rank), "DMLC_NODE_HOST": numbers[place]}
+        worker = {"RANK": str(rank)} if engine == "torch" else worker
+        jobs.append(Job(f"worker {rank}", places[place], argv, {**common, **worker}, share))
+    return jobs
+
+
+def _servers(common: dict[str, str], servers: int, places: list[str], numbers: list[str]) -> list[Job]:
+    """MXNet's scheduler and servers."""
     role = [sys.executable, "-m", "lib.launch.role"]
-    scheduler = {**common, "DMLC_ROLE": "scheduler", "DMLC_NODE_HOST": root}
-    jobs = [Job("scheduler", "", role, scheduler)]
+    root = {"DMLC_ROLE": "scheduler", "DMLC_NODE_HOST": common["DMLC_PS_ROOT_URI"]}
+    jobs = [Job("scheduler", "", role, {**common, **root})]
     for number in range(servers):
         place = number % len(places)
         server = {"DMLC_ROLE": "server", "DMLC_NODE_HOST": numbers[place]}
         jobs.append(Job(f"server {number}", places[place], role, {**common, **server}))
-    for rank in range(workers):
-        place = rank // share
-        worker = {"DMLC_ROLE": "worker", "DEEPLAB_RANK": str(rank), "DMLC_NODE_HOST": numbers[place]}
-        own = [f"gpus={part_of(gpus, rank % share, share)}"] if gpus.strip() else []
-        argv = [sys.executable, "-m", "lib.commands.train", *train, *own]
-        jobs.append(Job(f"worker {rank}", places[place], argv, {**common, **worker}, share))
     return jobs
 
 

@@ -34,3 +34,8 @@ def square(operator: str, name: str, value) -> int:
     if y != x:
         raise OperatorError(f"{operator}: {name} must be square, got {value!r}")
     return y
+
+
+def given(attributes: dict, **names) -> dict:
+    """{our name: value} of those attributes that are there, by `our name=their name`."""
+    return {ours: attributes[theirs] for ours, theirs in names.items() if theirs in attributes}

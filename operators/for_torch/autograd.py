@@ -7,15 +7,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch._functorch.autograd_function import enable_single_level_autograd_function
+from torch._functorch.utils import enable_single_level_autograd_function
+from torch.autograd.function import _SingleLevelFunction
 
 
-class _Function(torch.autograd.Function):
+class _Function(_SingleLevelFunction):
+    """autograd.Function refuses under torch.func transforms, which the dispatcher has already handled at this place."""
+
     @classmethod
     def apply(cls, *args):
-        # Function.apply refuses under torch.func transforms, which the dispatcher has already handled at this place.
         with enable_single_level_autograd_function():
-            return super(torch.autograd.Function, cls).apply(*args)
+            return super().apply(*args)
 
 
 def _kernel(function: type, call: Callable, count: int) -> Callable:

@@ -35,6 +35,7 @@ class Operation:
     differentiable : those tensors that have gradients
     autocast_dtypes : what it runs in under torch.autocast("cuda", dtype); under any other dtype, and on the CPU, it
         runs in float32 and its result has the dtype of the first tensor
+    names_here : what the library calls an argument -> what PyTorch does, for its error messages
     """
 
     name: str
@@ -44,6 +45,7 @@ class Operation:
     traced_shape: Callable
     differentiable: tuple
     autocast_dtypes: tuple = ()
+    names_here: dict = field(default_factory=dict)
     _plans: dict = field(default_factory=dict)
 
     def __post_init__(self):
@@ -75,7 +77,7 @@ class Operation:
 
     def reworded(self, error: OperatorError) -> OperatorError:
         """The library's error by the names of this front."""
-        return self.wrong(wording.for_torch(str(error)))
+        return self.wrong(wording.for_torch(str(error), self.names_here))
 
     def plan(self, tensors: tuple, settings: tuple) -> Plan:
         """The plan for these tensors (None for an absent one); all must have one dtype and device."""

@@ -11,6 +11,7 @@ from mxnet import autograd, gluon
 
 from lib.engines.engine import Arrays, Engine, Settings
 from lib.engines.mxnet.devices import contexts
+from lib.engines.mxnet.float64 import without_crop
 from lib.engines.mxnet.group import group_of
 from lib.engines.mxnet.network import Parameters, block_of, infer_shapes
 from lib.nets import operators
@@ -36,7 +37,8 @@ class MXNetEngine(Engine):
 
     def build(self, network: Network, arg: Mapping | None = None, aux: Mapping | None = None) -> None:
         self.network = network
-        self._symbol = mx.sym.load_json(network.graph)
+        graph = without_crop(network.graph) if self._settings.precision == "float64" else network.graph
+        self._symbol = mx.sym.load_json(graph)
         self._held = Parameters(self._symbol, network, self._settings.precision, self._contexts, arg, aux)
         self._blocks: dict[tuple, gluon.SymbolBlock] = {}
         self._inputs = [name for name in self._symbol.list_arguments() if name in network.inputs]

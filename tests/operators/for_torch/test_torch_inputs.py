@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
-from torch_samples import NAMES, sample  # noqa: E402
+from torch_samples import DEFORMABLE, NAMES, sample  # noqa: E402
 
 import operators  # noqa: E402
 from operators.for_torch import active_conv2d, deform_conv2d, deform_ps_roi_pool, ps_roi_pool, shift2d  # noqa: E402
@@ -90,13 +90,13 @@ def test_autocast_computes_in_float32(name, dtype):
 
 
 def test_autocast_leaves_float64():
-    function, tensors = sample("deform_conv2d")
+    function, tensors = sample(DEFORMABLE)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert function(*tensors).dtype is torch.float64
 
 
 def test_results_do_not_depend_on_threads_and_torchs_threads_stay():
-    function, tensors = sample("deform_conv2d", torch.float32)
+    function, tensors = sample(DEFORMABLE, torch.float32)
     before, results = torch.get_num_threads(), []
     for count in (1, 3):
         operators.set_num_threads(count)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the convolution modules share: geometry, parameters and the branch that computes offsets."""
+"""What the convolutions share: geometry, parameters and the branch that computes offsets."""
 
 from __future__ import annotations
 
@@ -8,8 +8,43 @@ import math
 import torch
 from torch import nn
 
-from operators.for_torch.arguments import pair, share
+from operators.for_torch.arguments import given, pair, share
 from operators.library import OperatorError
+
+GRID = "int[2] stride, int[2] padding, int[2] dilation, int groups"
+NAMES = {
+    "kernel": "kernel_size",
+    "num_filter": "out_channels",
+    "pad": "padding",
+    "dilate": "dilation",
+    "num_group": "groups",
+    "num_deformable_group": "deformable_groups",
+    "num_offset_group": "offset_groups",
+    "no_bias": "bias=None",
+}
+
+
+def grid_of(weight, bias, stride, padding, dilation, groups) -> dict:
+    """The library's attributes for shapes (or None) and the settings of `GRID`."""
+    return {
+        "kernel": weight[2:],
+        "num_filter": weight[0],
+        "stride": stride,
+        "pad": padding,
+        "dilate": dilation,
+        "num_group": groups,
+        "no_bias": bias is None,
+    }
+
+
+def grid_from_mxnet(attributes: dict) -> dict:
+    return given(attributes, stride="stride", padding="pad", dilation="dilate")
+
+
+def output_shape(data, weight, settings) -> tuple:
+    stride, padding, dilation = settings[:3]
+    size = [(data[2 + i] + 2 * padding[i] - dilation[i] * (weight[2 + i] - 1) - 1) // stride[i] + 1 for i in (0, 1)]
+    return (data[0], weight[0], *size)
 
 
 class Convolution(nn.Module):

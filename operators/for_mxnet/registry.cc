@@ -5,6 +5,7 @@
 // MXNet calls shape, type and creator callbacks from the user's thread: an exception thrown there arrives in Python as
 // an MXNetError. Forward and backward run in MXNet's own threads, where only MXNet's own kind of exception is caught.
 #include <cstring>
+#include <limits>
 #include <new>
 #include <stdexcept>
 
@@ -51,7 +52,6 @@ struct Node {
   std::shared_ptr<const Operator> op;
   std::vector<InputInfo> inputs;
   std::vector<char*> input_names;
-  std::vector<int> dependencies;
   void* contexts[8];
 };
 
@@ -92,6 +92,9 @@ bool is_known(int ndim, const int* shape, bool numpy_shape) {
 
 // MXNet copies what the pointers name before this thread calls again.
 void hand_back(const Shape& shape, size_t slot, int* ndims, int** shapes) {
+  for (int64_t size : shape) {
+    require(size <= std::numeric_limits<int>::max(), "a shape of ", to_string(shape), " is more than MXNet can hold");
+  }
   thread_local std::vector<std::vector<int>> kept;
   if (kept.size() <= slot) kept.resize(slot + 1);
   kept[slot].assign(shape.begin(), shape.end());
@@ -121,7 +124,7 @@ int infer_shape(int count, int* ndims, int** shapes, void* state) {
   for (size_t i = 0; i < inputs; ++i) {
     if (is_known(ndims[i], shapes[i], numpy_shape)) known[i] = Shape(shapes[i], shapes[i] + ndims[i]);
   }
-  const Shape output = node.op->infer_shapes(&known);
+  const Shape output = infer(node.name, *node.op, &known);
   for (size_t i = 0; i < inputs; ++i) hand_back(*known[i], i, ndims, shapes);
   hand_back(output, inputs, ndims, shapes);
   return 1;
@@ -148,13 +151,15 @@ int infer_type(int count, int* types, void* state) {
 
 int declare_dependencies(const int* out_grad, const int* in_data, const int*, int* count, int** dependencies,
                          void* state) {
-  Node& node = *static_cast<Node*>(state);
-  node.dependencies = {out_grad[0]};
+  // Several threads may bind one graph at once. MXNet copies the numbers before this thread calls again.
+  thread_local std::vector<int> kept;
+  const Node& node = *static_cast<const Node*>(state);
+  kept = {out_grad[0]};
   for (size_t i = 0; i < node.inputs.size(); ++i) {
-    if (node.op->backward_reads(i)) node.dependencies.push_back(in_data[i]);
+    if (node.op->backward_reads(i)) kept.push_back(in_data[i]);
   }
-  *count = static_cast<int>(node.dependencies.size());
-  *dependencies = node.dependencies.data();
+  *count = static_cast<int>(kept.size());
+  *dependencies = kept.data();
   return 1;
 }
 

@@ -25,6 +25,7 @@ ROOMS = runpy.run_path(os.path.join(os.path.dirname(os.path.abspath(__file__)), 
 HEADERS = glob.glob("operators/**/*.h", recursive=True)
 LIBRARY = "operators.core.libactive_convnets"
 CUDA_LIBRARY = "operators.core.libactive_convnets_cuda"
+LEVELS_SOURCE = "operators/core/simd/table.cc"
 QUICK_ARCHS = "sm_80 sm_90"
 RELEASE_ARCHS = "sm_75 sm_80 sm_86 sm_89 sm_90 sm_100 sm_120"
 CUDA_FLAGS = ["-std=c++17", "-O3", "-Xcompiler", "-fPIC,-fvisibility=hidden,-Wall"]
@@ -32,19 +33,20 @@ FLAGS = ["-std=c++17", "-O3", "-g0", "-fopenmp-simd", "-fvisibility=hidden", "-W
 
 
 def sources() -> list:
-    folders = ["core", *ROOMS, "for_mxnet"]
-    return sorted(path for folder in folders for path in glob.glob(f"operators/{folder}/*.cc"))
+    folders = ["core/*", *ROOMS, "for_mxnet"]
+    found = {path for folder in folders for path in glob.glob(f"operators/{folder}/*.cc")}
+    return sorted(found - {LEVELS_SOURCE})
 
 
 def level_jobs() -> list:
     """The vectorized kernels, once per level of instruction set; the library chooses when it runs."""
     levels = ["v2", "v3", "v4"] if platform.machine() == "x86_64" else ["v2"]
     march = {level: [f"-march=x86-64-{level}"] if platform.machine() == "x86_64" else [] for level in levels}
-    return [("operators/core/simd/table.cc", [f"-DACN_LEVEL={level}", *march[level]]) for level in levels]
+    return [(LEVELS_SOURCE, [f"-DACN_LEVEL={level}", *march[level]]) for level in levels]
 
 
 def cuda_sources() -> list:
-    return sorted(path for folder in ["core/cuda", *ROOMS] for path in glob.glob(f"operators/{folder}/*.cu"))
+    return sorted(path for folder in ["core/cuda/*", *ROOMS] for path in glob.glob(f"operators/{folder}/*.cu"))
 
 
 def find_nvcc():
@@ -142,7 +144,7 @@ front = Extension(
     "operators.for_numpy.front",
     ["operators/for_numpy/front.pyx"],
     depends=HEADERS,
-    include_dirs=["operators/core"],
+    include_dirs=["operators/core/contract"],
     runtime_library_dirs=["$ORIGIN/../core"],
     extra_link_args=["-l:libactive_convnets.so"],
 )

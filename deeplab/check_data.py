@@ -1,85 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks a data set before it is trained on: python -m deeplab.check_data PATH|CONFIG.yaml [key=value ...]"""
+"""The name that `python -m lib.commands.check_data` had in earlier versions."""
 
-from __future__ import annotations
-
-import argparse
-import os
 import sys
-from pathlib import Path
 
-from deeplab.config import ConfigError, load
-from deeplab.dataset.preflight import Finding, Report, check, check_config
-from deeplab.dataset.preflight.findings import ERROR, WARNING
-
-SHOWN = 5  # files named per fault
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Gives the exit status: 0 usable (warnings at most), 1 something is wrong, 2 the command is."""
-    parser = argparse.ArgumentParser(
-        "python -m deeplab.check_data",
-        description="Count the pictures and labels of a data set in Cityscapes' format, read every one of them, and "
-        "say what is wrong and what to do. With a configuration: what it trains and tests on.",
-    )
-    parser.add_argument("path", help="folder that holds leftImg8bit and gtFine, or a configuration (.yaml)")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings that replace the configuration's")
-    parser.add_argument(
-        "--workers", type=int, default=len(os.sched_getaffinity(0)), help="threads (default %(default)s)"
-    )
-    parser.add_argument("--all", action="store_true", help=f"name every file, not the first {SHOWN} of each fault")
-    options = parser.parse_intermixed_args(arguments)
-    try:
-        if options.path.endswith((".yaml", ".yml")):
-            report = check_config(load(options.path, options.overrides), options.workers)
-        elif options.overrides:
-            parser.error(f"{options.overrides[0]}: settings need a configuration, {options.path} is a folder")
-        else:
-            report = check(options.path, workers=options.workers)
-    except (ConfigError, OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    for line in lines(report, None if options.all else SHOWN):
-        print(line)
-    return 0 if report.usable else 1
-
-
-def lines(report: Report, shown: int | None = SHOWN) -> list[str]:
-    """The report as text: counts, then faults with what to do, errors first. shown: files per fault, None: all."""
-    text = [f"{report.root}"]
-    for name, counts in report.splits.items():
-        sizes = ", ".join(f"{w} x {h}" + (f" ({count})" if len(counts.sizes) > 1 else "")
-                          for (h, w), count in counts.sizes.most_common(4))  # fmt: skip
-        text.append(f"  {name}: {counts.pictures} pictures, {counts.labelled} with labels; {sizes or 'no size known'}")
-        width = max((len(city) for city in counts.cities), default=0)
-        for city, (count, labelled) in counts.cities.items():
-            text.append(f"    {city:{width}}  {count:5}" + ("" if labelled == count else f"  ({labelled} with labels)"))
-    for level in (ERROR, WARNING):
-        for (fault, advice), found in _groups(report.findings, level).items():
-            text.append(f"{level}: {fault} ({len(found)})")
-            for one in found[:shown]:
-                text.append(f"    {_short(one.where, report.root)}{': ' if one.detail else ''}{one.detail}")
-            if shown and len(found) > shown:
-                text.append(f"    ... and {len(found) - shown} more (--all names them)")
-            if advice:
-                text.append(f"  what to do: {advice}")
-    numbers = [sum(finding.level == level for finding in report.findings) for level in (ERROR, WARNING)]
-    verdict = "this data set can be used" if report.usable else "this data set cannot be used as it is"
-    return [*text, f"{verdict}: {numbers[0]} errors, {numbers[1]} warnings"]
-
-
-def _groups(findings: list[Finding], level: str) -> dict[tuple[str, str], list[Finding]]:
-    groups: dict[tuple[str, str], list[Finding]] = {}
-    for finding in findings:
-        if finding.level == level:
-            groups.setdefault((finding.fault, finding.what_to_do), []).append(finding)
-    return groups
-
-
-def _short(where: str, root: Path) -> str:
-    path = Path(where)
-    return str(path.relative_to(root)) if path != root and root in path.parents else where
-
+from lib.commands.check_data import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,63 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws what a run has learned into one picture: python -m deeplab.summary --cfg CONFIG [key=value ...]
+"""Draws what a run has learned into one picture, summary.png.
 
 It reads what training and evaluation have left in the output folder, and the test images; no network runs.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from deeplab.config import ConfigError, load
-from deeplab.core import checkpoint, folder
-from deeplab.core.atomic import replacing
-from deeplab.core.log import read_metrics
-from deeplab.dataset import load_dataset, pictures
-from deeplab.pictures import panels, taps
-from deeplab.pictures.look import Layer
-from deeplab.pictures.places import Geometry
-from deeplab.pictures.sampling import draw_sampling
-from deeplab.pictures.style import picture
+from deeplab.data import STREETS, load_dataset
+from lib.data import images
+from lib.looking.layers import looking_layers, named_by_layer
+from lib.looking.look import Layer
+from lib.looking.places import Geometry
+from lib.pictures import panels, taps
+from lib.pictures.sampling import draw_sampling
+from lib.pictures.style import picture
+from lib.run import checkpoint, folder
+from lib.run.atomic import replacing
+from lib.run.metrics import read_metrics
 
 PICTURES = 2
 LEAST_GAIN = 0.03  # meanIU that offsets must add before a run shows that they matter
 WIDTH, DPI = 13.0, 110  # inches, pixels per inch
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Gives the exit status: 0, or 1 after an error told on standard error."""
-    parser = argparse.ArgumentParser("python -m deeplab.summary", description="Draw summary.png of a run.")
-    parser.add_argument("--cfg", required=True, help="YAML file of the trained and evaluated network")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings that replace those of the file")
-    options = parser.parse_intermixed_args(arguments)
-    try:
-        cfg = load(options.cfg, options.overrides)
-        results, zero = read_results(cfg)
-        print(headline(cfg, results, zero))
-        if text := warning(results, zero):
-            print(text, file=sys.stderr)
-        print(draw(cfg, results, zero))
-    except (ConfigError, OSError, ValueError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def read_results(cfg) -> tuple[dict, dict | None]:
-    """The evaluation and, if there is one of the same parameters, that with offsets 0."""
-    path = folder.results_path(cfg)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist: evaluate first (python -m deeplab.test --cfg ...)")
-    results = json.loads(path.read_text(encoding="utf-8"))
-    path = folder.results_path(cfg, zero_offsets=True)
-    zero = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-    return results, zero if zero and zero["sha256"] == results["sha256"] else None
+def summary(cfg) -> Path:
+    """Prints the run's numbers, draws summary.png and gives its path."""
+    results, zero = folder.read_results(cfg)
+    print(headline(cfg, results, zero))
+    if text := warning(cfg, results, zero):
+        print(text, file=sys.stderr)
+    return draw(cfg, results, zero)
 
 
 def headline(cfg, results: dict, zero: dict | None) -> str:
@@ -69,9 +47,10 @@ def headline(cfg, results: dict, zero: dict | None) -> str:
     return text
 
 
-def warning(results: dict, zero: dict | None) -> str:
-    """What to say of a network whose offsets gain too little over zero offsets; '' for all others."""
-    if zero is None or results["meanIU"] - zero["meanIU"] >= LEAST_GAIN:
+def warning(cfg, results: dict, zero: dict | None) -> str:
+    """What to say of a network whose offsets gain too little over zero offsets on the streets that were drawn to show
+    a gain; '' for all others."""
+    if Path(cfg.dataset.dataset_path) != STREETS or zero is None or results["meanIU"] - zero["meanIU"] >= LEAST_GAIN:
         return ""
     gain = results["meanIU"] - zero["meanIU"]
     return f"warning: the demonstration shows nothing: offsets add {gain:+.3f} meanIU, expected at least {LEAST_GAIN}"
@@ -80,7 +59,8 @@ def warning(results: dict, zero: dict | None) -> str:
 def draw(cfg, results: dict, zero: dict | None) -> Path:
     """Writes <output_path>/<run name>/summary.png and gives its path."""
     dataset = load_dataset(cfg, cfg.dataset.test_image_set)
-    offsets = checkpoint.read_offsets(folder.prefix(cfg), results["epoch"])
+    layers = looking_layers(Path(f"{folder.prefix(cfg)}-symbol.json").read_text(encoding="utf-8"))
+    offsets = named_by_layer(layers, checkpoint.read_offsets(folder.prefix(cfg), results["epoch"]))
     columns = ["image", "truth", "prediction"] + (["prediction, offsets set to 0"] if zero else [])
     height, width = dataset.image(dataset.records[0]).shape[:2]
     heights = [PICTURES * (WIDTH / len(columns) - 0.1) * height / width + 1.0]
@@ -128,11 +108,11 @@ def _offsets(block, cfg, offsets: dict[str, np.ndarray], dataset, results: dict,
     ratios = [1.0] * len(offsets) + [0.9, 1.6]
     axes = block.subplots(1, len(panes), gridspec_kw={"width_ratios": ratios})
     for axis, (name, offset) in zip(axes, offsets.items()):
-        taps.draw_taps(axis, name.removesuffix("_offset"), offset, dilate, half)
+        taps.draw_taps(axis, name, offset, dilate, half)
     taps.draw_key(axes[-2], dilate, cfg.net.output_stride)
     image, truth = dataset.pair(dataset.records[_chosen(dataset)[0]])
-    size = pictures.scaled_size(*truth.shape, cfg.SCALES)  # what the network saw: its layers' pixels are of that size
-    image, truth = pictures.resize_image(image, size), pictures.resize_label(truth, size)
+    size = images.scaled_size(*truth.shape, cfg.SCALES)  # what the network saw: its layers' pixels are of that size
+    image, truth = images.resize_image(image, size), images.resize_label(truth, size)
     shown = _telling_class(truth, results, zero)
     pixel = panels.middle_of(truth == shown, reach=max(2, truth.shape[0] // 12))
     draw_sampling(axes[-1], image, _last_layer(cfg, offsets, truth.shape), pixel)
@@ -148,7 +128,7 @@ def _last_layer(cfg, offsets: dict[str, np.ndarray], shape: tuple[int, int]) -> 
     size = tuple(-(-side // cfg.net.output_stride) for side in shape)
     origin = (2.0 - 2.0 * cfg.net.pool_pad,) * 2
     geometry = Geometry(offset.shape[2:4], (1, 1), dilate, dilate, stride, origin, size, size)
-    return Layer(name.removesuffix("_offset"), "active", geometry, offset.reshape(-1, geometry.taps, 2, 1, 1))
+    return Layer(name, "active", geometry, offset.reshape(-1, geometry.taps, 2, 1, 1))
 
 
 def _telling_class(truth: np.ndarray, results: dict, zero: dict | None) -> int:
@@ -175,8 +155,10 @@ def _numbers(block, cfg, results: dict, zero: dict | None) -> None:
 def _result(cfg, record, zero_offsets: bool, size) -> np.ndarray:
     """The prediction that evaluation stored for a record, at the size of its truth."""
     path = folder.results_path(cfg, zero_offsets).with_suffix("") / record.city / f"{record.name}.png"
-    return pictures.resize_label(pictures.read_label(path), size)
+    return images.resize_label(images.read_label(path), size)
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # the name that `python -m lib.commands.summary` had in earlier versions
+    from lib.commands.summary import main
+
     sys.exit(main())

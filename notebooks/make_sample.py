@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from deeplab.core import params
-from deeplab.pictures import look as looks
-from deeplab.pictures.runs import Run
+from lib.looking import look as looks
+from lib.pictures.runs import Run
+from lib.run import params
 
 SAMPLE = Path(__file__).with_name("sample")
 RUNS = {  # run: the parameters that are kept

@@ -13,13 +13,16 @@ LIBRARY_PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "core", 
 CUDA_LIBRARY_PATH = os.path.join(os.path.dirname(LIBRARY_PATH), "libactive_convnets_cuda.so")
 
 
-class OperatorError(ValueError):
-    """An argument is wrong; the text names the operator, the argument, what came and what was expected."""
+class OperatorError(ValueError, RuntimeError):
+    """An argument is wrong; the text names the operator, the argument, what came and what was expected.
+
+    Callers of other frameworks catch either of its two kinds.
+    """
 
 
 @functools.cache
 def library() -> ctypes.CDLL:
-    """The compiled kernels, through the C interface of core/c_api.h."""
+    """The compiled kernels, through the C interface of core/contract/c_api.h."""
     if not os.path.exists(LIBRARY_PATH):
         raise ImportError(
             f"the compiled operator library {LIBRARY_PATH} is missing; build it with `pip install -e .` "
@@ -39,7 +42,7 @@ def library() -> ctypes.CDLL:
 
 
 def declare_cuda(lib: ctypes.CDLL) -> ctypes.CDLL:
-    """Gives the functions of core/cuda_api.h in a loaded library their types."""
+    """Gives the functions of core/contract/cuda_api.h in a loaded library their types."""
     pointer, int64, code = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
     lib.acn_cuda_last_error.restype = ctypes.c_char_p
     lib.acn_cuda_architectures.restype = ctypes.c_char_p
@@ -54,7 +57,7 @@ def declare_cuda(lib: ctypes.CDLL) -> ctypes.CDLL:
 
 @functools.cache
 def cuda_library() -> ctypes.CDLL:
-    """The CUDA kernels, through the C interface of core/cuda_api.h. OperatorError in a build that has none."""
+    """The CUDA kernels, through the C interface of core/contract/cuda_api.h. OperatorError in a build that has none."""
     library()  # the CUDA library is linked to it
     if not os.path.exists(CUDA_LIBRARY_PATH):
         raise OperatorError(

@@ -66,7 +66,7 @@ flags+=("-DACN_CUDA_ARCHITECTURES=\"$names\"")
 rooms=$("$python" -c 'import runpy; print(*runpy.run_path("operators/rooms.py")["ROOMS"])')
 objects=()
 mkdir -p "$root/objects"
-for source in operators/core/cuda/*.cu $(printf 'operators/%s/cuda.cu ' $rooms); do
+for source in operators/core/cuda/*/*.cu $(printf 'operators/%s/cuda.cu ' $rooms); do
   object=$root/objects/${source//\//_}.o
   echo "$source"
   "$clang" "${flags[@]}" -c "$source" -o "$object"

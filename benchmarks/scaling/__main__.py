@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.scaling.measure import measure
 from benchmarks.scaling.show import draw, filled
-from deeplab.core.atomic import replacing, write_json
+from lib.run.atomic import replacing, write_json
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "benchmarks/results/scaling.json"

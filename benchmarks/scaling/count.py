@@ -8,8 +8,8 @@ from math import prod
 from pathlib import Path
 
 from deeplab import symbols
-from deeplab.config import load
-from deeplab.core.param_rules import INPUTS, network_shapes, rules
+from lib.config import load
+from lib.run.rules import INPUTS, network_shapes, rules
 
 CONFIGS = Path(__file__).parents[2] / "experiments" / "deeplab" / "cfgs"
 NETWORKS = {kind: f"deeplab_resnet_v1_101_cityscapes_segmentation_{kind}" for kind in ("base", "dcn", "acn")}

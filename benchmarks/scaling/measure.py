@@ -13,11 +13,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from deeplab.config import load
-from deeplab.dataset import load_dataset
-from deeplab.dataset.batches import Batches
-from deeplab.dataset.streets.write import Settings, generate
-from deeplab.launch.plan import plan
+from deeplab.batches import Batches
+from deeplab.data import load_dataset
+from lib.config import load
+from lib.data.streets.write import Settings, generate
+from lib.launch.plan import plan
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,7 +55,7 @@ def _store(workers: int, rounds: int) -> dict:
     argv = [sys.executable, "-m", "benchmarks.scaling.worker", "dcn", str(rounds)]
     jobs = [replace(job, argv=argv) if job.share else job for job in plan([], "", workers, 1, [])]
     text = json.dumps([[job.name, job.argv, job.env, job.share] for job in jobs])
-    program = ("import json, sys; from deeplab.launch.plan import Job; from deeplab.launch.watch import watch; "
+    program = ("import json, sys; from lib.launch.plan import Job; from lib.launch.watch import watch; "
                "sys.exit(watch([Job(n, '', a, e, s) for n, a, e, s in json.loads(sys.argv[1])], []))")  # fmt: skip
     run = subprocess.run([sys.executable, "-c", program, text], capture_output=True, text=True, env=_environment())
     if run.returncode:
@@ -84,7 +84,7 @@ def _training(place: Path) -> dict:
     ways = {
         "one_device": ("deeplab.train", ["TRAIN.BATCH_IMAGES=4"]),
         "two_devices": ("deeplab.train", ["TRAIN.BATCH_IMAGES=4", "run.cpus=2"]),
-        "two_workers": ("deeplab.launch", ["TRAIN.BATCH_IMAGES=4", "--workers", "2"]),
+        "two_workers": ("lib.launch", ["TRAIN.BATCH_IMAGES=4", "--workers", "2"]),
     }
     speeds = {}
     for name, (program, more) in ways.items():

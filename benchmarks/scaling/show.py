@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.scaling.count import NETWORKS, Count, count
 from benchmarks.scaling.model import Assumed, Measured, Update, update
-from deeplab.core.atomic import replacing
+from lib.run.atomic import replacing
 
 GPUS = (1, 2, 4, 8, 16, 32, 64)
 CASES = {  # name: workers a machine, threads that read in each

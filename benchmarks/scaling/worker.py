@@ -17,7 +17,7 @@ from pathlib import Path
 import mxnet as mx
 
 from benchmarks.scaling.count import FLOAT, NETWORKS, count
-from deeplab.core.group import Group
+from lib.engines.mxnet.group import Group
 
 
 def main(network: str, rounds: int) -> None:

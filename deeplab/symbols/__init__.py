@@ -9,11 +9,11 @@ import pkgutil
 
 import mxnet as mx
 
-from deeplab.core.param_rules import INPUTS, rules
+from deeplab.rules import rules_of
 from deeplab.symbols.head import segmentation
-from deeplab.symbols.resnet_v1 import backbone
+from lib.nets.resnet_v1 import backbone
 
-_SHARED = {"head", "operators", "res5", "resnet_v1"}
+_SHARED = {"head"}
 
 
 def names() -> list[str]:
@@ -26,18 +26,30 @@ def get_symbol(cfg, is_train: bool = True) -> mx.sym.Symbol:
 
     Inputs: `data` (N, 3, H, W) and, if is_train, `label` (N, H, W). Output: `softmax_output`
     (N, cfg.dataset.NUM_CLASSES, H, W). The variables carry the learning-rate multipliers of
-    `deeplab.core.param_rules` as `__lr_mult__`, which Module and the saved JSON keep.
+    `deeplab.rules` as `__lr_mult__`, which Module and the saved JSON keep.
     Raises ValueError for an unknown cfg.symbol, with the nearest name, or an impossible cfg.net.
     """
     data = mx.sym.var("data")
     features = backbone(data, cfg.net, _variant(cfg.symbol).res5_branch2b)
     symbol = segmentation(features, data, cfg.dataset.NUM_CLASSES, cfg.net, is_train)
-    variables = symbol.get_internals()
-    parameters = [name for name in symbol.list_arguments() if name not in INPUTS]
-    for name, rule in rules(cfg, parameters).items():
-        if rule.lr_mult != 1:
+    variables, parameters = symbol.get_internals(), symbol.list_arguments()
+    for name, rule in rules_of(cfg, symbol.tojson()).items():
+        if rule.lr_mult != 1 and name in parameters:
             variables[name]._set_attr(__lr_mult__=str(rule.lr_mult))
     return symbol
+
+
+def measured(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
+    """A training network that also gives `probability_output` (N, H, W), that of each pixel's own class: all that the
+    loss is measured on, a hundredth of what leaves the device else."""
+    probability = mx.sym.BlockGrad(symbol, name="probability_of_all")
+    label = symbol.get_internals()["label"]
+    return mx.sym.Group([symbol, mx.sym.pick(probability, label, axis=1, name="probability")])
+
+
+def classified(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
+    """A testing network that also gives `classes_output` (N, H, W), the most probable class of each pixel."""
+    return mx.sym.Group([symbol, mx.sym.argmax(symbol, axis=1, name="classes")])
 
 
 def _variant(name: str):

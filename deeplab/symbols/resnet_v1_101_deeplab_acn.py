@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from deeplab.symbols.operators import ActiveConvolution
-from deeplab.symbols.res5 import geometry, sampling
+from lib.nets.operators import ActiveConvolution
+from lib.nets.res5 import geometry, sampling
 
 
 def res5_branch2b(data, name, num_filter, net, stride):

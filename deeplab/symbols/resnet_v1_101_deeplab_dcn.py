@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from deeplab.symbols.operators import DeformableConvolution
-from deeplab.symbols.res5 import bounded, geometry, offset_branch, predicted_points, sampling
+from lib.nets.operators import DeformableConvolution
+from lib.nets.res5 import bounded, geometry, offset_branch, predicted_points, sampling
 
 
 def res5_branch2b(data, name, num_filter, net, stride):

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import mxnet as mx
 
-from deeplab.symbols.operators import ModulatedDeformableConvolution
-from deeplab.symbols.res5 import bounded, geometry, offset_branch, predicted_points, sampling
+from lib.nets.operators import ModulatedDeformableConvolution
+from lib.nets.res5 import bounded, geometry, offset_branch, predicted_points, sampling
 
 
 def res5_branch2b(data, name, num_filter, net, stride):

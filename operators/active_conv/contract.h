@@ -2,8 +2,8 @@
 // ActiveConvolution: attributes, inputs and shapes.
 #pragma once
 
-#include "../core/conv_contract.h"
-#include "../core/operator.h"
+#include "../core/contract/operator.h"
+#include "../core/conv/conv_contract.h"
 
 namespace acn {
 
@@ -17,13 +17,14 @@ class ActiveConvolution : public Operator {
       "parameter like the weight. (Jeon and Kim, Active Convolution: Learning "
       "the Shape of Convolution for Image "
       "Classification, CVPR 2017.)";
+  static constexpr size_t kWeight = 2;  // its number among the inputs; the bias follows
   static std::vector<InputInfo> all_inputs();
 
   explicit ActiveConvolution(Attributes& attributes);
 
   std::vector<InputInfo> inputs() const override;
   Shape infer_shapes(std::vector<std::optional<Shape>>* inputs) const override;
-  bool backward_reads(size_t input) const override { return input != 3; }
+  bool backward_reads(size_t input) const override { return input != kWeight + 1; }
   void forward(const std::vector<Tensor>& inputs, Req req, const Tensor& output) const override;
   void backward(const Tensor& output_grad, const std::vector<Tensor>& inputs, const std::vector<Req>& reqs,
                 const std::vector<Tensor>& input_grads) const override;

@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "../core/sampled_conv.h"
-#include "../core/threads.h"
+#include "../core/conv/sampled_conv.h"
+#include "../core/runtime/threads.h"
 #include "contract.h"
 #include "geometry.h"
-#include "shifted_conv.h"
+#include "product_first_conv.h"
 
 namespace acn {
 namespace {
@@ -69,11 +69,6 @@ void normalize(std::vector<double>* pairs) {
   }
 }
 
-template <class T>
-T* optional_data(const std::vector<Tensor>& tensors, size_t i) {
-  return i < tensors.size() ? tensors[i].as<T>() : nullptr;
-}
-
 }  // namespace
 
 void ActiveConvolution::forward(const std::vector<Tensor>& inputs, Req req, const Tensor& output) const {
@@ -81,12 +76,13 @@ void ActiveConvolution::forward(const std::vector<Tensor>& inputs, Req req, cons
   dispatch(output.dtype, [&](auto zero) {
     using T = decltype(zero);
     const T* offset = inputs[1].as<T>();
-    const T* bias = optional_data<T>(inputs, 3);
-    if (prefers_shifted_conv(s, false)) {
-      shifted_conv_forward(s, offset, boundary_, inputs[0].as<T>(), inputs[2].as<T>(), bias, req, output.as<T>());
+    const T* bias = data_or_null<T>(inputs, kWeight + 1);
+    if (prefers_product_first(s, false)) {
+      product_first_conv_forward(s, offset, boundary_, inputs[0].as<T>(), inputs[kWeight].as<T>(), bias, req,
+                                 output.as<T>());
     } else {
-      sampled_conv_forward(s, ActivePoints<T>(s, offset, boundary_), inputs[0].as<T>(), inputs[2].as<T>(), bias, req,
-                           output.as<T>());
+      sampled_conv_forward(s, ActivePoints<T>(s, offset, boundary_), inputs[0].as<T>(), inputs[kWeight].as<T>(), bias,
+                           req, output.as<T>());
     }
   });
 }
@@ -97,20 +93,14 @@ void ActiveConvolution::backward(const Tensor& output_grad, const std::vector<Te
   dispatch(output_grad.dtype, [&](auto zero) {
     using T = decltype(zero);
     ActiveSink<T> sink(s);
-    const ConvGradients<T> gradients{input_grads[0].as<T>(),
-                                     reqs[0],
-                                     input_grads[2].as<T>(),
-                                     reqs[2],
-                                     optional_data<T>(input_grads, 3),
-                                     reqs.size() > 3 ? reqs[3] : Req::kNull,
-                                     reqs[1] == Req::kNull ? nullptr : &sink};
+    const ConvGradients<T> gradients{{input_grads, reqs, kWeight}, reqs[1] == Req::kNull ? nullptr : &sink};
     std::vector<double> offset_grad;
-    if (prefers_shifted_conv(s, true)) {
-      shifted_conv_backward(s, inputs[1].as<T>(), boundary_, output_grad.as<T>(), inputs[0].as<T>(), inputs[2].as<T>(),
-                            gradients, reqs[1] == Req::kNull ? nullptr : &offset_grad);
+    if (prefers_product_first(s, true)) {
+      product_first_conv_backward(s, inputs[1].as<T>(), boundary_, output_grad.as<T>(), inputs[0].as<T>(),
+                                  inputs[kWeight].as<T>(), gradients, reqs[1] == Req::kNull ? nullptr : &offset_grad);
     } else {
       sampled_conv_backward(s, ActivePoints<T>(s, inputs[1].as<T>(), boundary_), output_grad.as<T>(), inputs[0].as<T>(),
-                            inputs[2].as<T>(), gradients);
+                            inputs[kWeight].as<T>(), gradients);
       offset_grad = sink.total();
     }
     if (reqs[1] == Req::kNull) return;

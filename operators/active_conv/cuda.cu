@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../core/cuda/reduce.h"
-#include "../core/cuda/sampled_conv.h"
+#include "../core/cuda/conv/device_conv.h"
+#include "../core/cuda/runtime/reduce.h"
 #include "contract.h"
 #include "geometry.h"
 
@@ -9,7 +9,7 @@ namespace {
 
 // row: offset set over the channels * taps + tap; x: a column of the chunk.
 template <class S>
-struct Locate {
+struct LocateActive {
   ConvShape s;
   const S* offset;
   Boundary rule;
@@ -25,12 +25,13 @@ struct Locate {
 };
 
 template <class S>
-class ActivePoints : public Points<Compute<S>> {
+class DeviceActivePoints : public DevicePoints<Compute<S>> {
  public:
-  ActivePoints(const ConvShape& s, const S* offset, Boundary rule) : s_(s), offset_(offset), rule_(rule) {}
+  DeviceActivePoints(const ConvShape& s, const S* offset, Boundary rule) : s_(s), offset_(offset), rule_(rule) {}
 
   void locate(Stream stream, const Chunk& chunk, const PointTable<Compute<S>>& table) const override {
-    launch(stream, s_.channel_offset_groups * s_.taps(), chunk.width(), Locate<S>{s_, offset_, rule_, chunk, table});
+    launch(stream, s_.channel_offset_groups * s_.taps(), chunk.width(),
+           LocateActive<S>{s_, offset_, rule_, chunk, table});
   }
 
  private:
@@ -73,7 +74,7 @@ struct FixTap {
 };
 
 template <class S>
-struct StoreOffset {
+struct StoreActiveOffset {
   const double* totals;
   bool normalize;
   double rate;
@@ -93,10 +94,10 @@ struct StoreOffset {
 
 // Sums over positions and images, chunk by chunk in order.
 template <class S>
-class ActiveSink : public PointSink<Compute<S>> {
+class DeviceActiveSink : public DevicePointSink<Compute<S>> {
  public:
   // memory: scratch_bytes().
-  ActiveSink(const ConvShape& s, void* memory)
+  DeviceActiveSink(const ConvShape& s, void* memory)
       : s_(s), totals_(static_cast<double*>(memory)), parts_(totals_ + s.filter_offset_groups * rows(s)) {}
 
   static int64_t scratch_bytes(const ConvShape& s) {
@@ -116,7 +117,7 @@ class ActiveSink : public PointSink<Compute<S>> {
     const int64_t sets = s_.offset_sets();
     for (int64_t tap : op.fixed_taps()) launch(stream, sets, 2, FixTap{s_.taps(), tap, totals_});
     launch(stream, 1, sets * s_.taps(),
-           StoreOffset<S>{totals_, op.normalize_grad(), op.offset_lr_rate(), req, offset_grad});
+           StoreActiveOffset<S>{totals_, op.normalize_grad(), op.offset_lr_rate(), req, offset_grad});
   }
 
  private:
@@ -130,10 +131,10 @@ class ActiveSink : public PointSink<Compute<S>> {
 
 ConvPlan plan_of(const ActiveConvolution& op, const std::vector<Tensor>& inputs, bool backward, bool deterministic) {
   const ConvShape s = op.conv().shape(ActiveConvolution::kName, inputs[0].shape);
-  return {s, inputs[0].dtype, false, backward, deterministic, ActiveSink<float>::scratch_bytes(s)};
+  return {s, inputs[0].dtype, false, backward, deterministic, DeviceActiveSink<float>::scratch_bytes(s)};
 }
 
-class ActiveKernels : public Kernels {
+class ActiveKernels : public DeviceKernels {
  public:
   int64_t workspace_bytes(const Operator& op, const std::vector<Tensor>& inputs, bool backward,
                           bool deterministic) const override {
@@ -146,8 +147,8 @@ class ActiveKernels : public Kernels {
     const ConvPlan plan = plan_of(op, inputs, false, false);
     dispatch_storage(output.dtype, [&](auto zero) {
       using S = decltype(zero);
-      conv_forward(plan, ActivePoints<S>(plan.s, inputs[1].as<S>(), op.boundary()), inputs[0].as<S>(),
-                   inputs[2].as<S>(), op.conv().no_bias ? nullptr : inputs[3].as<S>(), req, output.as<S>(), run);
+      conv_forward(plan, DeviceActivePoints<S>(plan.s, inputs[1].as<S>(), op.boundary()), inputs[0].as<S>(),
+                   inputs[op.kWeight].as<S>(), data_or_null<S>(inputs, op.kWeight + 1), req, output.as<S>(), run);
     });
   }
 
@@ -159,23 +160,17 @@ class ActiveKernels : public Kernels {
       using S = decltype(zero);
       Arena arena(run.workspace, run.workspace_bytes);
       const ConvScratch<S> scratch(plan, &arena);
-      ActiveSink<S> sink(plan.s, scratch.room);
+      DeviceActiveSink<S> sink(plan.s, scratch.room);
       sink.clear(run.stream);
-      const ConvGradients<S> gradients{input_grads[0].as<S>(),
-                                       reqs[0],
-                                       input_grads[2].as<S>(),
-                                       reqs[2],
-                                       op.conv().no_bias ? nullptr : input_grads[3].as<S>(),
-                                       op.conv().no_bias ? Req::kNull : reqs[3],
-                                       reqs[1] == Req::kNull ? nullptr : &sink};
-      conv_backward(plan, ActivePoints<S>(plan.s, inputs[1].as<S>(), op.boundary()), output_grad.as<S>(),
-                    inputs[0].as<S>(), inputs[2].as<S>(), gradients, scratch, run);
+      const DeviceConvGradients<S> gradients{{input_grads, reqs, op.kWeight}, reqs[1] == Req::kNull ? nullptr : &sink};
+      conv_backward(plan, DeviceActivePoints<S>(plan.s, inputs[1].as<S>(), op.boundary()), output_grad.as<S>(),
+                    inputs[0].as<S>(), inputs[op.kWeight].as<S>(), gradients, scratch, run);
       if (reqs[1] != Req::kNull) sink.store(run.stream, op, reqs[1], input_grads[1].as<S>());
     });
   }
 };
 
-const Announce<ActiveKernels> kAnnounce{ActiveConvolution::kName};
+const AnnounceKernels<ActiveKernels> kAnnounce{ActiveConvolution::kName};
 
 }  // namespace
 }  // namespace acn::cuda

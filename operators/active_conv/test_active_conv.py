@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from operators.active_conv.cases import CASES
-from operators.checks import backends, draw, random_cases
+from operators.checks import backends, random_cases
 from operators.checks.agreement import cast, mxnet_backends
 from operators.checks.case import Case
 from operators.checks.convolution import ConvolutionTester
+from operators.checks.inputs import draw_inputs, draw_out_grad
 from operators.checks.numeric import numeric_gradient, places
 from operators.checks.tolerance import NUMERIC_TOLERANCE, assert_close
 from operators.for_numpy import Operator
@@ -30,7 +31,7 @@ class TestActiveConvolution(ConvolutionTester):
 )
 def test_inside_is_stock_deformable_convolution_with_one_offset_everywhere(case, dtype):
     case = case.at("inside")
-    inputs, out_grad = cast(draw.inputs(case), dtype), draw.out_grad(case).astype(dtype)
+    inputs, out_grad = cast(draw_inputs(case), dtype), draw_out_grad(case).astype(dtype)
     got, grads = backends.for_numpy(case, inputs, out_grad)
     spread = (case.data[0], inputs["offset"].size, *out_grad.shape[2:])  # (sets, taps, dy dx) is already its order
     everywhere = {**inputs, "offset": np.broadcast_to(inputs["offset"].reshape(1, -1, 1, 1), spread)}
@@ -67,7 +68,7 @@ def _offset_gradient(inputs, out_grad, **attributes):
 def test_what_is_done_to_the_offset_gradient(boundary):
     """Each of the three settings, from the gradient by differences: normalized, then scaled, then fixed."""
     case = Case("ActiveConvolution", "all filters in two sets", DATA, PLAIN).at(boundary)
-    inputs, out_grad = draw.inputs(case), draw.out_grad(case)
+    inputs, out_grad = draw_inputs(case), draw_out_grad(case)
     operator = Operator("ActiveConvolution", **case.attributes)
     offset = inputs["offset"]
     loss = lambda: float((operator.forward(*inputs.values()) * out_grad).sum())  # noqa: E731
@@ -90,17 +91,17 @@ def test_what_is_done_to_the_offset_gradient(boundary):
 
 def test_a_zero_gradient_stays_zero_when_normalized():
     case = Case("ActiveConvolution", "", DATA, PLAIN).at("zero")
-    inputs = draw.inputs(case)
+    inputs = draw_inputs(case)
     inputs["offset"][...] = 100  # far outside: nothing is read
-    gradient = _offset_gradient(inputs, draw.out_grad(case), boundary="zero", normalize_grad=True)
+    gradient = _offset_gradient(inputs, draw_out_grad(case), boundary="zero", normalize_grad=True)
     assert (gradient == 0).all()
 
 
 def test_a_nan_offset_shows_in_its_gradient_alone():
     case = Case("ActiveConvolution", "", DATA, PLAIN).at("zero")
-    inputs = draw.inputs(case)
+    inputs = draw_inputs(case)
     inputs["offset"][1, 0, 0, 2, 0] = np.nan
-    gradient = _offset_gradient(inputs, draw.out_grad(case), boundary="zero", normalize_grad=True)
+    gradient = _offset_gradient(inputs, draw_out_grad(case), boundary="zero", normalize_grad=True)
     expected = np.zeros(gradient.shape, bool)
     expected[1, 0, 0, 2] = True
     assert (np.isnan(gradient) == expected).all()

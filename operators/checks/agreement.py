@@ -11,18 +11,19 @@ import numpy as np
 import pytest
 
 from operators import library
-from operators.checks import backends, draw
+from operators.checks import backends
 from operators.checks.case import Case
+from operators.checks.inputs import between_lines, draw_inputs, draw_out_grad
 from operators.checks.numeric import numeric_gradient, places
 from operators.checks.tolerance import NUMERIC_TOLERANCE, assert_close
 from operators.for_numpy import Operator
 
 
 @functools.cache
-def expected(case: Case, boundary: str, offsets=draw.between_lines):
+def expected(case: Case, boundary: str, offsets=between_lines):
     """Inputs, output gradient and what the reference makes of them; computed once, so treat it as read-only."""
     case = case.at(boundary)
-    inputs, out_grad = draw.inputs(case, offsets), draw.out_grad(case)
+    inputs, out_grad = draw_inputs(case, offsets), draw_out_grad(case)
     return (inputs, out_grad, *backends.reference(case, inputs, out_grad))
 
 
@@ -30,7 +31,7 @@ def cast(inputs: dict, dtype) -> dict:
     return {name: values.astype(dtype) for name, values in inputs.items()}
 
 
-def check(backend, case: Case, boundary: str, dtype, offsets=draw.between_lines):
+def check(backend, case: Case, boundary: str, dtype, offsets=between_lines):
     """Compares output and every gradient of a backend with the reference."""
     inputs, out_grad, want, want_grads = expected(case, boundary, offsets)
     case = case.at(boundary)
@@ -60,7 +61,7 @@ class AgreementTests:
 
     def test_gradients_are_derivatives(self, case, boundary):
         case = case.at(boundary)
-        inputs, out_grad = draw.inputs(case), draw.out_grad(case)
+        inputs, out_grad = draw_inputs(case), draw_out_grad(case)
         operator = Operator(case.operator, **case.attributes)
         gradients = dict(zip(inputs, operator.backward(out_grad, *inputs.values())))
         check_derivatives(

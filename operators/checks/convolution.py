@@ -7,9 +7,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from operators.checks import backends, draw
+from operators.checks import backends
 from operators.checks.agreement import cast, mxnet_backends
 from operators.checks.case import Case
+from operators.checks.inputs import draw_inputs, draw_out_grad
 from operators.checks.tester import OperatorTester
 from operators.checks.tolerance import assert_close
 from operators.for_numpy import Operator
@@ -21,10 +22,10 @@ def no_offsets(random, shape, case):
 
 def unmoved(case: Case, dtype) -> tuple:
     """Inputs with offset 0 and mask 1, and an output gradient."""
-    inputs = cast(draw.inputs(case, no_offsets), dtype)
+    inputs = cast(draw_inputs(case, no_offsets), dtype)
     if "mask" in inputs:
         inputs["mask"][...] = 1
-    return inputs, draw.out_grad(case).astype(dtype)
+    return inputs, draw_out_grad(case).astype(dtype)
 
 
 class ConvolutionTester(OperatorTester):

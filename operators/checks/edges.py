@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from operators.checks import backends, draw
+from operators.checks import backends
 from operators.checks.agreement import cast, check, expected
 from operators.checks.guards import Guarded
+from operators.checks.inputs import on_lines, special
 from operators.checks.tolerance import assert_close, assert_same_bits
 from operators.for_numpy import Operator
 
@@ -19,16 +20,16 @@ class EdgeTests:
     """Part of OperatorTester."""
 
     def test_points_on_and_beside_lattice_lines(self, case, boundary, dtype):
-        check(backends.for_numpy, case, boundary, dtype, draw.on_lines)
+        check(backends.for_numpy, case, boundary, dtype, on_lines)
 
     def test_nan_infinite_and_huge_offsets(self, case, boundary, dtype):
         """NaN shows in the output and the offset gradient, never in the data gradient; the rest is outside the map."""
-        check(backends.for_numpy, case, boundary, dtype, draw.special)
-        _, _, _, gradients = expected(case, boundary, draw.special)
+        check(backends.for_numpy, case, boundary, dtype, special)
+        _, _, _, gradients = expected(case, boundary, special)
         assert np.isfinite(gradients["data"]).all()
 
     def test_nothing_outside_the_arrays_is_read_or_written(self, case, boundary, dtype):
-        inputs, out_grad, want, want_grads = expected(case, boundary, draw.special)
+        inputs, out_grad, want, want_grads = expected(case, boundary, special)
         case = case.at(boundary)
         operator = Operator(case.operator, **case.attributes)
         arrays = [Guarded(values, np.nan).array for values in cast(inputs, dtype).values()]

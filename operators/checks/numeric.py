@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from operators.checks.draw import CLEARANCE
+from operators.checks.inputs import CLEARANCE
 
 # Every operator here is linear in each single number it reads as long as no sampling point crosses a lattice line, so
 # a difference over a wide step is the exact derivative up to rounding. Half the clearance crosses no line.

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from operators.checks import backends, draw
+from operators.checks import backends
 from operators.checks.agreement import cast, check, mxnet_backends
+from operators.checks.inputs import between_lines, draw_inputs, draw_out_grad, on_lines
 from operators.checks.tester import OperatorTester
 from operators.checks.tolerance import assert_close, assert_same_bits
 from operators.for_numpy import Operator
@@ -21,9 +22,9 @@ class PoolingTester(OperatorTester):
 
     boundaries = ("",)
 
-    @pytest.mark.parametrize("offsets", [draw.between_lines, draw.on_lines])
+    @pytest.mark.parametrize("offsets", [between_lines, on_lines])
     def test_equals_stock_with_its_gradients(self, case, dtype, offsets):
-        inputs, out_grad = cast(draw.inputs(case, offsets), dtype), draw.out_grad(case).astype(dtype)
+        inputs, out_grad = cast(draw_inputs(case, offsets), dtype), draw_out_grad(case).astype(dtype)
         self.assert_stock(case, inputs, out_grad)
 
     @pytest.mark.parametrize("seed", range(4))
@@ -32,12 +33,12 @@ class PoolingTester(OperatorTester):
         random = np.random.default_rng(seed)
         scale = random.choice([1, 0.5, 0.3, 0.0625])
         case = replace(small_case, attributes={**small_case.attributes, "spatial_scale": float(scale)})
-        inputs = cast(draw.inputs(small_case, seed=seed), dtype)
+        inputs = cast(draw_inputs(small_case, seed=seed), dtype)
         regions = len(inputs["rois"])
         inputs["rois"][:, 1:] = random.uniform(-0.5, 1.5, (regions, 4)) * max(case.data[2:]) / scale
         if "trans" in inputs:
             inputs["trans"][...] = random.standard_normal(inputs["trans"].shape)
-        self.assert_stock(case, inputs, draw.out_grad(case).astype(dtype))
+        self.assert_stock(case, inputs, draw_out_grad(case).astype(dtype))
 
     @staticmethod
     def assert_stock(case, inputs, out_grad):
@@ -53,7 +54,7 @@ class PoolingTester(OperatorTester):
         check(backends.for_numpy, replace(case, name=f"{case.name}, no region", given=given), boundary, dtype)
 
     def test_regions_do_not_know_of_each_other(self, small_case):
-        inputs, out_grad = draw.inputs(small_case), draw.out_grad(small_case)
+        inputs, out_grad = draw_inputs(small_case), draw_out_grad(small_case)
         operator = Operator(small_case.operator, **small_case.attributes)
         whole = operator.forward(*inputs.values())
         for r in range(len(out_grad)):
@@ -62,7 +63,7 @@ class PoolingTester(OperatorTester):
 
     def test_the_result_does_not_depend_on_other_images_regions(self, busy_case):
         """Removing the regions of one image changes no bit of the other images' gradients."""
-        inputs, out_grad = draw.inputs(busy_case), draw.out_grad(busy_case)
+        inputs, out_grad = draw_inputs(busy_case), draw_out_grad(busy_case)
         operator = Operator(busy_case.operator, **busy_case.attributes)
         data_grad = operator.backward(out_grad, *inputs.values())[0]
         kept = inputs["rois"][:, 0] != 0
@@ -101,7 +102,7 @@ class PoolingTester(OperatorTester):
     @pytest.mark.parametrize("wrong", [-2, -2.5, "batch", np.nan, np.inf, -np.inf, 2.0**40])
     def test_an_image_that_is_not_there(self, small_case, dtype, wrong):
         """Before anything is written."""
-        inputs, out_grad = cast(draw.inputs(small_case), dtype), draw.out_grad(small_case).astype(dtype)
+        inputs, out_grad = cast(draw_inputs(small_case), dtype), draw_out_grad(small_case).astype(dtype)
         batch = small_case.data[0]
         inputs["rois"][-1, 0] = batch if wrong == "batch" else wrong
         operator = Operator(small_case.operator, **small_case.attributes)
@@ -116,7 +117,7 @@ class PoolingTester(OperatorTester):
 
     def test_infinite_data_shows_only_where_it_is_read(self, small_case):
         """No bin's sum is made from others'."""
-        inputs = draw.inputs(small_case)
+        inputs = draw_inputs(small_case)
         operator = Operator(small_case.operator, **small_case.attributes)
         before = operator.forward(*inputs.values())
         inputs["data"][:, :, 0, 0] = np.inf

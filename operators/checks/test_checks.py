@@ -7,10 +7,20 @@ import numpy as np
 import pytest
 from hypothesis import Phase, find, settings
 
-from operators.checks import backends, draw, random_cases
+from operators.checks import backends, random_cases
 from operators.checks.agreement import AgreementTests, check, check_derivatives
 from operators.checks.case import Case
 from operators.checks.guards import Guarded
+from operators.checks.inputs import (
+    CLEARANCE,
+    EPSILON,
+    SPECIALS,
+    between_lines,
+    draw_inputs,
+    draw_out_grad,
+    on_lines,
+    special,
+)
 from operators.checks.numeric import numeric_gradient, places
 from operators.checks.tester import OperatorTester
 from operators.checks.tolerance import TOLERANCE, assert_close, assert_same_bits
@@ -68,26 +78,26 @@ def test_guards_see_a_write_on_either_side(guard, where):
 
 
 def test_offsets_between_lines_keep_their_distance():
-    offsets = draw.inputs(CASE)["offset"]
-    assert (np.abs(offsets - np.round(offsets)) >= draw.CLEARANCE).all()
+    offsets = draw_inputs(CASE)["offset"]
+    assert (np.abs(offsets - np.round(offsets)) >= CLEARANCE).all()
     assert len(np.unique(np.floor(offsets))) > 2
 
 
 def test_offsets_on_lines_are_on_them_and_just_beside_them():
-    offsets = draw.inputs(CASE, draw.on_lines)["offset"]
-    assert set(np.unique(offsets - np.round(offsets))) == {-draw.EPSILON, 0, draw.EPSILON}
+    offsets = draw_inputs(CASE, on_lines)["offset"]
+    assert set(np.unique(offsets - np.round(offsets))) == {-EPSILON, 0, EPSILON}
     assert offsets.min() < -6 and offsets.max() > 6
 
 
 def test_special_offsets_hold_every_special_value():
-    offsets = draw.inputs(CASE, draw.special)["offset"].ravel()
-    for value in draw.SPECIALS:
+    offsets = draw_inputs(CASE, special)["offset"].ravel()
+    for value in SPECIALS:
         assert np.isnan(offsets).any() if np.isnan(value) else (offsets == np.float32(value)).any(), value
 
 
-@pytest.mark.parametrize("offsets", [draw.between_lines, draw.on_lines, draw.special])
+@pytest.mark.parametrize("offsets", [between_lines, on_lines, special])
 def test_draws_are_float32_numbers_and_depend_on_the_seed_alone(offsets):
-    first, again, other = (draw.inputs(CASE, offsets, seed) for seed in (0, 0, 1))
+    first, again, other = (draw_inputs(CASE, offsets, seed) for seed in (0, 0, 1))
     for name, values in first.items():
         np.testing.assert_array_equal(values.astype(np.float32).astype(np.float64), values)
         np.testing.assert_array_equal(values, again[name])
@@ -153,7 +163,7 @@ def test_check_sees_a_faulty_backend(fault, dtype):
 @pytest.mark.parametrize("name", ["data", "offset", "mask", "weight", "bias"])
 def test_check_derivatives_sees_a_gradient_that_is_not_the_derivative(name):
     case = CASE.at("border")
-    inputs, out_grad = draw.inputs(case), draw.out_grad(case)
+    inputs, out_grad = draw_inputs(case), draw_out_grad(case)
     operator = Operator(case.operator, **case.attributes)
     gradients = dict(zip(inputs, operator.backward(out_grad, *inputs.values())))
 
@@ -169,7 +179,7 @@ def test_check_derivatives_sees_a_gradient_that_is_not_the_derivative(name):
 def test_a_derivative_across_a_kink_is_not_the_gradient():
     """Why offsets keep away from lattice lines: on one, the difference mixes the slopes of both sides."""
     case = Case("Shift", "on a line", (1, 1, 3, 4)).at("zero")
-    inputs, out_grad = {**draw.inputs(case), "offset": np.zeros((1, 2))}, draw.out_grad(case)
+    inputs, out_grad = {**draw_inputs(case), "offset": np.zeros((1, 2))}, draw_out_grad(case)
     operator = Operator(case.operator, **case.attributes)
     gradients = dict(zip(inputs, operator.backward(out_grad, *inputs.values())))
     with pytest.raises(AssertionError, match="derivative by offset"):

@@ -13,9 +13,10 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from operators.checks import backends, draw
+from operators.checks import backends
 from operators.checks.agreement import AgreementTests, check
 from operators.checks.edges import EdgeTests
+from operators.checks.inputs import between_lines, on_lines
 from operators.checks.scheduling import SchedulingTests
 from operators.core.reference_bilinear import BOUNDARIES
 
@@ -57,7 +58,7 @@ class OperatorTester(AgreementTests, EdgeTests, SchedulingTests):
     def test_random_shapes(self, drawn):
         case = drawn.draw(self.random_case)
         boundary = drawn.draw(st.sampled_from(self.boundaries))
-        offsets = drawn.draw(st.sampled_from([draw.between_lines, draw.on_lines]))
+        offsets = drawn.draw(st.sampled_from([between_lines, on_lines]))
         check(backends.for_numpy, case, boundary, "float64", offsets)
 
     def test_case_names_are_unique(self):

@@ -2,8 +2,8 @@
 // DeformableConvolution and ModulatedDeformableConvolution: attributes, inputs and shapes.
 #pragma once
 
-#include "../core/conv_contract.h"
-#include "../core/operator.h"
+#include "../core/contract/operator.h"
+#include "../core/conv/conv_contract.h"
 
 namespace acn {
 

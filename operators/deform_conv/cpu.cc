@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../core/sampled_conv.h"
+#include "../core/conv/sampled_conv.h"
 #include "contract.h"
 #include "geometry.h"
 
@@ -69,8 +69,8 @@ void DeformConv::forward(const std::vector<Tensor>& inputs, Req req, const Tenso
   dispatch(output.dtype, [&](auto zero) {
     using T = decltype(zero);
     const DeformPoints<T> points(s, inputs[1].as<T>(), modulated_ ? inputs[2].as<T>() : nullptr, boundary_);
-    sampled_conv_forward(s, points, inputs[0].as<T>(), inputs[weight].as<T>(),
-                         conv_.no_bias ? nullptr : inputs[weight + 1].as<T>(), req, output.as<T>());
+    sampled_conv_forward(s, points, inputs[0].as<T>(), inputs[weight].as<T>(), data_or_null<T>(inputs, weight + 1), req,
+                         output.as<T>());
   });
 }
 
@@ -85,13 +85,7 @@ void DeformConv::backward(const Tensor& output_grad, const std::vector<Tensor>& 
     DeformSink<T> sink(s, input_grads[1].as<T>(), reqs[1], modulated_ ? input_grads[2].as<T>() : nullptr, mask_req,
                        modulated_);
     const bool wants_points = reqs[1] != Req::kNull || mask_req != Req::kNull;
-    const ConvGradients<T> gradients{input_grads[0].as<T>(),
-                                     reqs[0],
-                                     input_grads[weight].as<T>(),
-                                     reqs[weight],
-                                     conv_.no_bias ? nullptr : input_grads[weight + 1].as<T>(),
-                                     conv_.no_bias ? Req::kNull : reqs[weight + 1],
-                                     wants_points ? &sink : nullptr};
+    const ConvGradients<T> gradients{{input_grads, reqs, weight}, wants_points ? &sink : nullptr};
     sampled_conv_backward(s, points, output_grad.as<T>(), inputs[0].as<T>(), inputs[weight].as<T>(), gradients);
   });
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../core/cuda/sampled_conv.h"
+#include "../core/cuda/conv/device_conv.h"
 #include "contract.h"
 #include "geometry.h"
 
@@ -8,7 +8,7 @@ namespace {
 
 // row: offset set over the channels * taps + tap; x: a column of the chunk.
 template <class S>
-struct Locate {
+struct LocateDeform {
   ConvShape s;
   const S* offset;
   const S* mask;
@@ -27,7 +27,7 @@ struct Locate {
 };
 
 template <class S>
-struct StoreGrads {
+struct StoreDeformGrads {
   ConvShape s;
   Chunk chunk;
   const Compute<S>* grads;
@@ -58,14 +58,14 @@ struct StoreGrads {
 };
 
 template <class S>
-class DeformPoints : public Points<Compute<S>> {
+class DeviceDeformPoints : public DevicePoints<Compute<S>> {
  public:
-  DeformPoints(const ConvShape& s, const S* offset, const S* mask, Boundary rule)
+  DeviceDeformPoints(const ConvShape& s, const S* offset, const S* mask, Boundary rule)
       : s_(s), offset_(offset), mask_(mask), rule_(rule) {}
 
   void locate(Stream stream, const Chunk& chunk, const PointTable<Compute<S>>& table) const override {
     launch(stream, s_.channel_offset_groups * s_.taps(), chunk.width(),
-           Locate<S>{s_, offset_, mask_, rule_, chunk, table});
+           LocateDeform<S>{s_, offset_, mask_, rule_, chunk, table});
   }
 
  private:
@@ -77,14 +77,14 @@ class DeformPoints : public Points<Compute<S>> {
 
 // Every point has a place of its own in the gradients.
 template <class S>
-class DeformSink : public PointSink<Compute<S>> {
+class DeviceDeformSink : public DevicePointSink<Compute<S>> {
  public:
-  DeformSink(const ConvShape& s, int32_t components, S* offset, Req offset_req, S* mask, Req mask_req)
+  DeviceDeformSink(const ConvShape& s, int32_t components, S* offset, Req offset_req, S* mask, Req mask_req)
       : s_(s), components_(components), offset_(offset), offset_req_(offset_req), mask_(mask), mask_req_(mask_req) {}
 
   void take(Stream stream, const Chunk& chunk, const Compute<S>* grads, int32_t runs_per_set) override {
     launch(stream, s_.channel_offset_groups * s_.taps(), chunk.width(),
-           StoreGrads<S>{s_, chunk, grads, runs_per_set, components_, offset_, offset_req_, mask_, mask_req_});
+           StoreDeformGrads<S>{s_, chunk, grads, runs_per_set, components_, offset_, offset_req_, mask_, mask_req_});
   }
 
  private:
@@ -100,7 +100,7 @@ ConvPlan plan_of(const DeformConv& op, const std::vector<Tensor>& inputs, bool b
   return {op.conv().shape(op.name(), inputs[0].shape), inputs[0].dtype, op.modulated(), backward, deterministic};
 }
 
-class DeformKernels : public Kernels {
+class DeformKernels : public DeviceKernels {
  public:
   int64_t workspace_bytes(const Operator& op, const std::vector<Tensor>& inputs, bool backward,
                           bool deterministic) const override {
@@ -114,10 +114,10 @@ class DeformKernels : public Kernels {
     const size_t weight = op.weight_input();
     dispatch_storage(output.dtype, [&](auto zero) {
       using S = decltype(zero);
-      const DeformPoints<S> points(plan.s, inputs[1].as<S>(), op.modulated() ? inputs[2].as<S>() : nullptr,
-                                   op.boundary());
-      conv_forward(plan, points, inputs[0].as<S>(), inputs[weight].as<S>(),
-                   op.conv().no_bias ? nullptr : inputs[weight + 1].as<S>(), req, output.as<S>(), run);
+      const DeviceDeformPoints<S> points(plan.s, inputs[1].as<S>(), op.modulated() ? inputs[2].as<S>() : nullptr,
+                                         op.boundary());
+      conv_forward(plan, points, inputs[0].as<S>(), inputs[weight].as<S>(), data_or_null<S>(inputs, weight + 1), req,
+                   output.as<S>(), run);
     });
   }
 
@@ -131,26 +131,20 @@ class DeformKernels : public Kernels {
       using S = decltype(zero);
       Arena arena(run.workspace, run.workspace_bytes);
       const ConvScratch<S> scratch(plan, &arena);
-      const DeformPoints<S> points(plan.s, inputs[1].as<S>(), op.modulated() ? inputs[2].as<S>() : nullptr,
-                                   op.boundary());
-      DeformSink<S> sink(plan.s, static_cast<int32_t>(plan.components()), input_grads[1].as<S>(), reqs[1],
-                         op.modulated() ? input_grads[2].as<S>() : nullptr, mask_req);
+      const DeviceDeformPoints<S> points(plan.s, inputs[1].as<S>(), op.modulated() ? inputs[2].as<S>() : nullptr,
+                                         op.boundary());
+      DeviceDeformSink<S> sink(plan.s, static_cast<int32_t>(plan.components()), input_grads[1].as<S>(), reqs[1],
+                               op.modulated() ? input_grads[2].as<S>() : nullptr, mask_req);
       const bool wants_points = reqs[1] != Req::kNull || mask_req != Req::kNull;
-      const ConvGradients<S> gradients{input_grads[0].as<S>(),
-                                       reqs[0],
-                                       input_grads[weight].as<S>(),
-                                       reqs[weight],
-                                       op.conv().no_bias ? nullptr : input_grads[weight + 1].as<S>(),
-                                       op.conv().no_bias ? Req::kNull : reqs[weight + 1],
-                                       wants_points ? &sink : nullptr};
+      const DeviceConvGradients<S> gradients{{input_grads, reqs, weight}, wants_points ? &sink : nullptr};
       conv_backward(plan, points, output_grad.as<S>(), inputs[0].as<S>(), inputs[weight].as<S>(), gradients, scratch,
                     run);
     });
   }
 };
 
-const Announce<DeformKernels> kAnnounce{DeformableConvolution::kName};
-const Announce<DeformKernels> kAnnounceModulated{ModulatedDeformableConvolution::kName};
+const AnnounceKernels<DeformKernels> kAnnounce{DeformableConvolution::kName};
+const AnnounceKernels<DeformKernels> kAnnounceModulated{ModulatedDeformableConvolution::kName};
 
 }  // namespace
 }  // namespace acn::cuda

@@ -2,7 +2,7 @@
 // Where the deformable convolutions look: each tap of the regular grid moved by an offset of its own at every position.
 #pragma once
 
-#include "../core/conv_contract.h"
+#include "../core/conv/conv_contract.h"
 
 namespace acn {
 

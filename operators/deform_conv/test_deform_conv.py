@@ -4,14 +4,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from operators.checks import backends, draw, random_cases
+from operators.checks import backends, random_cases
 from operators.checks.agreement import cast, mxnet_backends
 from operators.checks.convolution import ConvolutionTester
+from operators.checks.inputs import between_lines, draw_inputs, draw_out_grad, on_lines
 from operators.checks.tolerance import assert_close
 from operators.deform_conv.cases import CASES, MODULATED_CASES, has_one_filter_set
 from operators.for_numpy import Operator
 
-OFFSETS = pytest.mark.parametrize("offsets", [draw.between_lines, draw.on_lines])
+OFFSETS = pytest.mark.parametrize("offsets", [between_lines, on_lines])
 
 
 def one_filter_set(case):
@@ -32,7 +33,7 @@ class TestDeformableConvolution(_DeformTester):
     def test_inside_is_stock_with_its_gradients(self, case, dtype, offsets):
         one_filter_set(case)
         case = case.at("inside")
-        inputs, out_grad = cast(draw.inputs(case, offsets), dtype), draw.out_grad(case).astype(dtype)
+        inputs, out_grad = cast(draw_inputs(case, offsets), dtype), draw_out_grad(case).astype(dtype)
         got, grads = backends.for_numpy(case, inputs, out_grad)
         want, want_grads = mxnet_backends().stock(case, inputs, out_grad)
         assert_close(got, want, f"{case}: output")
@@ -52,7 +53,7 @@ class TestModulatedDeformableConvolution(_DeformTester):
         """Forward only: stock MXNet has no backward on the CPU."""
         one_filter_set(case)
         case = case.at("zero")
-        inputs = cast(draw.inputs(case, offsets), dtype)
+        inputs = cast(draw_inputs(case, offsets), dtype)
         got = Operator(case.operator, **case.attributes).forward(*inputs.values())
         assert_close(got, mxnet_backends().stock_forward(case, inputs), f"{case}: output")
 
@@ -61,7 +62,7 @@ class TestModulatedDeformableConvolution(_DeformTester):
 
     def test_mask_one_is_the_unmodulated_operator(self, case, boundary):
         case = case.at(boundary)
-        inputs = draw.inputs(case)
+        inputs = draw_inputs(case)
         inputs["mask"][...] = 1
         got = Operator(case.operator, **case.attributes).forward(*inputs.values())
         del inputs["mask"]
@@ -80,6 +81,6 @@ class TestModulatedDeformableConvolution(_DeformTester):
 
 
 def assert_defaults_to(boundary, case):
-    arrays = draw.inputs(case).values()
+    arrays = draw_inputs(case).values()
     default = Operator(case.operator, **case.attributes).forward(*arrays)
     assert (default == Operator(case.operator, **case.at(boundary).attributes).forward(*arrays)).all()

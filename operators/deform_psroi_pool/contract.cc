@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "contract.h"
 
-#include "../core/error.h"
+#include "../core/contract/error.h"
 
 namespace acn {
 namespace {

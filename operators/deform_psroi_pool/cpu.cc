@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "../core/kernels.h"
-#include "../core/roi_pool.h"
+#include "../core/roi/roi_pool.h"
+#include "../core/simd/vector_kernels.h"
 #include "contract.h"
 #include "geometry.h"
 

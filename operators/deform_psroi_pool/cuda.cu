@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../core/c_api.h"
-#include "../core/cuda/arena.h"
-#include "../core/cuda/kernels.h"
+#include "../core/contract/c_api.h"
+#include "../core/cuda/runtime/arena.h"
+#include "../core/cuda/runtime/device_kernels.h"
 #include "contract.h"
 #include "cuda_bodies.h"
 
@@ -25,12 +25,12 @@ struct MovesScratch {
 template <class S>
 struct TableScratch {
   int32_t* images;
-  Bin<S>* bins;
+  DeformPsroiBin<S>* bins;
   TableScratch(const RoiShape& s, Arena* arena)
-      : images(arena->take<int32_t>(s.rois)), bins(arena->take<Bin<S>>(s.rois * s.classes * s.bins())) {}
+      : images(arena->take<int32_t>(s.rois)), bins(arena->take<DeformPsroiBin<S>>(s.rois * s.classes * s.bins())) {}
 };
 
-class DeformPsroiKernels : public Kernels {
+class DeformPsroiKernels : public DeviceKernels {
  public:
   int64_t workspace_bytes(const Operator& any, const std::vector<Tensor>& inputs, bool backward,
                           bool deterministic) const override {
@@ -53,9 +53,9 @@ class DeformPsroiKernels : public Kernels {
     const DeformablePSROIPooling& op = static_cast<const DeformablePSROIPooling&>(any);
     dispatch_storage(output.dtype, [&](auto zero) {
       using S = decltype(zero);
-      const Geometry<S> g = geometry<S>(op, inputs);
+      const DeformPsroiGeometry<S> g = geometry<S>(op, inputs);
       launch(run.stream, g.s.rois, g.s.output_dim * g.s.bins(),
-             Forward<S>{g, inputs[0].as<S>(), req, output.as<S>(), run.bad_value});
+             DeformPsroiForward<S>{g, inputs[0].as<S>(), req, output.as<S>(), run.bad_value});
     });
   }
 
@@ -64,7 +64,7 @@ class DeformPsroiKernels : public Kernels {
     const DeformablePSROIPooling& op = static_cast<const DeformablePSROIPooling&>(any);
     dispatch_storage(output_grad.dtype, [&](auto zero) {
       using S = decltype(zero);
-      const Geometry<S> g = geometry<S>(op, inputs);
+      const DeformPsroiGeometry<S> g = geometry<S>(op, inputs);
       const S* head = output_grad.as<S>();
       store_no_rois_gradient(run.stream, g.s, reqs[1], input_grads[1].as<S>());
       if (!op.roi().no_trans && reqs[2] != Req::kNull) {
@@ -78,7 +78,7 @@ class DeformPsroiKernels : public Kernels {
 
  private:
   template <class S>
-  static Geometry<S> geometry(const DeformablePSROIPooling& op, const std::vector<Tensor>& inputs) {
+  static DeformPsroiGeometry<S> geometry(const DeformablePSROIPooling& op, const std::vector<Tensor>& inputs) {
     using T = Compute<S>;
     const DeformPsroiAttributes& a = op.roi();
     return {op.shape_of(inputs),
@@ -91,7 +91,7 @@ class DeformPsroiKernels : public Kernels {
   }
 
   template <class S>
-  static void trans_gradient(const Geometry<S>& g, const S* head, const S* data, Req req, S* trans_grad,
+  static void trans_gradient(const DeformPsroiGeometry<S>& g, const S* head, const S* data, Req req, S* trans_grad,
                              const Run& run) {
     const int64_t most = MovesScratch<S>::rois_at_once(g.s);
     Arena arena(run.workspace, run.workspace_bytes);
@@ -99,34 +99,35 @@ class DeformPsroiKernels : public Kernels {
     for (int64_t first = 0; first < g.s.rois; first += most) {
       const int64_t rois = std::min(most, g.s.rois - first);
       launch(run.stream, rois, g.s.output_dim * g.s.bins(),
-             Moves<S>{g, data, head, first, scratch.moves, run.bad_value});
+             DeformPsroiMoves<S>{g, data, head, first, scratch.moves, run.bad_value});
       launch(run.stream, rois, g.s.classes * 2 * g.parts * g.parts,
              StoreTrans<S>{g, scratch.moves, first, req, trans_grad});
     }
   }
 
   template <class S>
-  static void data_gradient(const Geometry<S>& g, const S* head, Req req, S* data_grad, const Run& run) {
+  static void data_gradient(const DeformPsroiGeometry<S>& g, const S* head, Req req, S* data_grad, const Run& run) {
     const RoiShape& s = g.s;
     if constexpr (sizeof(S) >= 4) {
       if (!run.deterministic) {
         if (req == Req::kWrite) {
           fill_zero(run.stream, data_grad, s.batch * s.channels() * s.pixels() * static_cast<int64_t>(sizeof(S)));
         }
-        launch(run.stream, s.rois, s.output_dim * s.bins(), ScatterGrad<S>{g, head, data_grad, run.bad_value});
+        launch(run.stream, s.rois, s.output_dim * s.bins(), DeformPsroiScatter<S>{g, head, data_grad, run.bad_value});
         return;
       }
     }
     // Half types are summed in float32, which the gathering threads do anyway.
     Arena arena(run.workspace, run.workspace_bytes);
     const TableScratch<S> table(s, &arena);
-    launch(run.stream, s.rois, s.classes * s.bins(), FillTable<S>{g, table.images, table.bins, run.bad_value});
+    launch(run.stream, s.rois, s.classes * s.bins(),
+           FillDeformPsroiTable<S>{g, table.images, table.bins, run.bad_value});
     launch(run.stream, s.batch * s.channels(), s.pixels(),
-           GatherGrad<S>{g, table.images, table.bins, head, req, data_grad});
+           DeformPsroiGather<S>{g, table.images, table.bins, head, req, data_grad});
   }
 };
 
-const Announce<DeformPsroiKernels> kAnnounce{DeformablePSROIPooling::kName};
+const AnnounceKernels<DeformPsroiKernels> kAnnounce{DeformablePSROIPooling::kName};
 
 }  // namespace
 }  // namespace acn::cuda

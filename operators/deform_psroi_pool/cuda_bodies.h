@@ -2,14 +2,14 @@
 // The bodies of DeformablePSROIPooling's kernels.
 #pragma once
 
-#include "../core/cuda/roi_kernels.h"
+#include "../core/cuda/roi/roi_bodies.h"
 #include "geometry.h"
 
 namespace acn::cuda::deform_psroi {
 
 // All that says where the bins are. trans may be null.
 template <class S>
-struct Geometry {
+struct DeformPsroiGeometry {
   using T = Compute<S>;
   RoiShape s;
   const S* rois;
@@ -25,7 +25,7 @@ struct Geometry {
 
 // One axis of a bin: its samples, and how many of them are inside.
 template <class T>
-struct Axis {
+struct DeformPsroiAxis {
   T start, step, box_size;
   int32_t samples, n;
 
@@ -52,13 +52,14 @@ struct Axis {
 
 // One bin of one RoI.
 template <class S>
-struct Bin {
+struct DeformPsroiBin {
   using T = Compute<S>;
   int64_t image;  // or what roi_image says instead
   bool placed;    // else its value is NaN, and 0 where there is no region
-  Axis<T> y, x;
+  DeformPsroiAxis<T> y, x;
 
-  ACN_BODY Bin(const Geometry<S>& g, int64_t roi, int64_t of_class, int32_t bin_y, int32_t bin_x) {
+  ACN_BODY DeformPsroiBin(const DeformPsroiGeometry<S>& g, int64_t roi, int64_t of_class, int32_t bin_y,
+                          int32_t bin_x) {
     const RoiRow<S> row(g.rois + roi * 5);
     const RoiBox<T> box = deform_psroi_box(row.numbers, g.scale, g.s.pooled_size);
     image = roi_image(row.numbers[0], g.s.batch);
@@ -76,46 +77,72 @@ struct Bin {
   }
 };
 
-// body(sample along y, sample along x, the four cells) for the inside samples of a bin.
-template <class S, class Body>
-ACN_BODY void for_samples(const Bin<S>& bin, const S* map, Body&& body) {
+// body(sample along y, sample along x, the map's rows around it) for the inside samples of a bin.
+template <class S, class P, class Body>
+ACN_BODY void for_samples(const DeformPsroiBin<S>& bin, P* map, Body&& body) {
   using T = Compute<S>;
   for (int32_t i = 0; i < bin.y.samples; ++i) {
     const DeformPsroiSample<T> y = bin.y.sample(i);
     if (!y.inside) continue;
-    const S* low = map + int64_t{y.low} * bin.x.n;
-    const S* high = map + int64_t{y.high} * bin.x.n;
+    P* low = map + int64_t{y.low} * bin.x.n;
+    P* high = map + int64_t{y.high} * bin.x.n;
     for (int32_t j = 0; j < bin.x.samples; ++j) {
       const DeformPsroiSample<T> x = bin.x.sample(j);
-      if (x.inside) body(y, x, load(low + x.low), load(low + x.high), load(high + x.low), load(high + x.high));
+      if (x.inside) body(y, x, low, high);
     }
   }
 }
 
+// The four cells of a sample.
 template <class T>
+struct SampleCells {
+  T v00, v01, v10, v11;
+  template <class S>
+  ACN_BODY SampleCells(const DeformPsroiSample<T>& x, const S* low, const S* high)
+      : v00(load(low + x.low)), v01(load(low + x.high)), v10(load(high + x.low)), v11(load(high + x.high)) {}
+};
+
+template <class S>
 struct AddSample {
+  using T = Compute<S>;
   T* sum;
-  ACN_BODY void operator()(const DeformPsroiSample<T>& y, const DeformPsroiSample<T>& x, T v00, T v01, T v10,
-                           T v11) const {
-    *sum += (1 - y.fraction) * ((1 - x.fraction) * v00 + x.fraction * v01) +
-            y.fraction * ((1 - x.fraction) * v10 + x.fraction * v11);
+  ACN_BODY void operator()(const DeformPsroiSample<T>& y, const DeformPsroiSample<T>& x, const S* low,
+                           const S* high) const {
+    const SampleCells<T> c(x, low, high);
+    *sum += (1 - y.fraction) * ((1 - x.fraction) * c.v00 + x.fraction * c.v01) +
+            y.fraction * ((1 - x.fraction) * c.v10 + x.fraction * c.v11);
   }
 };
 
 // Where low is high the differences are 0, as they should be.
-template <class T>
+template <class S>
 struct AddSlopes {
+  using T = Compute<S>;
   T *along_y, *along_x;
-  ACN_BODY void operator()(const DeformPsroiSample<T>& y, const DeformPsroiSample<T>& x, T v00, T v01, T v10,
-                           T v11) const {
-    *along_y += (1 - x.fraction) * (v10 - v00) + x.fraction * (v11 - v01);
-    *along_x += (1 - y.fraction) * (v01 - v00) + y.fraction * (v11 - v10);
+  ACN_BODY void operator()(const DeformPsroiSample<T>& y, const DeformPsroiSample<T>& x, const S* low,
+                           const S* high) const {
+    const SampleCells<T> c(x, low, high);
+    *along_y += (1 - x.fraction) * (c.v10 - c.v00) + x.fraction * (c.v11 - c.v01);
+    *along_x += (1 - y.fraction) * (c.v01 - c.v00) + y.fraction * (c.v11 - c.v10);
+  }
+};
+
+// Gives `share` back to the cells of a sample. For 4 and 8 bytes: nothing smaller is added atomically.
+template <class S>
+struct ScatterSample {
+  S share;
+  ACN_BODY void operator()(const DeformPsroiSample<S>& y, const DeformPsroiSample<S>& x, S* low, S* high) const {
+    const S upper = share * (1 - y.fraction), lower = share * y.fraction;
+    atomic_add(low + x.low, upper * (1 - x.fraction));
+    atomic_add(low + x.high, upper * x.fraction);
+    atomic_add(high + x.low, lower * (1 - x.fraction));
+    atomic_add(high + x.high, lower * x.fraction);
   }
 };
 
 template <class S>
-struct Forward {
-  Geometry<S> g;
+struct DeformPsroiForward {
+  DeformPsroiGeometry<S> g;
   const S* data;
   Req req;
   S* out;
@@ -124,12 +151,12 @@ struct Forward {
     using T = Compute<S>;
     const RoiShape& s = g.s;
     const RoiPlace at(s, x);
-    const Bin<S> bin(g, roi, at.of_class, at.bin_y, at.bin_x);
+    const DeformPsroiBin<S> bin(g, roi, at.of_class, at.bin_y, at.bin_x);
     if (bin.image == kWrongImage) *bad_image = 1;
     T sum = bin.placed || bin.image == kNoRegion ? T(0) : not_a_number<T>();
     if (bin.placed) {
       const int64_t channel = roi_channel(at.channel, at.group_y, at.group_x, s.group_size);
-      for_samples(bin, data + (bin.image * s.channels() + channel) * s.pixels(), AddSample<T>{&sum});
+      for_samples(bin, data + (bin.image * s.channels() + channel) * s.pixels(), AddSample<S>{&sum});
       const T count = T(bin.y.inside()) * T(bin.x.inside());
       if (count > 0) sum /= count;
     }
@@ -139,8 +166,8 @@ struct Forward {
 
 // What moving each bin by a pixel changes, times the gradient: moves (rois from first_roi, output_dim, bins, 2).
 template <class S>
-struct Moves {
-  Geometry<S> g;
+struct DeformPsroiMoves {
+  DeformPsroiGeometry<S> g;
   const S* data;
   const S* out_grad;
   int64_t first_roi;
@@ -151,13 +178,13 @@ struct Moves {
     const RoiShape& s = g.s;
     const int64_t roi = first_roi + row;
     const RoiPlace at(s, x);
-    const Bin<S> bin(g, roi, at.of_class, at.bin_y, at.bin_x);
+    const DeformPsroiBin<S> bin(g, roi, at.of_class, at.bin_y, at.bin_x);
     if (bin.image == kWrongImage) *bad_image = 1;
     // A bin without a place shows in the gradient as in the output; one of an image that is not there has none.
     T along_y = bin.placed || bin.image < 0 ? T(0) : not_a_number<T>(), along_x = along_y;
     if (bin.placed) {
       const int64_t channel = roi_channel(at.channel, at.group_y, at.group_x, s.group_size);
-      for_samples(bin, data + (bin.image * s.channels() + channel) * s.pixels(), AddSlopes<T>{&along_y, &along_x});
+      for_samples(bin, data + (bin.image * s.channels() + channel) * s.pixels(), AddSlopes<S>{&along_y, &along_x});
       const T count = T(bin.y.inside()) * T(bin.x.inside());
       const T share = count > 0 ? load(out_grad + roi * s.output_dim * s.bins() + x) / count : T(0);
       along_y *= share * g.std * bin.y.box_size;
@@ -172,7 +199,7 @@ struct Moves {
 // row: RoI from first_roi; x: (class, dx or dy, part y, part x).
 template <class S>
 struct StoreTrans {
-  Geometry<S> g;
+  DeformPsroiGeometry<S> g;
   const Compute<S>* moves;
   int64_t first_roi;
   Req req;
@@ -198,8 +225,8 @@ struct StoreTrans {
 };
 
 template <class S>
-struct ScatterGrad {
-  Geometry<S> g;
+struct DeformPsroiScatter {
+  DeformPsroiGeometry<S> g;
   const S* out_grad;
   S* data_grad;
   int32_t* bad_image;
@@ -207,38 +234,23 @@ struct ScatterGrad {
     using T = Compute<S>;
     const RoiShape& s = g.s;
     const RoiPlace at(s, x);
-    const Bin<S> bin(g, roi, at.of_class, at.bin_y, at.bin_x);
+    const DeformPsroiBin<S> bin(g, roi, at.of_class, at.bin_y, at.bin_x);
     if (bin.image == kWrongImage) *bad_image = 1;
     if (!bin.placed) return;
     const T count = T(bin.y.inside()) * T(bin.x.inside());
     if (!(count > 0)) return;
-    const T share = out_grad[roi * s.output_dim * s.bins() + x] / count;
+    const S share = out_grad[roi * s.output_dim * s.bins() + x] / count;
     const int64_t channel = roi_channel(at.channel, at.group_y, at.group_x, s.group_size);
-    S* map = data_grad + (bin.image * s.channels() + channel) * s.pixels();
-    for (int32_t i = 0; i < g.samples; ++i) {
-      const DeformPsroiSample<T> y = bin.y.sample(i);
-      if (!y.inside) continue;
-      S* low = map + int64_t{y.low} * s.width;
-      S* high = map + int64_t{y.high} * s.width;
-      for (int32_t j = 0; j < g.samples; ++j) {
-        const DeformPsroiSample<T> x_at = bin.x.sample(j);
-        if (!x_at.inside) continue;
-        const T upper = share * (1 - y.fraction), lower = share * y.fraction;
-        atomic_add(low + x_at.low, upper * (1 - x_at.fraction));
-        atomic_add(low + x_at.high, upper * x_at.fraction);
-        atomic_add(high + x_at.low, lower * (1 - x_at.fraction));
-        atomic_add(high + x_at.high, lower * x_at.fraction);
-      }
-    }
+    for_samples(bin, data_grad + (bin.image * s.channels() + channel) * s.pixels(), ScatterSample<S>{share});
   }
 };
 
 // row: image * channels + channel of data; x: pixel. Nothing is added atomically.
 template <class S>
-struct GatherGrad {
-  Geometry<S> g;
-  const int32_t* images;  // of the RoIs; -1 for none
-  const Bin<S>* bins;     // (rois, classes, bins)
+struct DeformPsroiGather {
+  DeformPsroiGeometry<S> g;
+  const int32_t* images;          // of the RoIs; -1 for none
+  const DeformPsroiBin<S>* bins;  // (rois, classes, bins)
   const S* out_grad;
   Req req;
   S* data_grad;
@@ -253,11 +265,11 @@ struct GatherGrad {
     T sum = 0;
     for (int64_t roi = 0; roi < s.rois; ++roi) {
       if (images[roi] != image) continue;
-      const Bin<S>* of_roi = bins + (roi * s.classes + of_class) * s.bins();
+      const DeformPsroiBin<S>* of_roi = bins + (roi * s.classes + of_class) * s.bins();
       const S* grads = out_grad + (roi * s.output_dim + at.channel) * s.bins();
       for (int32_t i = y_begin; i < y_end; ++i) {
         for (int32_t j = x_begin; j < x_end; ++j) {
-          const Bin<S>& bin = of_roi[i * s.pooled_size + j];
+          const DeformPsroiBin<S>& bin = of_roi[i * s.pooled_size + j];
           if (!bin.placed || !bin.y.near(pixel_y) || !bin.x.near(pixel_x)) continue;
           const T weight = bin.y.weight(pixel_y) * bin.x.weight(pixel_x);
           if (weight == 0) continue;
@@ -271,14 +283,14 @@ struct GatherGrad {
 
 // row: RoI; x: class * bins + bin.
 template <class S>
-struct FillTable {
-  Geometry<S> g;
+struct FillDeformPsroiTable {
+  DeformPsroiGeometry<S> g;
   int32_t* images;
-  Bin<S>* bins;
+  DeformPsroiBin<S>* bins;
   int32_t* bad_image;
   ACN_BODY void operator()(int64_t roi, int64_t x) const {
     const int32_t bin = static_cast<int32_t>(x % g.s.bins());
-    const Bin<S> found(g, roi, x / g.s.bins(), bin / g.s.pooled_size, bin % g.s.pooled_size);
+    const DeformPsroiBin<S> found(g, roi, x / g.s.bins(), bin / g.s.pooled_size, bin % g.s.pooled_size);
     if (found.image == kWrongImage) *bad_image = 1;
     if (x == 0) images[roi] = static_cast<int32_t>(found.image);
     bins[roi * g.s.classes * g.s.bins() + x] = found;

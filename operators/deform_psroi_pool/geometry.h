@@ -5,7 +5,7 @@
 //   d value / d trans = d value / d place * trans_std * size of the box, place moving all samples of the axis
 #pragma once
 
-#include "../core/roi.h"
+#include "../core/roi/roi.h"
 
 namespace acn {
 

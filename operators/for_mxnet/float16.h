@@ -7,7 +7,7 @@
 #include <list>
 #include <vector>
 
-#include "../core/tensor.h"
+#include "../core/contract/tensor.h"
 
 namespace acn {
 

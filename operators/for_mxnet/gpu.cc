@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "../core/cuda_api.h"
-#include "../core/error.h"
+#include "../core/contract/cuda_api.h"
+#include "../core/contract/error.h"
 
 namespace acn {
 namespace {

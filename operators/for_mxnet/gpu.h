@@ -2,7 +2,7 @@
 // The CUDA library, for arrays that lie on a GPU. It is loaded when the first of them comes.
 #pragma once
 
-#include "../core/handle.h"
+#include "../core/contract/handle.h"
 
 namespace acn {
 

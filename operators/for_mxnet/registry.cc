@@ -10,8 +10,8 @@
 #include <new>
 #include <stdexcept>
 
-#include "../core/call.h"
-#include "../core/error.h"
+#include "../core/contract/call.h"
+#include "../core/contract/error.h"
 #include "float16.h"
 #include "gpu.h"
 #include "mxnet_error.h"

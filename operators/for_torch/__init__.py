@@ -1,22 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operators in PyTorch: functions, modules and parameter groups (docs/pytorch.md)."""
+"""The operators in PyTorch: functions, modules and parameter groups (docs/pytorch.md).
 
-from operators.for_torch.convolution_modules import ActiveConv2d, DeformConv2d, ModulatedDeformConv2d, Shift
-from operators.for_torch.functional import active_conv2d, deform_conv2d, deform_ps_roi_pool, ps_roi_pool, shift2d
-from operators.for_torch.learning_rates import param_groups
-from operators.for_torch.pooling_modules import DeformPSRoIPool, PSRoIPool
+float64, float32, float16 and bfloat16; the last two with coordinates and sums in float32. All tensors of a call share
+one dtype and device; any strides are taken, results are contiguous. Wrong arguments raise OperatorError before anything
+is computed. What each computes stands in its room's README.md under operators/. Other libraries' names: `install` and
+operators.for_torch.torchvision, operators.for_torch.mmcv.
+"""
 
-__all__ = [
-    "ActiveConv2d",
-    "DeformConv2d",
-    "DeformPSRoIPool",
-    "ModulatedDeformConv2d",
-    "PSRoIPool",
-    "Shift",
-    "active_conv2d",
-    "deform_conv2d",
-    "deform_ps_roi_pool",
-    "param_groups",
-    "ps_roi_pool",
-    "shift2d",
-]
+from operators.for_torch.learning_rates import param_groups as param_groups
+from operators.for_torch.ops import MODULES
+from operators.for_torch.torchvision import install as install
+from operators.for_torch.torchvision import uninstall as uninstall
+
+globals().update({name: getattr(module, name) for module in MODULES.values() for name in module.__all__})
+_OTHERS = ("install", "param_groups", "uninstall")
+__all__ = sorted([*(name for module in MODULES.values() for name in module.__all__), *_OTHERS])

@@ -1,29 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The library speaks of arguments by their MXNet names; this is how PyTorch's call them."""
+"""The library speaks of arguments by their MXNet names; this puts those of PyTorch in their place."""
 
 from __future__ import annotations
 
+import functools
 import re
 
-_NAMES = {
-    "attribute": "argument",
-    "data": "input",
-    "rois": "boxes",
-    "kernel": "kernel_size",
-    "num_filter": "out_channels",
-    "pad": "padding",
-    "dilate": "dilation",
-    "num_group": "groups",
-    "num_deformable_group": "deformable_groups",
-    "num_offset_group": "offset_groups",
-    "pooled_size": "output_size",
-    "output_dim": "the channels of the output",
-    "no_bias": "bias=None",
-}
-_WORD = re.compile(r"\b(" + "|".join(_NAMES) + r")\b")
+_EVERYWHERE = {"attribute": "argument", "data": "input"}
 
 
-def for_torch(message: str) -> str:
-    """`ActiveConvolution: data must ...` becomes `input must ...`; the caller puts its own name before it."""
+@functools.cache
+def _words(names: tuple):
+    table = {**_EVERYWHERE, **dict(names)}
+    return table, re.compile(r"\b(" + "|".join(table) + r")\b")
+
+
+def for_torch(message: str, names: dict) -> str:
+    """`ActiveConvolution: data must ...` becomes `input must ...`; the caller puts its own name before it.
+
+    names : the library's name -> PyTorch's, as the file of the room in ops/ has them
+    """
     _, _, text = message.partition(": ")
-    return _WORD.sub(lambda match: _NAMES[match[1]], text or message)
+    table, word = _words(tuple(names.items()))
+    return word.sub(lambda match: table[match[1]], text or message)

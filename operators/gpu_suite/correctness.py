@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from operators import library
-from operators.checks import backends, draw, torch_backends
+from operators.checks import backends, torch_backends
+from operators.checks.inputs import between_lines, draw_inputs, draw_out_grad, on_lines, special
 from operators.checks.tolerance import assert_close
 from operators.core.reference_bilinear import BOUNDARIES
 from operators.for_torch import deform_conv2d, mxnet_names, ps_roi_pool
@@ -20,18 +21,35 @@ from operators.rooms import ROOMS
 HALF = {torch.float16: 4e-3, torch.bfloat16: 3e-2}
 
 
-def run() -> dict:
-    """{"checks": how many were made, "failures": the text of each that failed}"""
+def run(smallest: bool = False, device: str = "cuda") -> dict:
+    """{"checks": how many were made, "failures": the text of each that failed}
+
+    smallest: only each operator's smallest case, in four dtypes; device 'cpu' then rehearses it.
+    """
     checks, failures = 0, []
-    for name, check in _all():
+    for name, check in _smallest(device) if smallest else _all():
         checks += 1
         try:
             check()
         except Exception as error:  # noqa: BLE001 - whatever goes wrong is a result, and the rest goes on
             where = traceback.extract_tb(error.__traceback__)[-1]
             failures.append(f"{name}: {type(error).__name__} in {where.name}: {error}")
-    torch.cuda.synchronize()
+    if device == "cuda":
+        torch.cuda.synchronize()
     return {"checks": checks, "failures": failures}
+
+
+def _smallest(device: str):
+    """Each operator's case with the fewest numbers."""
+    found: dict = {}
+    for case, boundaries in cases():
+        size = sum(values.size for values in draw_inputs(case.at(boundaries[0])).values())
+        if case.operator not in found or size < found[case.operator][0]:
+            found[case.operator] = (size, case.at(boundaries[0]))
+    for _, case in found.values():
+        yield f"{case}, float32 and float64", lambda case=case: _against_reference(case, between_lines, device)
+        for dtype in HALF if device == "cuda" else ():
+            yield f"{case}, {dtype}", lambda case=case, dtype=dtype: _half(case, dtype, device)
 
 
 def cases():
@@ -47,7 +65,7 @@ def _all():
     for case, boundaries in cases():
         for boundary in boundaries:
             at = case.at(boundary)
-            for offsets in (draw.between_lines, draw.on_lines, draw.special):
+            for offsets in (between_lines, on_lines, special):
                 yield f"{at}, {offsets.__name__}", lambda at=at, offsets=offsets: _against_reference(at, offsets)
             yield f"{at}, deterministic", lambda at=at: _deterministic(at)
             for dtype in HALF:
@@ -60,7 +78,7 @@ def _all():
 
 
 def _against_reference(case, offsets, device="cuda") -> None:
-    inputs, out_grad = draw.inputs(case, offsets), draw.out_grad(case)
+    inputs, out_grad = draw_inputs(case, offsets), draw_out_grad(case)
     want, want_grads = backends.reference(case, inputs, out_grad)
     for dtype in ("float32", "float64"):
         arrays = {name: values.astype(dtype) for name, values in inputs.items()}
@@ -76,9 +94,9 @@ def _tensors(case, dtype, device="cuda"):
 
     tensors = {
         name: torch.tensor(values, device=device).to(dtype).requires_grad_()
-        for name, values in draw.inputs(case, stored=stored).items()
+        for name, values in draw_inputs(case, stored=stored).items()
     }
-    return tensors, torch.tensor(draw.out_grad(case), device=device).to(dtype)
+    return tensors, torch.tensor(draw_out_grad(case), device=device).to(dtype)
 
 
 def _results(case, tensors, out_grad) -> dict:

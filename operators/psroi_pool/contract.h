@@ -2,7 +2,7 @@
 // PSROIPooling: attributes, inputs and shapes.
 #pragma once
 
-#include "../core/roi_contract.h"
+#include "../core/roi/roi_contract.h"
 
 namespace acn {
 

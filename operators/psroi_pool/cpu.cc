@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "../core/roi_pool.h"
+#include "../core/roi/roi_pool.h"
 #include "contract.h"
 #include "geometry.h"
 

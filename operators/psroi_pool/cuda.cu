@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../core/cuda/arena.h"
-#include "../core/cuda/kernels.h"
-#include "../core/cuda/roi_kernels.h"
+#include "../core/cuda/roi/roi_bodies.h"
+#include "../core/cuda/runtime/arena.h"
+#include "../core/cuda/runtime/device_kernels.h"
 #include "contract.h"
 #include "geometry.h"
 
@@ -10,13 +10,13 @@ namespace {
 
 // One bin of one RoI; no cells where it is empty, or there is no image to read.
 template <class S>
-struct Bin {
+struct PsroiBin {
   using T = Compute<S>;
   int64_t image;  // or what roi_image says instead
   bool finite;
   PsroiSpan y, x;
 
-  ACN_BODY Bin(const RoiShape& s, const S* roi, T scale, int32_t bin_y, int32_t bin_x) : y{0, 0}, x{0, 0} {
+  ACN_BODY PsroiBin(const RoiShape& s, const S* roi, T scale, int32_t bin_y, int32_t bin_x) : y{0, 0}, x{0, 0} {
     const RoiRow<S> row(roi);
     const RoiBox<T> box = psroi_box(row.numbers, scale, s.pooled_size);
     image = roi_image(row.numbers[0], s.batch);
@@ -29,7 +29,7 @@ struct Bin {
 };
 
 template <class S>
-struct Forward {
+struct PsroiForward {
   RoiShape s;
   const S* data;
   const S* rois;
@@ -40,7 +40,7 @@ struct Forward {
   ACN_BODY void operator()(int64_t roi, int64_t x) const {
     using T = Compute<S>;
     const RoiPlace at(s, x);
-    const Bin<S> bin(s, rois + roi * 5, scale, at.bin_y, at.bin_x);
+    const PsroiBin<S> bin(s, rois + roi * 5, scale, at.bin_y, at.bin_x);
     if (bin.image == kWrongImage) *bad_image = 1;
     T sum = bin.image == kWrongImage || !bin.finite ? not_a_number<T>() : 0;
     if (bin.area() > 0) {
@@ -57,7 +57,7 @@ struct Forward {
 
 // Every bin adds its share to the cells it read.
 template <class S>
-struct ScatterGrad {
+struct PsroiScatter {
   RoiShape s;
   const S* rois;
   Compute<S> scale;
@@ -66,7 +66,7 @@ struct ScatterGrad {
   int32_t* bad_image;
   ACN_BODY void operator()(int64_t roi, int64_t x) const {
     const RoiPlace at(s, x);
-    const Bin<S> bin(s, rois + roi * 5, scale, at.bin_y, at.bin_x);
+    const PsroiBin<S> bin(s, rois + roi * 5, scale, at.bin_y, at.bin_x);
     if (bin.image == kWrongImage) *bad_image = 1;
     if (!(bin.area() > 0)) return;
     const S share = out_grad[roi * s.output_dim * s.bins() + x] / bin.area();
@@ -79,20 +79,20 @@ struct ScatterGrad {
 };
 
 // The RoIs as the gathering threads read them: images (rois), -1 for none; spans (rois, 2, pooled_size), y before x.
-struct RoiTable {
+struct PsroiTable {
   int32_t* images;
   PsroiSpan* spans;
 };
 
 template <class S>
-struct FillTable {
+struct FillPsroiTable {
   RoiShape s;
   const S* rois;
   Compute<S> scale;
-  RoiTable table;
+  PsroiTable table;
   int32_t* bad_image;
   ACN_BODY void operator()(int64_t roi, int64_t number) const {
-    const Bin<S> bin(s, rois + roi * 5, scale, static_cast<int32_t>(number), static_cast<int32_t>(number));
+    const PsroiBin<S> bin(s, rois + roi * 5, scale, static_cast<int32_t>(number), static_cast<int32_t>(number));
     if (bin.image == kWrongImage) *bad_image = 1;
     if (number == 0) table.images[roi] = bin.finite ? static_cast<int32_t>(bin.image) : -1;
     table.spans[roi * 2 * s.pooled_size + number] = bin.y;
@@ -102,9 +102,9 @@ struct FillTable {
 
 // row: image * channels + channel of data; x: pixel.
 template <class S>
-struct GatherGrad {
+struct PsroiGather {
   RoiShape s;
-  RoiTable table;
+  PsroiTable table;
   const S* out_grad;
   Req req;
   S* data_grad;
@@ -133,17 +133,17 @@ struct GatherGrad {
   }
 };
 
-struct Scratch {
-  RoiTable table;
-  Scratch(const RoiShape& s, Arena* arena)
+struct PsroiScratch {
+  PsroiTable table;
+  PsroiScratch(const RoiShape& s, Arena* arena)
       : table{arena->take<int32_t>(s.rois), arena->take<PsroiSpan>(s.rois * 2 * s.pooled_size)} {}
 };
 
-class PsroiKernels : public Kernels {
+class PsroiKernels : public DeviceKernels {
  public:
   int64_t workspace_bytes(const Operator& op, const std::vector<Tensor>& inputs, bool backward, bool) const override {
     Arena arena;
-    if (backward) Scratch(shape_of(op, {0, 0, 0, 0}, inputs[1].shape), &arena);
+    if (backward) PsroiScratch(shape_of(op, {0, 0, 0, 0}, inputs[1].shape), &arena);
     return arena.used();
   }
 
@@ -152,8 +152,9 @@ class PsroiKernels : public Kernels {
     const RoiShape s = shape_of(op, inputs[0].shape, inputs[1].shape);
     dispatch_storage(output.dtype, [&](auto zero) {
       using S = decltype(zero);
-      launch(run.stream, s.rois, s.output_dim * s.bins(),
-             Forward<S>{s, inputs[0].as<S>(), inputs[1].as<S>(), scale<S>(op), req, output.as<S>(), run.bad_value});
+      launch(
+          run.stream, s.rois, s.output_dim * s.bins(),
+          PsroiForward<S>{s, inputs[0].as<S>(), inputs[1].as<S>(), scale<S>(op), req, output.as<S>(), run.bad_value});
     });
   }
 
@@ -174,15 +175,16 @@ class PsroiKernels : public Kernels {
             fill_zero(run.stream, data_grad, s.batch * s.channels() * s.pixels() * static_cast<int64_t>(sizeof(S)));
           }
           launch(run.stream, s.rois, s.output_dim * s.bins(),
-                 ScatterGrad<S>{s, rois, scale<S>(op), head, data_grad, run.bad_value});
+                 PsroiScatter<S>{s, rois, scale<S>(op), head, data_grad, run.bad_value});
           return;
         }
       }
       // Half types are summed in float32, which the gathering threads do anyway.
       Arena arena(run.workspace, run.workspace_bytes);
-      const Scratch scratch(s, &arena);
-      launch(run.stream, s.rois, s.pooled_size, FillTable<S>{s, rois, scale<S>(op), scratch.table, run.bad_value});
-      launch(run.stream, s.batch * s.channels(), s.pixels(), GatherGrad<S>{s, scratch.table, head, reqs[0], data_grad});
+      const PsroiScratch scratch(s, &arena);
+      launch(run.stream, s.rois, s.pooled_size, FillPsroiTable<S>{s, rois, scale<S>(op), scratch.table, run.bad_value});
+      launch(run.stream, s.batch * s.channels(), s.pixels(),
+             PsroiGather<S>{s, scratch.table, head, reqs[0], data_grad});
     });
   }
 
@@ -199,7 +201,7 @@ class PsroiKernels : public Kernels {
   }
 };
 
-const Announce<PsroiKernels> kAnnounce{PSROIPooling::kName};
+const AnnounceKernels<PsroiKernels> kAnnounce{PSROIPooling::kName};
 
 }  // namespace
 }  // namespace acn::cuda

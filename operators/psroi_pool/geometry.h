@@ -2,7 +2,7 @@
 // Where PSROIPooling looks: a bin is the mean of the rectangle of pixels that it touches.
 #pragma once
 
-#include "../core/roi.h"
+#include "../core/roi/roi.h"
 
 namespace acn {
 

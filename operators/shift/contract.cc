@@ -3,7 +3,7 @@
 
 #include <limits>
 
-#include "../core/error.h"
+#include "../core/contract/error.h"
 
 namespace acn {
 namespace {

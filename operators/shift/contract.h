@@ -2,8 +2,8 @@
 // Shift: attributes, inputs and shapes. The smallest room, and the one to copy.
 #pragma once
 
-#include "../core/bilinear.h"
-#include "../core/operator.h"
+#include "../core/contract/operator.h"
+#include "../core/sampling/bilinear.h"
 
 namespace acn {
 

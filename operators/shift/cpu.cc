@@ -1,32 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../core/threads.h"
+#include "../core/runtime/threads.h"
 #include "contract.h"
 #include "geometry.h"
 
 namespace acn {
 namespace {
 
-struct Maps {
-  int64_t batch, channels;
-  int32_t height, width;
-  int32_t pixels() const { return height * width; }
-};
-
-Maps maps_of(const Shape& data) {
-  return {data[0], data[1], static_cast<int32_t>(data[2]), static_cast<int32_t>(data[3])};
-}
-
 template <class T>
-void forward_map(const Maps& m, Boundary rule, const T* data, const T* offset, Req req, T* out) {
+void forward_map(const ShiftMaps& m, const T* data, const T* offset, Req req, T* out) {
   for (int32_t p = 0; p < m.pixels(); ++p) {
-    const Cells<T> cells = shift_cells<T>(p, offset, m.height, m.width, rule);
+    const Cells<T> cells = shift_cells<T>(m, p, offset);
     store(value(cells, neighbours(cells, data, m.pixels())), req, out + p);
   }
 }
 
 // One channel over the whole batch, so that its offset gradient has one owner.
 template <class T>
-void backward_channel(const Maps& m, Boundary rule, int64_t channel, const T* out_grad, const T* data, const T* offset,
+void backward_channel(const ShiftMaps& m, int64_t channel, const T* out_grad, const T* data, const T* offset,
                       const std::vector<Req>& reqs, T* data_grad, T* offset_grad) {
   double sum_y = 0, sum_x = 0;
   for (int64_t n = 0; n < m.batch; ++n) {
@@ -34,7 +24,7 @@ void backward_channel(const Maps& m, Boundary rule, int64_t channel, const T* ou
     if (reqs[0] == Req::kWrite) std::fill_n(data_grad + map, m.pixels(), T(0));
     for (int32_t p = 0; p < m.pixels(); ++p) {
       const T grad = out_grad[map + p];
-      const Cells<T> cells = shift_cells<T>(p, offset + channel * 2, m.height, m.width, rule);
+      const Cells<T> cells = shift_cells<T>(m, p, offset + channel * 2);
       if (reqs[0] != Req::kNull) scatter(cells, grad, data_grad + map, m.pixels());
       if (reqs[1] != Req::kNull) {
         const Neighbours<T> near = neighbours(cells, data + map, m.pixels());
@@ -52,11 +42,11 @@ void backward_channel(const Maps& m, Boundary rule, int64_t channel, const T* ou
 
 void Shift::forward(const std::vector<Tensor>& inputs, Req req, const Tensor& output) const {
   if (req == Req::kNull) return;
-  const Maps m = maps_of(inputs[0].shape);
+  const ShiftMaps m(inputs[0].shape, boundary_);
   dispatch(output.dtype, [&](auto zero) {
     using T = decltype(zero);
     parallel_for(m.batch * m.channels, [&](int64_t map, int) {
-      forward_map(m, boundary_, inputs[0].as<T>() + map * m.pixels(), inputs[1].as<T>() + map % m.channels * 2, req,
+      forward_map(m, inputs[0].as<T>() + map * m.pixels(), inputs[1].as<T>() + map % m.channels * 2, req,
                   output.as<T>() + map * m.pixels());
     });
   });
@@ -64,11 +54,11 @@ void Shift::forward(const std::vector<Tensor>& inputs, Req req, const Tensor& ou
 
 void Shift::backward(const Tensor& output_grad, const std::vector<Tensor>& inputs, const std::vector<Req>& reqs,
                      const std::vector<Tensor>& input_grads) const {
-  const Maps m = maps_of(inputs[0].shape);
+  const ShiftMaps m(inputs[0].shape, boundary_);
   dispatch(output_grad.dtype, [&](auto zero) {
     using T = decltype(zero);
     parallel_for(m.channels, [&](int64_t channel, int) {
-      backward_channel(m, boundary_, channel, output_grad.as<T>(), inputs[0].as<T>(), inputs[1].as<T>(), reqs,
+      backward_channel(m, channel, output_grad.as<T>(), inputs[0].as<T>(), inputs[1].as<T>(), reqs,
                        input_grads[0].as<T>(), input_grads[1].as<T>());
     });
   });

@@ -1,29 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../core/cuda/arena.h"
-#include "../core/cuda/kernels.h"
-#include "../core/cuda/reduce.h"
+#include "../core/cuda/runtime/arena.h"
+#include "../core/cuda/runtime/device_kernels.h"
+#include "../core/cuda/runtime/reduce.h"
 #include "contract.h"
 #include "geometry.h"
 
 namespace acn::cuda {
 namespace {
 
-struct Maps {
-  int64_t batch, channels;
-  int32_t height, width;
-  Boundary rule;
-  ACN_HOST_DEVICE int32_t pixels() const { return height * width; }
-};
-
-Maps maps_of(const Operator& op, const Shape& data) {
-  return {data[0], data[1], static_cast<int32_t>(data[2]), static_cast<int32_t>(data[3]),
-          static_cast<const Shift&>(op).boundary()};
+ShiftMaps maps_of(const Operator& op, const Shape& data) {
+  return ShiftMaps(data, static_cast<const Shift&>(op).boundary());
 }
 
 // row: image * channels + channel; x: pixel.
 template <class S>
-struct Forward {
-  Maps m;
+struct ShiftForward {
+  ShiftMaps m;
   const S* data;
   const S* offset;
   Req req;
@@ -31,8 +23,7 @@ struct Forward {
   ACN_BODY void operator()(int64_t row, int64_t x) const {
     using T = Compute<S>;
     const int64_t map = row * m.pixels();
-    const Cells<T> cells =
-        shift_cells<T>(static_cast<int32_t>(x), offset + row % m.channels * 2, m.height, m.width, m.rule);
+    const Cells<T> cells = shift_cells<T>(m, static_cast<int32_t>(x), offset + row % m.channels * 2);
     Neighbours<T> near;
     ACN_UNROLL for (int k = 0; k < 4; ++k) {
       near.v[k] = cells.index[k] == m.pixels() ? T(0) : load(data + map + cells.index[k]);
@@ -41,20 +32,18 @@ struct Forward {
   }
 };
 
-// Along one axis of length n: the output places that may read cell r, and how much of it.
+// Along one axis of length n: the output places that may read one cell, and how much of it.
 template <class T>
 struct AxisReaders {
-  T offset;
+  Place<T> offset;
   int32_t n, cell;
   Boundary rule;
   int32_t begin, end;
 
-  ACN_BODY AxisReaders(T axis_offset, int32_t length, int32_t r, Boundary boundary)
-      : offset(axis_offset), n(length), cell(r), rule(boundary) {
-    // Place p reads the cells floor(p + offset) and the next, where the sum may have been rounded up.
-    const T most = static_cast<T>(n) + 2, near = offset < -most ? -most : offset > most ? most : offset;
-    const int64_t whole = static_cast<int64_t>(std::floor(near)), slack = n >> 22;  // float32 counts to 2^24
-    int64_t from = cell - whole - 2 - slack, to = cell - whole + 1 + slack;
+  ACN_BODY AxisReaders(T axis_offset, int32_t length, int32_t of_cell, Boundary boundary)
+      : offset(place_of(axis_offset)), n(length), cell(of_cell), rule(boundary) {
+    // Output place p reads the cells p + offset.low and the next.
+    int64_t from = cell - offset.low - 1, to = cell - offset.low + 1;
     if (rule == Boundary::kBorder) {  // the edges stand for all that is beyond them
       if (cell == 0) from = 0;
       if (cell == n - 1) to = n;
@@ -64,17 +53,16 @@ struct AxisReaders {
   }
 
   ACN_BODY T weight(int32_t place) const {
-    int32_t i0, i1;
-    T fraction;
-    detail::locate_axis(place + offset, n, rule, &i0, &i1, &fraction);
-    return (i0 == cell ? 1 - fraction : T(0)) + (i1 == cell ? fraction : T(0));
+    const AxisCells cells = axis_cells(place + offset.low, n, rule);
+    const T fraction = cells.low == cells.high ? T(0) : offset.fraction;
+    return (cells.low == cell ? 1 - fraction : T(0)) + (cells.high == cell ? fraction : T(0));
   }
 };
 
 // Every pixel collects from the output places that read it, so nothing is added atomically.
 template <class S>
-struct DataGrad {
-  Maps m;
+struct ShiftDataGrad {
+  ShiftMaps m;
   const S* out_grad;
   const S* offset;
   Req req;
@@ -102,8 +90,8 @@ struct DataGrad {
 
 // parts (channels, 2, kLanes)
 template <class S>
-struct OffsetParts {
-  Maps m;
+struct ShiftOffsetParts {
+  ShiftMaps m;
   const S* out_grad;
   const S* data;
   const S* offset;
@@ -114,7 +102,7 @@ struct OffsetParts {
     for (int64_t image = 0; image < m.batch; ++image) {
       const int64_t map = (image * m.channels + channel) * m.pixels();
       for (int64_t p = lane; p < m.pixels(); p += kLanes) {
-        const Cells<T> cells = shift_cells<T>(static_cast<int32_t>(p), offset + channel * 2, m.height, m.width, m.rule);
+        const Cells<T> cells = shift_cells<T>(m, static_cast<int32_t>(p), offset + channel * 2);
         Neighbours<T> near;
         ACN_UNROLL for (int k = 0; k < 4; ++k) {
           near.v[k] = cells.index[k] == m.pixels() ? T(0) : load(data + map + cells.index[k]);
@@ -130,14 +118,14 @@ struct OffsetParts {
 };
 
 template <class S>
-struct StoreOffset {
+struct StoreShiftOffset {
   AddLanes sums;
   Req req;
   S* offset_grad;
   ACN_BODY void operator()(int64_t, int64_t x) const { put(static_cast<Compute<S>>(sums(x)), req, offset_grad + x); }
 };
 
-class ShiftKernels : public Kernels {
+class ShiftKernels : public DeviceKernels {
  public:
   int64_t workspace_bytes(const Operator&, const std::vector<Tensor>& inputs, bool backward, bool) const override {
     Arena arena;
@@ -147,34 +135,34 @@ class ShiftKernels : public Kernels {
 
   void forward(const Operator& op, const std::vector<Tensor>& inputs, Req req, const Tensor& output,
                const Run& run) const override {
-    const Maps m = maps_of(op, inputs[0].shape);
+    const ShiftMaps m = maps_of(op, inputs[0].shape);
     dispatch_storage(output.dtype, [&](auto zero) {
       using S = decltype(zero);
       launch(run.stream, m.batch * m.channels, m.pixels(),
-             Forward<S>{m, inputs[0].as<S>(), inputs[1].as<S>(), req, output.as<S>()});
+             ShiftForward<S>{m, inputs[0].as<S>(), inputs[1].as<S>(), req, output.as<S>()});
     });
   }
 
   void backward(const Operator& op, const Tensor& output_grad, const std::vector<Tensor>& inputs,
                 const std::vector<Req>& reqs, const std::vector<Tensor>& input_grads, const Run& run) const override {
-    const Maps m = maps_of(op, inputs[0].shape);
+    const ShiftMaps m = maps_of(op, inputs[0].shape);
     dispatch_storage(output_grad.dtype, [&](auto zero) {
       using S = decltype(zero);
       const S *head = output_grad.as<S>(), *data = inputs[0].as<S>(), *offset = inputs[1].as<S>();
       if (reqs[0] != Req::kNull) {
         launch(run.stream, m.batch * m.channels, m.pixels(),
-               DataGrad<S>{m, head, offset, reqs[0], input_grads[0].as<S>()});
+               ShiftDataGrad<S>{m, head, offset, reqs[0], input_grads[0].as<S>()});
       }
       if (reqs[1] == Req::kNull) return;
       Arena arena(run.workspace, run.workspace_bytes);
       double* parts = arena.take<double>(m.channels * 2 * kLanes);
-      launch(run.stream, m.channels, kLanes, OffsetParts<S>{m, head, data, offset, parts});
-      launch(run.stream, 1, m.channels * 2, StoreOffset<S>{AddLanes{parts}, reqs[1], input_grads[1].as<S>()});
+      launch(run.stream, m.channels, kLanes, ShiftOffsetParts<S>{m, head, data, offset, parts});
+      launch(run.stream, 1, m.channels * 2, StoreShiftOffset<S>{AddLanes{parts}, reqs[1], input_grads[1].as<S>()});
     });
   }
 };
 
-const Announce<ShiftKernels> kAnnounce{Shift::kName};
+const AnnounceKernels<ShiftKernels> kAnnounce{Shift::kName};
 
 }  // namespace
 }  // namespace acn::cuda

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from processes import MARK, marked, wait_until
 
-from deeplab.dataset.streets.write import Settings, generate
+from lib.data.streets.write import Settings, generate
 
 ROOT = Path(__file__).parents[2]
 # 10 images, mirrored too, 2 at a time: 10 updates an epoch.
@@ -51,7 +51,7 @@ def start(place, run, program, *arguments):
 
 
 def launch(place, run, *arguments):
-    return start(place, run, "deeplab.launch", "--workers", "2", *arguments)
+    return start(place, run, "lib.launch", "--workers", "2", *arguments)
 
 
 def finish(process, run, status=0) -> str:

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.dataset import Cityscapes, DatasetError, labels
-from deeplab.dataset.evaluate import STAMP, Evaluator
-from deeplab.dataset.iou import confusion_matrix, iou_per_class, present_classes
+from deeplab.evaluate import STAMP, Evaluator
+from lib.data import labels
+from lib.data.cityscapes import Cityscapes
+from lib.data.images import DatasetError
+from lib.metrics.iou import confusion_matrix, iou_per_class, present_classes
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def place(tmp_path_factory):
     """A folder with small streets and the configuration of a small active network."""
     place = tmp_path_factory.mktemp("resume")
     (place / "small.yaml").write_text(json.dumps({"BASE": str(QUICK), **SMALL}))  # JSON is YAML
-    call(place, "deeplab.dataset.streets", "streets", "--train", "12", "--val", "4", "--size", "64x96", "--seed", "1")
+    call(place, "lib.data.streets", "streets", "--train", "12", "--val", "4", "--size", "64x96", "--seed", "1")
     return place
 
 
@@ -75,7 +75,7 @@ def unbroken(place):
 def test_unbroken_run_is_complete(place, unbroken):
     assert [update for update, _, _ in unbroken] == list(range(1, 19))
     folder = place / "output/streets/unbroken/leftImg8bit_train"
-    expected = {f"deeplab-{k:04d}.{end}" for k in (1, 2, 3) for end in ("params", "states", "npz", "json")}
+    expected = {f"deeplab-{k:04d}.{end}" for k in (1, 2, 3) for end in ("params", "momentum.npz", "npz", "json")}
     assert {path.name for path in folder.glob("deeplab-*")} == expected | {"deeplab-symbol.json"}
     state = json.loads((folder / "deeplab-0003.json").read_text())
     assert (state["epoch"], state["update"], state["images"], state["threads"]) == (3, 18, 24, 1)

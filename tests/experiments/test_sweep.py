@@ -101,7 +101,7 @@ def test_what_is_wrong_with_a_file_is_told(tmp_path, keys, told, capsys):
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_sweeps_name_settings_that_exist(path):
-    from deeplab.config import load  # only the test knows both sides
+    from lib.config import load  # only the test knows both sides
 
     for trial in read_sweep(path).trials:
         assert trial.command[0] == "./train.sh"

@@ -13,7 +13,8 @@ NEEDS = {"v2": set(), "v3": {"avx2", "fma", "bmi2"}, "v4": {"avx512f", "avx512vl
 PROGRAM = """
 import importlib
 from operators import library
-from operators.checks import backends, draw
+from operators.checks import backends
+from operators.checks.inputs import between_lines, special
 from operators.checks.agreement import check
 from operators.core.reference_bilinear import BOUNDARIES
 from operators.rooms import ROOMS
@@ -24,7 +25,7 @@ for room in ROOMS:
             for i, dtype in enumerate(["float32", "float64"]):
                 has_rules = "boundary" in library.descriptions()[case.operator].attributes
                 boundary = BOUNDARIES[(len(case.name) + i) % 3] if has_rules else ""
-                for offsets in (draw.between_lines, draw.special):
+                for offsets in (between_lines, special):
                     check(backends.for_numpy, case, boundary, dtype, offsets)
                     print(case, dtype)
 """

@@ -14,9 +14,9 @@ import numpy as np
 
 import operators
 from deeplab import symbols
-from deeplab.config import load
-from deeplab.core.network import Network
 from deeplab.symbols import resnet_v1_101_deeplab_dcn as dcn
+from lib.config import load
+from lib.engines.mxnet.network import Network
 from operators.bench.engines import Prepared
 from operators.for_mxnet import install
 

@@ -3,9 +3,9 @@
 // vectors of channels.
 #pragma once
 
-#include "../bilinear_cells.h"
-#include "../kernels.h"
+#include "../sampling/bilinear_cells.h"
 #include "simd.h"
+#include "vector_kernels.h"
 
 namespace acn {
 namespace ACN_LEVEL {
@@ -35,7 +35,7 @@ ACN_INLINE void sample_row(const T* map, const Corners<T>& at, T mask, int64_t v
 }
 
 template <class T>
-ACN_INLINE void gather_run(const Points<T>& points, int64_t vectors, T* column) {
+ACN_INLINE void gather_run(const PointRun<T>& points, int64_t vectors, T* column) {
   const int64_t width = vectors * Simd<T>::kLanes;
   for (int64_t i = 0; i < points.count; ++i, column += width) {
     sample_row(points.map, corners(points.cells[i], width), points.mask ? points.mask[i] : T(1), vectors, column);
@@ -78,7 +78,7 @@ ACN_INLINE void scatter_row(const Corners<T>& at, T mask, const T* column_grad, 
 }
 
 template <class T>
-ACN_INLINE void backward_run(const Points<T>& points, const ColumnGradients<T>& g, int64_t vectors) {
+ACN_INLINE void backward_run(const PointRun<T>& points, const ColumnGradients<T>& g, int64_t vectors) {
   const int64_t width = vectors * Simd<T>::kLanes;
   for (int64_t i = 0; i < points.count; ++i) {
     const Cells<T>& cells = points.cells[i];
@@ -95,7 +95,7 @@ ACN_INLINE void backward_run(const Points<T>& points, const ColumnGradients<T>& 
 
 // The usual block widths as constants, so that their loops unroll.
 template <class T>
-void gather(const Points<T>& points, T* column) {
+void gather(const PointRun<T>& points, T* column) {
   switch (const int64_t vectors = points.width / Simd<T>::kLanes) {
     case 1:
       return gather_run(points, 1, column);
@@ -109,7 +109,7 @@ void gather(const Points<T>& points, T* column) {
 }
 
 template <class T>
-void backward(const Points<T>& points, const ColumnGradients<T>& gradients) {
+void backward(const PointRun<T>& points, const ColumnGradients<T>& gradients) {
   switch (const int64_t vectors = points.width / Simd<T>::kLanes) {
     case 1:
       return backward_run(points, gradients, 1);

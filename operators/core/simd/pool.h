@@ -2,8 +2,8 @@
 // One bin of a pooling: its cells are rows x columns, and a cell counts as much as its row times its column.
 #pragma once
 
-#include "../kernels.h"
 #include "simd.h"
+#include "vector_kernels.h"
 
 namespace acn {
 namespace ACN_LEVEL {

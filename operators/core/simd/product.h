@@ -3,8 +3,8 @@
 // is read one number at a time.
 #pragma once
 
-#include "../kernels.h"
 #include "simd.h"
+#include "vector_kernels.h"
 
 namespace acn {
 namespace ACN_LEVEL {

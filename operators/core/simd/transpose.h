@@ -2,8 +2,8 @@
 // Between channel-first and channel-last: squares of vectors are transposed in registers.
 #pragma once
 
-#include "../kernels.h"
 #include "simd.h"
+#include "vector_kernels.h"
 
 namespace acn {
 namespace ACN_LEVEL {

@@ -21,7 +21,7 @@ FLAGS = "-std=c++17 -O1 -fPIC -fvisibility=hidden -Wall -Wextra -Werror -DACN_CU
 
 
 def host_sources() -> list:
-    shared = [path for path in sorted((OPERATORS / "core/cuda").glob("*.cu")) if path.name not in NOT_ON_HOST]
+    shared = [path for path in sorted((OPERATORS / "core/cuda").glob("*/*.cu")) if path.name not in NOT_ON_HOST]
     rooms = [OPERATORS / room / "cuda.cu" for room in ROOMS]
     return [*shared, *rooms, *sorted((OPERATORS / "core/cuda/host_shim").glob("*.cc"))]
 

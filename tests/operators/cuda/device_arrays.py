@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls a library with the interface of core/cuda_api.h on NumPy arrays: the host build of the CUDA kernels."""
+"""Calls a library with the interface of core/contract/cuda_api.h on NumPy arrays: the host build of the kernels."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from device_arrays import CudaOperator
 
 from operators import library
 
-HEADER = Path(library.__file__).parent / "core" / "cuda_api.h"
+HEADER = Path(library.__file__).parent / "core" / "contract" / "cuda_api.h"
 
 
 @pytest.fixture

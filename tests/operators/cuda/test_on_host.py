@@ -11,9 +11,9 @@ import pytest
 from device_arrays import CudaOperator, from_storage, to_storage
 
 from operators import library
-from operators.checks import draw
 from operators.checks.agreement import expected
 from operators.checks.backends import reference
+from operators.checks.inputs import between_lines, draw_inputs, draw_out_grad, on_lines, special
 from operators.checks.tolerance import TOLERANCE, assert_close
 from operators.for_numpy import Operator
 from operators.rooms import ROOMS
@@ -54,8 +54,8 @@ def wanted(case, boundary, dtype, offsets):
     if dtype in ("float32", "float64"):
         return expected(case, boundary, offsets)
     case = case.at(boundary)
-    inputs = draw.inputs(case, offsets, stored=lambda values: rounded(values, dtype))
-    out_grad = rounded(draw.out_grad(case), dtype)
+    inputs = draw_inputs(case, offsets, stored=lambda values: rounded(values, dtype))
+    out_grad = rounded(draw_out_grad(case), dtype)
     return (inputs, out_grad, *reference(case, inputs, out_grad))
 
 
@@ -74,7 +74,7 @@ def run(lib, case, dtype, inputs, out_grad, want, want_grads, deterministic=Fals
     return out, grads
 
 
-def check(lib, case, boundary, dtype, offsets=draw.between_lines, deterministic=False):
+def check(lib, case, boundary, dtype, offsets=between_lines, deterministic=False):
     inputs, out_grad, want, want_grads = wanted(case, boundary, dtype, offsets)
     case = case.at(boundary)
     out, grads = run(lib, case, dtype, inputs, out_grad, want, want_grads, deterministic)
@@ -100,7 +100,7 @@ def test_half_types_equal_reference(host_library, case, boundary, dtype, determi
     check(host_library, case, boundary, dtype, deterministic=deterministic)
 
 
-@pytest.mark.parametrize(("offsets", "deterministic"), [(draw.on_lines, False), (draw.special, True)])
+@pytest.mark.parametrize(("offsets", "deterministic"), [(on_lines, False), (special, True)])
 @at_quick_cases
 def test_points_on_lattice_lines_and_strange_ones(host_library, case, boundary, offsets, deterministic):
     check(host_library, case, boundary, "float32", offsets, deterministic)
@@ -110,7 +110,7 @@ def test_points_on_lattice_lines_and_strange_ones(host_library, case, boundary, 
 @at_few_cases
 def test_null_write_and_add(host_library, case, boundary, dtype):
     """add keeps what was there, null touches nothing (its pointer is null), and each gradient alone is the same."""
-    inputs, out_grad, want, want_grads = wanted(case, boundary, dtype, draw.between_lines)
+    inputs, out_grad, want, want_grads = wanted(case, boundary, dtype, between_lines)
     operator = CudaOperator(host_library, case.operator, dtype, **case.at(boundary).attributes)
     arrays, head = [to_storage(values, dtype) for values in inputs.values()], to_storage(out_grad, dtype)
     two = to_storage(np.full(want.shape, 2), dtype)
@@ -141,7 +141,7 @@ def test_the_smallest_workspace(host_library, case, dtype, deterministic):
     try:
         check(host_library, case, boundaries_of(case)[0], dtype, deterministic=deterministic)
         operator = CudaOperator(host_library, case.operator, dtype, **case.attributes)
-        arrays = [to_storage(values, dtype) for values in draw.inputs(case).values()]
+        arrays = [to_storage(values, dtype) for values in draw_inputs(case).values()]
         assert operator.workspace_bytes(arrays, True, deterministic) < 2 << 20
     finally:
         library.set_workspace_bytes(before)

@@ -27,14 +27,14 @@ def cuda_path(host_library, monkeypatch):
     """Calls with tensors in main memory take the way of those on a GPU."""
     monkeypatch.setattr(library, "cuda_library", lambda: host_library)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: SimpleNamespace(cuda_stream=None))
-    for name in ("check", "forward", "backward"):
+    for name in ("prepared", "forward", "backward"):
         monkeypatch.setattr(cpu, name, getattr(cuda, name))
 
 
 @pytest.mark.parametrize("case", SOME, ids=lambda case: case.operator)
 def test_checks_of_the_gpu_suite_pass(cuda_path, case):
     case = case.at("zero" if "boundary" in library.descriptions()[case.operator].attributes else "")
-    correctness._against_reference(case, agreement.draw.between_lines, "cpu")
+    correctness._against_reference(case, agreement.between_lines, "cpu")
     correctness._deterministic(case, "cpu")
     for dtype in correctness.HALF:
         correctness._half(case, dtype, "cpu")
@@ -74,4 +74,4 @@ def test_a_build_without_cuda_says_so(monkeypatch):
 
     monkeypatch.setattr(library, "cuda_library", none)
     with pytest.raises(library.OperatorError, match="CPU-only build"):
-        cuda.check(None, None)
+        cuda.prepared(None, None)

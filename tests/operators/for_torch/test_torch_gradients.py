@@ -5,9 +5,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
-from torch_samples import BOXES, NAMES, sample  # noqa: E402
+from torch_samples import DEFORMABLE, NAMES, sample  # noqa: E402
 
 from operators.for_torch import cpu, deform_conv2d, ps_roi_pool  # noqa: E402
+from operators.for_torch.ops import OPERATIONS  # noqa: E402
 
 each = pytest.mark.parametrize("name", NAMES)
 
@@ -39,19 +40,11 @@ def test_no_graph_without_need(name):
     function, tensors = sample(name)
     with torch.no_grad():
         assert not function(*tensors).requires_grad
-    assert name.split()[0] in type(function(*tensors).grad_fn).__name__
-
-
-@each
-def test_second_order_says_so(name):
-    function, tensors = sample(name)
-    (gradient,) = torch.autograd.grad(function(*tensors).square().sum(), tensors[:1], create_graph=True)
-    with pytest.raises(NotImplementedError, match="gradients of gradients are not implemented"):
-        gradient.sum().backward()
+    assert type(function(*tensors).grad_fn).__name__.removesuffix("Backward") in OPERATIONS
 
 
 def test_accumulates_as_autograd_does():
-    function, tensors = sample("deform_conv2d")
+    function, tensors = sample(DEFORMABLE)
     function(*tensors).sum().backward()
     once = [tensor.grad.clone() for tensor in tensors]
     function(*tensors).sum().backward()
@@ -59,7 +52,7 @@ def test_accumulates_as_autograd_does():
 
 
 def test_a_tensor_changed_in_between_is_refused():
-    function, tensors = sample("deform_conv2d")
+    function, tensors = sample(DEFORMABLE)
     out = function(*tensors)
     with torch.no_grad():
         tensors[0].mul_(2)
@@ -68,7 +61,7 @@ def test_a_tensor_changed_in_between_is_refused():
 
 
 def test_boxes_have_no_gradient():
-    boxes = BOXES.clone().requires_grad_()
+    boxes = torch.tensor([[0.0, 1, 2, 9, 8], [1, 0, 0, 11, 9]], dtype=torch.float64, requires_grad=True)
     data = torch.randn(2, 9, 5, 5, dtype=torch.float64, requires_grad=True)
     ps_roi_pool(data, boxes, 3).sum().backward()
     assert boxes.grad is None and data.grad.abs().sum() > 0
@@ -86,7 +79,7 @@ def test_func_grad(name):
 def test_backward_in_several_threads():
     from concurrent.futures import ThreadPoolExecutor
 
-    function, tensors = sample("deform_conv2d")
+    function, tensors = sample(DEFORMABLE)
     want = torch.autograd.grad(function(*tensors).sum(), tensors)
 
     def work(_):

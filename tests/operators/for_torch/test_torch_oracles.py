@@ -11,7 +11,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
-from operators.checks import agreement, draw, torch_backends  # noqa: E402
+from operators.checks import agreement, torch_backends  # noqa: E402
+from operators.checks.inputs import between_lines, draw_inputs, draw_out_grad, on_lines  # noqa: E402
 from operators.checks.tolerance import assert_close  # noqa: E402
 from operators.deform_conv.cases import CASES as ALL_CASES  # noqa: E402
 from operators.deform_conv.cases import MODULATED_CASES as ALL_MODULATED  # noqa: E402
@@ -25,7 +26,7 @@ each = pytest.mark.parametrize("case", [*CASES, *MODULATED_CASES], ids=lambda ca
 def drawn(case, dtype):
     """A case under the rule that all have in common, its inputs and our output."""
     case = case.at("zero")
-    inputs = agreement.cast(draw.inputs(case), dtype)
+    inputs = agreement.cast(draw_inputs(case), dtype)
     tensors = {name: torch.from_numpy(values) for name, values in inputs.items()}
     return case, inputs, torch_backends.array(mxnet_names.call(case.operator, case.attributes, tensors))
 
@@ -76,19 +77,19 @@ def torchvision_cases():
 
 
 @pytest.mark.parametrize("case", torchvision_cases())
-@pytest.mark.parametrize("offsets", [draw.between_lines, draw.on_lines])
+@pytest.mark.parametrize("offsets", [between_lines, on_lines])
 def test_torchvision(case, offsets):
     import torchvision.ops as ops
 
     case = case.at("zero")
-    arrays, results = draw.inputs(case, offsets), []
+    arrays, results = draw_inputs(case, offsets), []
     for function in (deform_conv2d, ops.deform_conv2d):
         tensors = {name: torch.tensor(values, requires_grad=True) for name, values in arrays.items()}
         bias, mask = tensors.get("bias"), tensors.get("mask")
         more = {"stride": "stride", "pad": "padding", "dilate": "dilation"}
         grid = {ours: case.attributes[theirs] for theirs, ours in more.items() if theirs in case.attributes}
         out = function(tensors["data"], tensors["offset"], tensors["weight"], bias, mask=mask, **grid)
-        out.backward(torch.from_numpy(draw.out_grad(case)))
+        out.backward(torch.from_numpy(draw_out_grad(case)))
         results.append({"output": out.detach().numpy(), **{name: t.grad.numpy() for name, t in tensors.items()}})
     for name, want in results[1].items():
         assert_close(results[0][name], np.asarray(want), f"{case}: {name}", 1e-10)

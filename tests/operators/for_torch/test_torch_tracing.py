@@ -9,24 +9,25 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
-from torch_samples import NAMES, sample  # noqa: E402
+from torch_samples import DEFORMABLE, NAMES, SAMPLES, sample  # noqa: E402
 
-from operators.for_torch import convolutions, deform_conv2d, pooling  # noqa: E402
+from operators.for_torch import deform_conv2d  # noqa: E402
+from operators.for_torch.ops import OPERATIONS  # noqa: E402
 
 each = pytest.mark.parametrize("name", NAMES)
-OPERATIONS = {o.name: o for m in (convolutions, pooling) for o in vars(m).values() if type(o).__name__ == "Operation"}
 
 
 def recorded(name, monkeypatch):
     """What a sample's call, and its backward pass, hand to the dispatcher."""
-    operation, calls = OPERATIONS[name.split()[0]], []
+    calls = []
 
-    def listen(attribute):
+    def listen(operation, attribute):
         original = getattr(operation, attribute)
         monkeypatch.setattr(operation, attribute, lambda *args: calls.append((original, args)) or original(*args))
 
-    listen("call")
-    listen("call_backward")
+    for operation in OPERATIONS.values():
+        listen(operation, "call")
+        listen(operation, "call_backward")
     function, tensors = sample(name)
     function(*tensors).sum().backward()
     monkeypatch.undo()
@@ -37,12 +38,13 @@ def recorded(name, monkeypatch):
 def test_opcheck(name, monkeypatch):
     (forward, args), (backward, backward_args) = recorded(name, monkeypatch)
     torch.library.opcheck(forward, args)
-    # It has no gradients itself, and says so: test_second_order_says_so.
+    # What AOT dispatch cannot trace, derivatives of derivatives, is tested in test_torch_derivatives.py.
     torch.library.opcheck(backward, [a.detach() if isinstance(a, torch.Tensor) else a for a in backward_args])
 
 
 @each
 def test_compiles_as_one_graph(name):
+    torch.compiler.reset()  # or the recompilations of all samples are counted together
     function, tensors = sample(name)
     compiled = torch.compile(lambda *t: function(t[0].sin(), *t[1:]).cos(), backend="aot_eager", fullgraph=True)
     want = function(tensors[0].sin(), *tensors[1:]).cos()
@@ -55,7 +57,7 @@ def test_compiles_as_one_graph(name):
 def test_compiles_with_inductor():
     if shutil.which("g++") is None and shutil.which("clang++") is None:
         pytest.skip("torch's inductor needs a C++ compiler")
-    function, tensors = sample("deform_conv2d")
+    function, tensors = sample(DEFORMABLE)
     compiled = torch.compile(lambda *t: function(t[0].relu(), *t[1:]).sum(), fullgraph=True)
     got, want = compiled(*tensors), function(tensors[0].relu(), *tensors[1:]).sum()
     torch.testing.assert_close(got, want)
@@ -93,7 +95,7 @@ def test_meta_tensors_have_the_right_shape(name):
     assert out.is_meta and out.shape == want.shape and out.dtype == want.dtype
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if "roi" not in name])
+@pytest.mark.parametrize("name", [name for name in NAMES if not SAMPLES[name].no_derivative])
 def test_symbolic_shapes_are_the_real_ones(name):
     from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -109,15 +111,8 @@ def test_wrong_shapes_are_refused_while_tracing():
         deform_conv2d(x, torch.zeros(1, 18, 5, 5, device="meta"), weight)
 
 
-@each
-def test_vmap_says_that_it_is_not_supported(name):
-    function, tensors = sample(name, requires_grad=False)
-    with pytest.raises(NotImplementedError, match="torch.vmap is not supported; give it a batch"):
-        torch.vmap(lambda first: function(first, *tensors[1:]))(torch.stack([tensors[0]] * 2))
-
-
 def test_exports():
-    function, tensors = sample("deform_conv2d", requires_grad=False)
+    function, tensors = sample(DEFORMABLE, requires_grad=False)
 
     class Net(torch.nn.Module):
         def forward(self, *tensors):

@@ -1,64 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small call of every torch operator: its function and differentiable tensors, off the kinks."""
+"""Small calls of every operator of the library in PyTorch, made of the cases of its room, off the kinks."""
 
 from __future__ import annotations
 
+import importlib
+import math
+
 import torch
 
-from operators import for_torch
+from operators.checks import draw
+from operators.for_torch import mxnet_names
+from operators.library import descriptions
 
-BOXES = torch.tensor([[0, 1, 2, 9, 8], [1, 0, 0, 11, 9], [0, 5, 3, 20, 30]], dtype=torch.float64)
-
-
-def _random(*shape):
-    return torch.randn(*shape, dtype=torch.float64)
+_MOST_NUMBERS = 400
 
 
-def _between_lines(*shape):
-    return torch.randint(-2, 2, shape).double() + 0.2 + 0.6 * torch.rand(*shape, dtype=torch.float64)
+def all_cases(operator: str) -> list:
+    """The cases of an operator, from its room."""
+    room = importlib.import_module(f"operators.{descriptions()[operator].room}.cases")
+    lists = [getattr(room, key) for key in sorted(vars(room)) if key.endswith("CASES")]
+    return [case for cases in lists for case in cases if case.operator == operator]
 
 
-def _active():
-    tensors = (_random(2, 4, 5, 6), _between_lines(2, 2, 2, 3, 2), _random(6, 2, 2, 3), _random(6))
-    return (lambda *t: for_torch.active_conv2d(*t, stride=(1, 2), padding=1, dilation=(2, 1), groups=2)), tensors
+def _chosen(operator: str) -> list:
+    """The first case, and the small one that says most about itself; those whose gradient is the derivative."""
+    cases = [case for case in all_cases(operator) if set(case.no_derivative) <= {"rois"}]
+    small = [case for case in cases[1:] if math.prod(case.data) <= _MOST_NUMBERS]
+    return [cases[0], max(small, key=lambda case: len(case.attributes))]
 
 
-def _deformable():
-    tensors = (_random(2, 4, 5, 6), _between_lines(2, 24, 6, 6), _random(6, 2, 2, 3), _random(6))
-    return (lambda *t: for_torch.deform_conv2d(*t, padding=1)), tensors
+SAMPLES = {f"{case.operator}, {case.name}": case for operator in descriptions() for case in _chosen(operator)}
+NAMES = list(SAMPLES)
+FIRST = [_chosen(operator)[0] for operator in descriptions()]
+DEFORMABLE = "DeformableConvolution, 3x3"
 
 
-def _modulated():
-    tensors = (_random(2, 4, 5, 6), _between_lines(2, 18, 3, 3), _random(3, 4, 3, 3), _random(2, 9, 3, 3))
-    return (lambda x, o, w, m: for_torch.deform_conv2d(x, o, w, None, 2, 1, mask=m)), tensors
+def call(case, dtype=torch.float64, requires_grad: bool = True, offsets=draw.between_lines):
+    """(function, tensors): function(*tensors) is the result. Of the inputs those are tensors that have gradients."""
+    arrays = {name: torch.from_numpy(values) for name, values in draw.inputs(case, offsets).items()}
+    fixed = {name: arrays.pop(name) for name in case.no_derivative if name in arrays}
+    names = list(arrays)
 
+    def function(*tensors):
+        others = {name: values.to(tensors[0]) for name, values in fixed.items()}
+        return mxnet_names.call(case.operator, case.attributes, {**dict(zip(names, tensors)), **others})
 
-def _shift():
-    return (lambda x, o: for_torch.shift2d(x, o, boundary="border")), (_random(2, 3, 5, 6), _between_lines(3, 2))
-
-
-def _ps_roi_pool():
-    return (lambda x: for_torch.ps_roi_pool(x, BOXES.to(x), 3, 0.7)), (_random(2, 18, 10, 12),)
-
-
-def _deform_ps_roi_pool():
-    tensors = (_random(2, 18, 10, 12), 0.1 + 0.3 * torch.rand(3, 4, 3, 3, dtype=torch.float64))
-    return (lambda x, t: for_torch.deform_ps_roi_pool(x, BOXES.to(x), t, 3, 0.7, 3, None, 2)), tensors
-
-
-_MAKERS = {
-    "active_conv2d": _active,
-    "deform_conv2d": _deformable,
-    "deform_conv2d with a mask": _modulated,
-    "shift2d": _shift,
-    "ps_roi_pool": _ps_roi_pool,
-    "deform_ps_roi_pool": _deform_ps_roi_pool,
-}
-NAMES = list(_MAKERS)
+    return function, tuple(values.to(dtype).requires_grad_(requires_grad) for values in arrays.values())
 
 
 def sample(name: str, dtype=torch.float64, requires_grad: bool = True):
-    """(function, tensors): function(*tensors) is the result."""
-    torch.manual_seed(7)
-    function, tensors = _MAKERS[name]()
-    return function, tuple(tensor.to(dtype).requires_grad_(requires_grad) for tensor in tensors)
+    return call(SAMPLES[name], dtype, requires_grad)

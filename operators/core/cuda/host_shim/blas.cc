@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "../blas.h"
+#include "../runtime/blas.h"
 
-#include "../types.h"
+#include "../runtime/types.h"
 
 namespace acn::cuda {
 namespace {
 
 template <class S, class R>
-void multiply_as(const Product& p) {
-  auto at = [&](const Matrix& m, int64_t i, int64_t j, int64_t number) {
+void multiply_as(const DeviceProduct& p) {
+  auto at = [&](const DeviceMatrix& m, int64_t i, int64_t j, int64_t number) {
     const S* data = static_cast<const S*>(m.data) + number * m.step;
     return static_cast<double>(load(data + (m.transposed ? j * m.row + i : i * m.row + j)));
   };
@@ -29,7 +29,7 @@ void multiply_as(const Product& p) {
 Blas::Blas(const Run& run, void*) : run_(run), handle_(nullptr) { (void)run_; }
 Blas::~Blas() = default;
 
-void Blas::multiply(const Product& p) const {
+void Blas::multiply(const DeviceProduct& p) const {
   dispatch_storage(p.in, [&](auto zero) {
     using S = decltype(zero);
     p.out_type == p.in ? multiply_as<S, S>(p) : multiply_as<S, float>(p);

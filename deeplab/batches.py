@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns a dataset into the arrays of one epoch: order, mirror images, size, crop, means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lib.data import images, labels
+from lib.data.images import DatasetError
+from lib.data.prefetch import prefetch
+
+CACHE_BYTES = 256 << 20
+"""Decoded pictures are kept if the whole set takes no more than this; Cityscapes (24 GB) is read anew each epoch."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What is taken from one picture: its place in ds.records, mirrored or not, and the crop's corner in 0..1."""
+
+    index: int
+    mirrored: bool
+    down: float
+    right: float
+
+
+class Batches:
+    """Batches of a dataset for training, epoch by epoch; the incomplete last batch is dropped.
+
+    Args:
+        ds: a dataset as load_dataset gives it.
+        cfg: configuration; reads SCALES, TRAIN.{FLIP, SHUFFLE, ENABLE_CROP, CROP_HEIGHT, CROP_WIDTH} and what
+            `images.to_tensor` reads.
+        seed: what the random choices start from. Those of epoch k depend on (seed, k) alone, so that a resumed run
+            sees what the uninterrupted one would have seen.
+        batch: pictures per batch; None: TRAIN.BATCH_IMAGES.
+        part: (k, n): of each batch, `epoch` makes the k-th (from 0) of n equal parts, in the batch's order.
+    """
+
+    def __init__(self, ds, cfg, seed: int = 0, batch: int | None = None, part: tuple[int, int] = (0, 1)):
+        self._ds, self._cfg, self._seed = ds, cfg, seed
+        self.batch = cfg.TRAIN.BATCH_IMAGES if batch is None else batch
+        if self.batch < 1:
+            raise ValueError(f"batch: expected at least 1 picture, got {self.batch}")
+        number, parts = part
+        if self.batch % parts or not 0 <= number < parts:
+            raise ValueError(f"part: a batch of {self.batch} has no part {number} of {parts} equal ones")
+        self._part = slice(number * self.batch // parts, (number + 1) * self.batch // parts)
+        self._copies = 2 if cfg.TRAIN.FLIP else 1
+        self._samples = len(ds.records) * self._copies
+        if self._samples < self.batch:
+            raise DatasetError(
+                f"{ds.root}: {self._samples} pictures (mirrored ones counted) make no batch of {self.batch}"
+            )
+        self._cache: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._cacheable: bool | None = None
+
+    def __len__(self) -> int:
+        """Batches per epoch."""
+        return self._samples // self.batch
+
+    def plan(self, epoch: int) -> list[list[Sample]]:
+        """What epoch `epoch` takes, batch by batch, without reading anything."""
+        rng = np.random.default_rng((self._seed, epoch))
+        order = rng.permutation(self._samples) if self._cfg.TRAIN.SHUFFLE else np.arange(self._samples)
+        corners = rng.random((self._samples, 2))
+        pictures_in_set = len(self._ds.records)
+        samples = [
+            Sample(int(i) % pictures_in_set, bool(i >= pictures_in_set), *map(float, corner))
+            for i, corner in zip(order, corners)
+        ]
+        return [samples[k * self.batch : (k + 1) * self.batch] for k in range(len(self))]
+
+    def epoch(self, epoch: int) -> Iterator[dict[str, np.ndarray]]:
+        """Yields {"data", "label"} of each batch of one epoch, read ahead in the background.
+
+        data: float32 (B, 3, h, w), RGB minus means. label: float32 (B, h, w), train ids and 255. B: pictures of this
+        part of the batch. Where pictures may have many sizes, h and w are the largest of the batch; smaller ones end
+        in mean grey whose label is 255.
+        Raises DatasetError naming the file that is broken or does not fit.
+        """
+        return prefetch(lambda: (self._make(samples[self._part]) for samples in self.plan(epoch)))
+
+    def _make(self, samples: list[Sample]) -> dict[str, np.ndarray]:
+        pairs = [self._take(sample) for sample in samples]
+        first = pairs[0][1].shape
+        for sample, (_, truth) in zip(samples, pairs):
+            if truth.shape != first and self._ds.one_size:
+                raise DatasetError(
+                    f"{self._ds.records[sample.index].image}: {truth.shape[1]} x {truth.shape[0]} pixels, but "
+                    f"others of its batch have {first[1]} x {first[0]}; crop (TRAIN.ENABLE_CROP) or use batches of 1"
+                )
+        size = np.max([truth.shape for _, truth in pairs], axis=0)
+        data = [_enlarge(images.to_tensor(image, self._cfg), size, 0) for image, _ in pairs]
+        label = [_enlarge(truth.astype(np.float32), size, labels.IGNORE) for _, truth in pairs]
+        return {"data": np.stack(data), "label": np.stack(label)}
+
+    def _take(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+        image, truth = self._read(sample.index)
+        if self._cfg.TRAIN.ENABLE_CROP:
+            window = self._window(sample, truth.shape)
+            image, truth = image[window], truth[window]
+        if sample.mirrored:
+            image, truth = image[:, ::-1], truth[:, ::-1]
+        return image, truth
+
+    def _window(self, sample: Sample, size: tuple[int, int]):
+        height, width = self._cfg.TRAIN.CROP_HEIGHT, self._cfg.TRAIN.CROP_WIDTH
+        if size[0] < height or size[1] < width:
+            raise DatasetError(
+                f"{self._ds.records[sample.index].image}: {size[1]} x {size[0]} pixels under SCALES, smaller than "
+                f"TRAIN.CROP_WIDTH x CROP_HEIGHT = {width} x {height}"
+            )
+        top, left = int(sample.down * (size[0] - height + 1)), int(sample.right * (size[1] - width + 1))
+        return slice(top, top + height), slice(left, left + width)
+
+    def _read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Picture and truth at the size of cfg.SCALES."""
+        if index in self._cache:
+            return self._cache[index]
+        image, truth = self._ds.pair(self._ds.records[index])
+        size = images.scaled_size(*truth.shape, self._cfg.SCALES)
+        pair = images.resize_image(image, size), images.resize_label(truth, size)
+        if self._cacheable is None:
+            self._cacheable = len(self._ds.records) * sum(array.nbytes for array in pair) <= CACHE_BYTES
+        if self._cacheable:
+            self._cache[index] = pair
+        return pair
+
+
+def _enlarge(array: np.ndarray, size: np.ndarray, value: float) -> np.ndarray:
+    """`array` (..., h, w) filled up with `value`, below and on the right, to the given height and width."""
+    missing = size - array.shape[-2:]
+    if not missing.any():
+        return array
+    return np.pad(array, [(0, 0)] * (array.ndim - 2) + [(0, each) for each in missing], constant_values=value)

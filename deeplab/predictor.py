@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A trained network that says which class each pixel has."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from deeplab.task import test_network
+from lib.data import images
+
+
+class Predictor:
+    """The network of `cfg` with these parameters, on `engine`. Raises ValueError if they are of another network."""
+
+    def __init__(self, cfg, engine, arg, aux):
+        self._cfg, self.engine = cfg, engine
+        engine.build(test_network(cfg), arg, aux)
+
+    def train_ids(self, data: np.ndarray) -> np.ndarray:
+        """uint8 (N, h, w), the most probable class of each pixel of float32 (N, 3, h, w) from `to_tensor`."""
+        return self.engine.compute({"data": data}, ["classes_output"])["classes_output"].astype(np.uint8)
+
+    def picture(self, image: np.ndarray) -> np.ndarray:
+        """Train ids, uint8 (h, w), of a picture, uint8 (h, w, 3) RGB of any size; the network sees it under SCALES."""
+        size = images.scaled_size(*image.shape[:2], self._cfg.SCALES)
+        data = images.to_tensor(images.resize_image(image, size), self._cfg)
+        return images.resize_label(self.train_ids(data[None])[0], image.shape[:2])

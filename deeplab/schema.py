@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every key a DeepLab configuration may hold, with its type, default and range.
+
+The sections `default`, `network`, `dataset`, `TRAIN` and `TEST` and the keys beside them are those of
+Deformable-ConvNets' deeplab, with its defaults, so that its YAML files load unchanged. What this project adds stands
+in `net` (the network's shape), `dataset.streets` and in what lib.config.sections names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lib import config
+from lib.config import Ranges, Schema, sections
+
+
+@dataclass
+class Network:
+    pretrained: str = "../model/pretrained_model/resnet_v1-101"  # prefix of a checkpoint; '' trains from scratch
+    pretrained_epoch: int = 0
+    PIXEL_MEANS: list[float] = field(default_factory=lambda: [103.06, 115.90, 123.15])  # blue, green, red
+    IMAGE_STRIDE: int = 0  # 0 = images as they are; padding to a multiple is not implemented
+    # An argument whose name contains one of these words is not trained.
+    FIXED_PARAMS: list[str] = field(default_factory=lambda: ["conv1", "bn_conv1", "res2", "bn2", "gamma", "beta"])
+    FIXED_PARAMS_SHARED: list[str] = field(default_factory=list)  # set in the original's YAML, read by nothing
+
+
+@dataclass
+class Streets:
+    """A generated dataset (docs/streets.md) of the size SCALES says, made at dataset_path when it is not there."""
+
+    train: int = 0  # pictures; 0 = dataset_path holds a dataset, nothing is made
+    val: int = 0
+    seed: int = 1
+
+
+@dataclass
+class Dataset(sections.Dataset):
+    dataset: str = "cityscapes"  # CityScape or PascalVOC, in any case
+    image_set: str = "leftImg8bit_train"
+    test_image_set: str = "leftImg8bit_val"
+    dataset_path: str = "../data/cityscapes"
+    NUM_CLASSES: int = 19
+    annotation_prefix: str = "gtFine"
+    streets: Streets = field(default_factory=Streets)
+
+
+@dataclass
+class Train(sections.Train):
+    model_prefix: str = "deeplab"
+    ENABLE_OHEM: bool = False  # true is not implemented
+    ENABLE_CROP: bool = False
+    CROP_HEIGHT: int = 768
+    CROP_WIDTH: int = 1024
+
+
+@dataclass
+class Net(sections.Backbone):
+    """Shape of the network: its backbone, its head, and how the last stage looks."""
+
+    head_channels: int = 1024
+    head_init: str = "normal"  # of fc6: normal (0.01, the original, on a pretrained backbone) or msra (from scratch)
+    offset_dilate: int = 1  # dilation of the convolution that predicts the offsets (dcn, modulated)
+    num_deformable_group: int = 1
+    num_offset_group: int = 1  # groups of filters with an own set of offsets
+    boundary: str = ""  # what lies outside the map: inside, zero, border; '' = the operator's default
+    normalize_grad: bool = False  # acn: divide each tap's offset gradient by its norm
+    offset_lr_rate: float = 1.0  # acn: factor on the offset gradient
+    offset_lr_mult: float = 1.0  # factor on the learning rate of all that makes offsets and masks
+    # No sample is moved by more than this many pixels in y or in x; 0 = no bound. acn: offsets are cut back to it after
+    # every update. dcn, modulated: what the branch computes, z, becomes bound*tanh(z/bound), in the graph.
+    offset_bound: float = 0.0
+
+
+@dataclass
+class Config(sections.Common):
+    CLASS_AGNOSTIC: bool = True  # set in the original's YAML, read by nothing
+    # (short side, long side) in pixels: an image is scaled so that its short side is SCALES[0][0], unless its
+    # long side would then exceed SCALES[0][1]. In YAML [1024, 2048] and [[1024, 2048]] mean the same.
+    SCALES: list[list[int]] = field(default_factory=lambda: [[360, 600]])
+    network: Network = field(default_factory=Network)
+    dataset: Dataset = field(default_factory=Dataset)
+    TRAIN: Train = field(default_factory=Train)
+    TEST: sections.Test = field(default_factory=sections.Test)
+    net: Net = field(default_factory=Net)
+
+
+RANGES = Ranges(
+    choices={
+        "network.IMAGE_STRIDE": (0,),
+        "TRAIN.ENABLE_OHEM": (False,),
+        "net.depth": (10, 18, 34, 50, 101),
+        "net.head_init": ("normal", "msra"),
+        "net.output_stride": (8, 16, 32),
+        "net.pool_pad": (0, 1),
+        "net.pixel_order": ("RGB", "BGR"),
+        "net.boundary": ("", "inside", "zero", "border"),
+    },
+    why={
+        "network.IMAGE_STRIDE": "padding pictures is not implemented",
+        "TRAIN.ENABLE_OHEM": "online hard example mining is not implemented",
+    },
+    at_least={
+        "TRAIN.CROP_HEIGHT": 1, "TRAIN.CROP_WIDTH": 1, "network.pretrained_epoch": 0, "net.width": 1,
+        "net.head_channels": 1, "net.res5_dilate": 1, "net.offset_dilate": 1, "net.num_deformable_group": 1,
+        "net.num_offset_group": 1, "net.bn_eps": 1e-5, "net.offset_lr_rate": 0, "net.offset_lr_mult": 0,
+        "net.offset_bound": 0,
+    },
+    paths=("network.pretrained",),
+)  # fmt: skip
+
+
+def _wrong(cfg: Config):
+    if len(cfg.network.PIXEL_MEANS) != 3:
+        yield f"network.PIXEL_MEANS: expected 3 numbers (blue, green, red), got {cfg.network.PIXEL_MEANS}"
+    if len(cfg.net.pixel_stds) != 3 or not all(each > 0 for each in cfg.net.pixel_stds):
+        yield f"net.pixel_stds: expected 3 numbers above 0 (blue, green, red), got {cfg.net.pixel_stds}"
+
+
+SCHEMA = Schema(Config, RANGES, _wrong)
+
+
+def load(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Config:
+    """The configuration of a YAML file, see `lib.config.load`."""
+    return config.load(SCHEMA, path, overrides)

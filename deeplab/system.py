@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DeepLab as the commands take it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deeplab.schema import SCHEMA
+from lib.system import System
+
+
+class DeepLab(System):
+    """Semantic segmentation on Cityscapes, PASCAL VOC or generated streets. What loads MXNet is imported when asked
+    for: the number of threads must be said before."""
+
+    name, schema = "deeplab", SCHEMA
+
+    def training(self, cfg, place):
+        from deeplab.task import training
+
+        return training(cfg, place)
+
+    def predictor(self, cfg, engine, arg, aux):
+        from deeplab.predictor import Predictor
+
+        return Predictor(cfg, engine, arg, aux)
+
+    def layers(self, cfg) -> list:
+        from deeplab.graphs import graph
+        from lib.looking.layers import looking_layers
+
+        return looking_layers(graph(cfg, "test"))
+
+    def evaluate(self, cfg, predictor, place, ignore_cache, log) -> dict:
+        from deeplab.evaluation import evaluate
+
+        return evaluate(cfg, predictor, place, ignore_cache, log)
+
+    def draw(self, cfg, predictor, image):
+        from deeplab.data import kind_of
+        from lib.pictures.overlay import overlay
+
+        kind = kind_of(cfg)
+        return overlay(image, predictor.picture(image), kind.class_names, kind.palette)
+
+    def rules(self, cfg) -> dict:
+        from deeplab.graphs import graph
+        from deeplab.rules import rules_of
+
+        return rules_of(cfg, graph(cfg, "train"))
+
+    def looker(self, cfg, predictor):
+        """What the network does with a picture: `look(image, name, truth)` gives a `lib.looking.look.Look`."""
+        from deeplab.looker import Looker
+
+        return Looker(cfg, predictor)
+
+    def dataset(self, cfg):
+        """The test images."""
+        from deeplab.data import load_dataset
+
+        return load_dataset(cfg, cfg.dataset.test_image_set)
+
+    def truth_of(self, cfg, image):
+        """Train ids of a picture that lies in folders as the data set has them, or None."""
+        from deeplab.data import truth_of
+
+        return truth_of(cfg, image)
+
+    def summary(self, cfg) -> Path:
+        from deeplab.summary import summary
+
+        return summary(cfg)
+
+    def check_data(self, cfg, workers: int):
+        """What is wrong with the data that cfg trains and tests on."""
+        from deeplab.preflight import check_config
+
+        return check_config(cfg, workers)
+
+    def prepare(self, cfg, log=print) -> None:
+        from deeplab.data import STREETS
+        from lib.data.streets.write import Settings, generate
+
+        path = Path(cfg.dataset.dataset_path)
+        if path == STREETS and not path.exists() and not cfg.dataset.streets.train:
+            log(f"making the generated streets in {path}")
+            generate(path, Settings(train=200, val=40, height=128, width=192, seed=7))
+
+
+SYSTEM = DeepLab()

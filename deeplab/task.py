@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DeepLab's training as the loop takes it: network, batches, loss, and where the parameters begin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deeplab.batches import Batches
+from deeplab.data import load_dataset
+from deeplab.graphs import graph
+from deeplab.rules import rules_of
+from lib.data.labels import IGNORE
+from lib.looking.layers import looking_layers, offset_parameters
+from lib.metrics.log_loss import log_loss
+from lib.run.task import Network, Place, Task
+from lib.weights.pretrained import take_pretrained
+
+ADVICE = (
+    "Try a smaller TRAIN.lr, or TRAIN.warmup=true with a small TRAIN.warmup_lr; for active convolutions also "
+    "net.normalize_grad=true with a smaller net.offset_lr_rate, or run.offset_warmup_epochs; for any offsets "
+    "net.offset_lr_mult below 1, net.offset_bound, or run.on_explosion=rollback."
+)
+
+
+def training(cfg, place: Place) -> Task:
+    """The training of a configuration, as worker place.rank sees it.
+
+    The loss is the cross entropy, a mean over the pixels of each device that have a class; devices are summed.
+    """
+    dataset = load_dataset(cfg, cfg.dataset.image_set)
+    batch = cfg.TRAIN.BATCH_IMAGES * place.replicas
+    batches = Batches(dataset, cfg, seed=cfg.run.seed, batch=batch, part=(place.rank, place.workers))
+    network = train_network(cfg)
+    saved = graph(cfg, "train")
+    return Task(
+        network=network,
+        images=len(dataset.records) * (2 if cfg.TRAIN.FLIP else 1),
+        batch=batch,
+        batches=batches.epoch,
+        measure=measure,
+        saved_graph=saved,
+        offsets=tuple(offset_parameters(looking_layers(saved))),
+        begin=lambda engine, log: _begin(cfg, engine, log),
+        offset_bound=cfg.net.offset_bound,
+        source=str(Path(__file__).parent / "symbols" / f"{cfg.symbol}.py"),
+        advice=ADVICE,
+    )
+
+
+def train_network(cfg) -> Network:
+    """The network as it is trained on one device."""
+    crop = (cfg.TRAIN.CROP_HEIGHT, cfg.TRAIN.CROP_WIDTH) if cfg.TRAIN.ENABLE_CROP else tuple(cfg.SCALES[0])
+    images = cfg.TRAIN.BATCH_IMAGES
+    text = graph(cfg, "measured")
+    inputs = {"data": (images, 3, *crop), "label": (images, *crop)}
+    return Network(text, inputs, rules_of(cfg, text), cfg.run.seed, outputs=("probability_output",))
+
+
+def test_network(cfg) -> Network:
+    """The network as it predicts; 'classes_output' is the most probable class of each pixel."""
+    text = graph(cfg, "classified")
+    return Network(text, {"data": (1, 3, *cfg.SCALES[0])}, rules_of(cfg, text))
+
+
+def measure(outputs, batch) -> dict[str, tuple[float, float]]:
+    """FCNLogLoss of one device's images: the sum of -log(p) and the number of pixels that have a class."""
+    return {"FCNLogLoss": log_loss(outputs["probability_output"], batch["label"], IGNORE)}
+
+
+def _begin(cfg, engine, log) -> None:
+    if cfg.network.pretrained:
+        path, unused = take_pretrained(cfg, engine)
+        log.info("pretrained parameters from %s%s", path, f"; not used: {', '.join(unused)}" if unused else "")
+        return
+    log.info("training from random initial values (network.pretrained is empty)")
+    if not cfg.net.train_bn:
+        log.info("net.train_bn=false: batch norm keeps mean 0 and variance 1, deep networks will diverge from these")

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every training needs; it knows no system (docs/architecture.md)."""

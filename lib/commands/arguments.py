@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one shape of every command: PROGRAM CONFIG-or-RUN [key=value ...] [--options].
+
+CONFIG is a YAML file or the name of one (quick_acn, deeplab/quick_acn); RUN is the folder of a run, or its name. The
+form of earlier versions, --cfg CONFIG, stays valid.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from lib.config import ConfigError
+from lib.pictures.runs import Run, RunError, find_run
+from lib.system import System, find_config, load_system, read
+
+ERRORS = (ConfigError, OSError, ValueError, RuntimeError)
+
+
+def parser(program: str, text: str, takes: str = "CONFIG", more: bool = False) -> argparse.ArgumentParser:
+    """A parser of CONFIG and settings. takes: what the first word may be. more: files may stand among the settings."""
+    made = argparse.ArgumentParser(f"./{program}" if program.endswith(".sh") else f"python -m {program}",
+                                   description=text)  # fmt: skip
+    made.add_argument("--cfg", metavar="CONFIG", help="the same as the first word, as earlier versions had it")
+    first = "a YAML file or the name of one in experiments/*/cfgs"
+    first += "; or the folder of a run, or its name" if "RUN" in takes else ""
+    files = " [FILE ...]" if more else ""
+    made.add_argument("words", nargs="*", metavar=f"{takes}{files} [key=value ...]",
+                      help=f"{takes}: {first}; key=value: settings that replace those of the file")  # fmt: skip
+    return made
+
+
+def parse(made: argparse.ArgumentParser, arguments: list[str] | None, default: str = "") -> argparse.Namespace:
+    """options.config, options.settings and options.files of what was typed."""
+    options = made.parse_intermixed_args(arguments)
+    settings, others = [], []
+    for word in options.words:
+        (settings if "=" in word and not Path(word).exists() else others).append(word)
+    first = options.cfg or (others.pop(0) if others else default)
+    if not first:
+        made.error("expected a configuration or a run as the first word")
+    options.config, options.settings, options.files = first, settings, others
+    return options
+
+
+def no_files(made: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Ends with an error if there is a word which is no setting."""
+    if options.files:
+        made.error(f"expected key=value, got {' '.join(options.files)}")
+
+
+def read_config_or_run(options: argparse.Namespace) -> tuple[System, object, Run | None]:
+    """System, configuration and, if the first word is a trained run, that; its own settings then count.
+
+    A name that both a configuration and runs have is the configuration's. Raises ConfigError, RunError.
+    """
+    text = options.config
+    if Path(text).is_dir() or not is_config(text):
+        try:
+            run = find_run(text)
+        except RunError as error:
+            if Path(text).is_dir():
+                raise
+            raise RunError(f"{text} is neither a configuration nor a run. {error}") from None
+        system = load_system(run.system)
+        return system, run.settings(options.settings), run
+    system, cfg = read(text, options.settings)
+    return system, cfg, None
+
+
+def is_config(text: str) -> bool:
+    """Whether a word means a configuration: a YAML file, or the name of one."""
+    if Path(text).is_dir():
+        return False
+    try:
+        find_config(text)
+    except ConfigError:
+        return Path(text).suffix in (".yaml", ".yml")
+    return True
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """The exit status of `work`, or 1 after an error told on standard error."""
+    try:
+        status = work()
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # `| head`: who reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1

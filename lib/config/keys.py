@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Says which keys exist, and for one that does not, which one was probably meant."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
+
+from lib.config.schema import ConfigError
+
+
+def check_keys(node: dict, source: str, defaults) -> None:
+    """Raises ConfigError listing every key of `node`, at any depth, that `defaults`, a configuration, does not have."""
+    wrong = list(_wrong(node, defaults, "", defaults))
+    if wrong:
+        raise ConfigError("\n".join(f"{source}: {text}" for text in wrong))
+
+
+def _wrong(node: dict, section, prefix: str, whole):
+    valid = [entry.name for entry in fields(section)]
+    for key, value in node.items():
+        if key not in valid:
+            yield f"unknown key {prefix}{key}; {_nearest(str(key), valid, prefix, whole)}"
+            continue
+        below = getattr(section, key)
+        if is_dataclass(below):
+            if isinstance(value, dict):
+                yield from _wrong(value, below, f"{prefix}{key}.", whole)
+            else:
+                yield f"{prefix}{key} is a section: expected keys below it, got {value!r}"
+        elif isinstance(value, dict):
+            yield f"{prefix}{key} is a value: expected {_kind(below)}, got the section {value!r}"
+
+
+def _nearest(key: str, valid: list[str], prefix: str, whole) -> str:
+    here = {name.lower(): prefix + name for name in valid}
+    everywhere = {}
+    for entry in fields(whole):
+        everywhere[entry.name.lower()] = entry.name
+        below = getattr(whole, entry.name)
+        if is_dataclass(below):
+            everywhere.update({each.name.lower(): f"{entry.name}.{each.name}" for each in fields(below)})
+    for names in (here, everywhere):
+        close = get_close_matches(key.lower(), names, n=1, cutoff=0.7)
+        if close:
+            return f"did you mean {names[close[0]]}?"
+    return f"valid here: {', '.join(valid)}"
+
+
+def _kind(value) -> str:
+    return {list: "a list", str: "text", bool: "true or false", int: "a whole number", float: "a number"}[type(value)]

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looks into one picture and its labels: both decoded completely, sizes, channels, ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from lib.data import images, labels
+from lib.data.preflight.findings import Finding
+
+HIGHEST = max(labels.ID_OF_NAME.values())
+CLASSES = len(labels.CLASS_NAMES)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """size: (height, width) of the picture, None if it is broken. pixels: int64 (19,), how many each class has."""
+
+    size: tuple[int, int] | None
+    pixels: np.ndarray
+    findings: tuple[Finding, ...]
+
+
+def look(picture: Path, label: Path | None) -> Seen:
+    """Reads both files; label: None if the picture has none."""
+    findings: list[Finding] = []
+    size = _picture_size(picture, findings)
+    pixels = np.zeros(CLASSES, np.int64)
+    if label is not None:
+        try:
+            stored = images.read_label(label)
+        except images.DatasetError as error:
+            findings.append(Finding("broken labels", str(label), _without_path(error, label)))
+        else:
+            if size and stored.shape != size:
+                detail = f"labels {_text(stored.shape)}, picture {_text(size)}"
+                findings.append(Finding("labels of another size than the picture", str(label), detail))
+            counts = np.bincount(stored.ravel(), minlength=256)
+            findings += _wrong_ids(label, counts)
+            pixels = _pixels(label, counts)
+            if not pixels.any() and not findings:
+                findings.append(Finding("nothing to learn from", str(label)))
+    return Seen(size, pixels, tuple(findings))
+
+
+def _picture_size(path: Path, findings: list[Finding]) -> tuple[int, int] | None:
+    try:
+        size = images.read_image(path).shape[:2]
+    except images.DatasetError as error:
+        findings.append(Finding("broken picture", str(path), _without_path(error, path)))
+        return None
+    with Image.open(path) as image:  # the mode before it was converted
+        mode = image.mode
+    if mode != "RGB":
+        findings.append(Finding("picture is not 8-bit RGB", str(path), f"mode {mode}"))
+    return size
+
+
+def _wrong_ids(label: Path, counts: np.ndarray) -> list[Finding]:
+    there = np.flatnonzero(counts).tolist()
+    train_ids = label.name.endswith("_labelTrainIds.png")
+    valid = {*range(CLASSES), labels.IGNORE} if train_ids else set(range(HIGHEST + 1))
+    wrong = [number for number in there if number not in valid]
+    if not wrong:
+        return []
+    detail = f"ids {', '.join(map(str, wrong[:8]))}{', ...' if len(wrong) > 8 else ''}"
+    if train_ids and all(number <= HIGHEST for number in there):
+        return [Finding("label ids in a labelTrainIds file", str(label), detail)]
+    if not train_ids and wrong == [labels.IGNORE] and all(number < CLASSES for number in there[:-1]):
+        return [Finding("train ids in a labelIds file", str(label), detail)]
+    return [Finding("ids that do not exist", str(label), detail)]
+
+
+def _pixels(label: Path, counts: np.ndarray) -> np.ndarray:
+    if label.name.endswith("_labelTrainIds.png"):
+        return counts[:CLASSES]
+    return counts[list(labels.LABEL_IDS)]
+
+
+def _without_path(error: Exception, path: Path) -> str:
+    return str(error).removeprefix(f"{path}: ")
+
+
+def _text(size) -> str:
+    return f"{size[1]} x {size[0]}"

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a streets dataset in Cityscapes' folder and file format: complete, or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from PIL import Image
+from tqdm import tqdm
+
+from lib.data.images import DatasetError
+from lib.data.streets.scene import GRAMMAR, render
+
+SETTINGS_FILE = "streets.json"
+CITIES = {"train": ("ashford", "brickton", "cobbleham"), "val": ("dunmere", "elmstead"), "test": ("fernhill",)}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a streets dataset consists of. Picture i of a split depends on the seed and the size, not on the counts.
+
+    Args:
+        train, val: number of pictures.
+        height, width: their size in pixels.
+        seed: 100 and above were used for tuning the generator and the recipes, 1 to 20 are for reporting.
+        grammar: version of the drawing; pictures of different grammars are not comparable.
+    """
+
+    train: int = 200
+    val: int = 40
+    height: int = 128
+    width: int = 192
+    seed: int = 1
+    grammar: int = GRAMMAR
+
+    def __post_init__(self):
+        if self.train < 1 or self.val < 1:
+            raise ValueError(
+                f"streets: expected at least one picture of train and val, got {self.train} and {self.val}"
+            )
+        if self.height < 64 or self.width < self.height:
+            raise ValueError(f"streets: expected height >= 64 and width >= height, got {self.width} x {self.height}")
+        if self.seed < 0:
+            raise ValueError(f"streets: expected a seed >= 0, got {self.seed}")
+
+
+def generate(out: str | Path, settings: Settings, replace: bool = False, workers: int = 1) -> bool:
+    """Make the dataset `out` unless it is there already with the same settings.
+
+    Args:
+        out: folder that will hold leftImg8bit, gtFine and streets.json. It appears only when it is complete.
+        settings: see Settings.
+        replace: a streets dataset with other settings in `out` gives way to the new one; otherwise it is an error.
+        workers: processes; the files do not depend on it.
+    Returns True if it was made, False if it was there.
+    Raises DatasetError if `out` holds other settings (and not `replace`), or anything that is no streets dataset.
+    """
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    lock = os.open(out.parent, os.O_RDONLY)  # of several runs that need it at once, one makes it, the others find it
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _generate(out, settings, replace, workers)
+    finally:
+        os.close(lock)
+
+
+def _generate(out: Path, settings: Settings, replace: bool, workers: int) -> bool:
+    there = _settings_in(out)
+    if there == asdict(settings):
+        return False
+    if there is not None and not replace:
+        raise DatasetError(
+            f"{out}: holds a dataset with other settings ({_difference(there, settings)}); --replace renews it"
+        )
+    new = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial-", dir=out.parent))
+    try:
+        _write_all(new, settings, workers)
+        (new / SETTINGS_FILE).write_text(json.dumps(asdict(settings), indent=1) + "\n", encoding="utf-8")
+        new.chmod(0o755)
+        _put_in_place(new, out)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return True
+
+
+def _settings_in(out: Path) -> dict | None:
+    """The settings of the dataset in `out`, None if there is nothing."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return None
+    try:
+        return json.loads((out / SETTINGS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise DatasetError(
+            f"{out}: is there, but has no readable {SETTINGS_FILE}: not a streets dataset, left alone"
+        ) from None
+
+
+def _difference(there: dict, settings: Settings) -> str:
+    asked = asdict(settings)
+    keys = [key for key in {**there, **asked} if there.get(key) != asked.get(key)]
+    return ", ".join(f"{key} {there.get(key)} there, {asked.get(key)} asked" for key in keys)
+
+
+def _put_in_place(new: Path, out: Path) -> None:
+    if out.is_dir() and any(out.iterdir()):
+        old = Path(tempfile.mkdtemp(prefix=f".{out.name}.old-", dir=out.parent))
+        os.replace(out, old)
+        os.replace(new, out)
+        shutil.rmtree(old)
+    else:
+        os.replace(new, out)
+
+
+def _write_all(root: Path, settings: Settings, workers: int) -> None:
+    tasks = list(_tasks(root, settings))
+    for image, label, *_ in tasks:
+        image.parent.mkdir(parents=True, exist_ok=True)
+        label.parent.mkdir(parents=True, exist_ok=True)
+    size = f"{settings.width}x{settings.height}"
+    bar = {"total": len(tasks), "desc": f"streets {size}", "unit": "picture", "disable": None}  # None: in a terminal
+    if workers == 1:
+        for task in tqdm(tasks, **bar):
+            _write_one(task)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for _ in tqdm(pool.map(_write_one, tasks, chunksize=4), **bar):
+            pass
+
+
+def _tasks(root: Path, settings: Settings) -> Iterator[tuple]:
+    for split, count in (("train", settings.train), ("val", settings.val)):
+        for index in range(count):
+            city = CITIES[split][index % len(CITIES[split])]
+            stem = f"{city}_{index:06d}_000019"
+            image = root / "leftImg8bit" / split / city / f"{stem}_leftImg8bit.png"
+            label = root / "gtFine" / split / city / f"{stem}_gtFine_labelIds.png"
+            yield image, label, settings.seed, split, index, settings.height, settings.width
+
+
+def _write_one(task: tuple) -> None:
+    image_path, label_path, *what = task
+    image, labels = render(*what)
+    Image.fromarray(image).save(image_path, compress_level=3)
+    Image.fromarray(labels).save(label_path)

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine that runs a network as gluon.SymbolBlock, and updates it with gluon.Trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import mxnet as mx
+import numpy as np
+from mxnet import autograd, gluon
+
+from lib.engines.engine import Arrays, Engine, Settings
+from lib.engines.mxnet.devices import contexts
+from lib.engines.mxnet.float64 import without_crop
+from lib.engines.mxnet.group import group_of
+from lib.engines.mxnet.network import Parameters, block_of, infer_shapes
+from lib.nets import operators
+from lib.run.task import Batch, Network, parts
+
+
+class MXNetEngine(Engine):
+    """gpus: '0,2', or '' for the CPU as `cpus` contexts. kvstore: cfg.default.kvstore."""
+
+    name = "mxnet"
+
+    def __init__(self, settings: Settings, gpus: str, cpus: int, kvstore: str):
+        self._settings, self._contexts = settings, contexts(gpus, cpus)
+        self.devices = tuple(map(str, self._contexts))
+        self.group = group_of(kvstore)
+
+    def facts(self) -> dict:
+        return {
+            "versions": {"active-convnets": operators.version},
+            "operator_threads": operators.num_threads(),
+            "instruction_set": operators.instruction_set(),
+        }
+
+    def build(self, network: Network, arg: Mapping | None = None, aux: Mapping | None = None) -> None:
+        self.network = network
+        graph = without_crop(network.graph) if self._settings.precision == "float64" else network.graph
+        self._symbol = mx.sym.load_json(graph)
+        self._held = Parameters(self._symbol, network, self._settings.precision, self._contexts, arg, aux)
+        self._blocks: dict[tuple, gluon.SymbolBlock] = {}
+        self._inputs = [name for name in self._symbol.list_arguments() if name in network.inputs]
+        self._own = network.outputs or tuple(self._symbol.list_outputs())
+        self._trainer = None
+
+    def shapes(self, inputs: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+        return infer_shapes(self._symbol.get_internals(), inputs)
+
+    def update(self, batch: Batch, rate: float) -> list[Arrays]:
+        trainer = self._optimiser()
+        trainer.set_learning_rate(rate)
+        block, loaded = self._training_block(), []
+        for part, context in zip(parts(batch, len(self._contexts)), self._contexts):
+            loaded.append([mx.nd.array(part[name], ctx=context, dtype=self._held.dtype) for name in self._inputs])
+        with autograd.record():
+            results = [_listed(block(*given)) for given in loaded]
+        autograd.backward([each for result in results for each in result])
+        trainer.step(1)  # losses are means already; devices are summed, as in the original
+        count = len(self._own)
+        return [dict(zip(self._own, (each.asnumpy() for each in result[-count:]))) for result in results]
+
+    def compute(self, inputs: Batch, outputs: Sequence[str]) -> Arrays:
+        block = self._block(tuple(outputs))
+        names = [name for name in block.given if name in self.network.inputs]
+        given = [mx.nd.array(inputs[name], ctx=self._contexts[0], dtype=self._held.dtype) for name in names]
+        return dict(zip(outputs, (each.asnumpy() for each in _listed(block(*given)))))
+
+    def parameters(self, names: Iterable[str] | None = None) -> tuple[Arrays, Arrays]:
+        return self._held.to_numpy(names)
+
+    def load(self, arg, aux) -> None:
+        self._held.take(arg, aux)
+
+    def momentum(self) -> Arrays:
+        if self._trainer is None:
+            return {}
+        states = self._trainer._updaters[0].states
+        names = [parameter.name for parameter in self._trainer._params]
+        return {names[index]: value.asnumpy() for index, value in states.items() if value is not None}
+
+    def load_momentum(self, values: Mapping[str, np.ndarray]) -> None:
+        trainer = self._optimiser()
+        for updater, context in zip(trainer._updaters, self._contexts):
+            for index, parameter in enumerate(trainer._params):
+                if parameter.name in values:
+                    value = mx.nd.array(values[parameter.name], ctx=context, dtype=parameter.dtype)
+                    updater.states[index], updater.states_synced[index] = value, True
+
+    def hold(self, names: Iterable[str], held: bool) -> None:
+        for name in names:
+            self._held.params[name].grad_req = "null" if held else self.network.rules[name].grad_req
+
+    def slow(self, names: Iterable[str], factor: float) -> None:
+        for name in names:
+            self._held.params[name].lr_mult *= factor
+
+    def clip(self, names: Iterable[str], bound: float) -> None:
+        for name in names:
+            for copy in self._held.params[name].list_data():
+                mx.nd.clip(copy, -bound, bound, out=copy)
+
+    def share_statistics(self) -> None:
+        if not self._held.states or (self.group.size == 1 and len(self._contexts) == 1):
+            return
+        _, aux = self.parameters(self._held.states)
+        total = self.group.total(np.concatenate([value.ravel() for value in aux.values()]))
+        pieces = np.split(total / self.group.size, np.cumsum([value.size for value in aux.values()])[:-1])
+        self.load({}, {name: piece.reshape(value.shape) for (name, value), piece in zip(aux.items(), pieces)})
+
+    def seed(self, number: int) -> None:
+        mx.random.seed(number)
+
+    def close(self, failed: bool = False) -> None:
+        if failed:
+            self.group.abandon()
+
+    def _optimiser(self) -> gluon.Trainer:
+        if self._trainer is None:
+            settings = {"learning_rate": 0.0, "momentum": self._settings.momentum, "wd": self._settings.wd}
+            self._trainer = gluon.Trainer(
+                self._held.params, "sgd", settings, kvstore=self.group.kvstore, update_on_kvstore=False
+            )
+            # Creates the KVStore's entries. Left to the first step, that would overwrite the statistics which each
+            # device has just moved with those of one of them: of the worker that MXNet counts as first, another one
+            # at each start.
+            self._trainer.allreduce_grads()
+        return self._trainer
+
+    def _training_block(self) -> gluon.SymbolBlock:
+        """The graph's heads, whose losses are trained, and then those of network.outputs."""
+        if "training" not in self._blocks:
+            symbol = self._symbol
+            if self.network.outputs:
+                inside = symbol.get_internals()
+                symbol = mx.sym.Group([symbol, *(mx.sym.BlockGrad(inside[name]) for name in self.network.outputs)])
+            self._blocks["training"] = block_of(symbol, self._inputs, self._held)
+        return self._blocks["training"]
+
+    def _block(self, outputs: tuple[str, ...]) -> gluon.SymbolBlock:
+        if outputs not in self._blocks:
+            inside = self._symbol.get_internals()
+            symbol = mx.sym.Group([inside[name] for name in outputs])
+            given = [name for name in symbol.list_arguments() if name in self.network.inputs]
+            self._blocks[outputs] = block_of(symbol, given, self._held)
+        return self._blocks[outputs]
+
+
+def _listed(results) -> list:
+    return list(results) if isinstance(results, (list, tuple)) else [results]

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Graphs in float64: MXNet's Crop knows float32 only, so others take its place there, with the same values."""
+
+from __future__ import annotations
+
+import ast
+import json
+
+
+def without_crop(graph: str) -> str:
+    """The graph with every Crop(data, like) as two slice_axis and a slice_like of the old name.
+
+    Raises ValueError for a Crop of another form.
+    """
+    content = json.loads(graph)
+    nodes: list[dict] = []
+    moved: dict[int, int] = {}
+
+    def add(op: str, name: str, attributes: dict, inputs: list) -> int:
+        nodes.append({"op": op, "name": name, "attrs": attributes, "inputs": inputs})
+        return len(nodes) - 1
+
+    for number, node in enumerate(content["nodes"]):
+        inputs = [[moved[entry[0]], *entry[1:]] for entry in node["inputs"]]
+        if node["op"] != "Crop":
+            nodes.append({**node, "inputs": inputs})
+            moved[number] = len(nodes) - 1
+            continue
+        attributes = node.get("attrs", {})
+        if len(inputs) != 2 or attributes.get("center_crop", "False") == "True":
+            raise ValueError(f"{node['name']}: in float64 only Crop(data, like, offset=) is served, got {attributes}")
+        last, like = inputs
+        for axis, first in zip((2, 3), ast.literal_eval(attributes.get("offset", "(0, 0)"))):
+            cut = {"axis": str(axis), "begin": str(first), "end": "None"}
+            last = [add("slice_axis", f"{node['name']}_from{axis}", cut, [last]), 0, 0]
+        moved[number] = add("slice_like", node["name"], {"axes": "(2, 3)"}, [last, like])
+    content["nodes"] = nodes
+    content["arg_nodes"] = [number for number, node in enumerate(nodes) if node["op"] == "null"]
+    content["node_row_ptr"] = list(range(len(nodes) + 1))
+    content["heads"] = [[moved[entry[0]], *entry[1:]] for entry in content["heads"]]
+    return json.dumps(content)

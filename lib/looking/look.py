@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a network did with one picture: the picture, the classes, and where its layers looked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lib.looking.places import Geometry
+from lib.run.atomic import replacing
+
+KINDS = ("active", "deformable", "modulated")
+FORMAT = 2
+
+
+@dataclass
+class Layer:
+    """One convolution that learns where to look.
+
+    name: of the node, 'res5a_branch2b'. kind: one of KINDS.
+    offset: (sets, taps, 2, H', W') float, (y, x) in pixels of the layer's input; H' = W' = 1 for an active layer, whose
+        offsets are the same everywhere. mask: (sets, taps, H', W'), or None where every factor is 1.
+    """
+
+    name: str
+    kind: str
+    geometry: Geometry
+    offset: np.ndarray
+    mask: np.ndarray | None = None
+
+    def __post_init__(self):
+        sets, taps = self.offset.shape[:2]
+        maps = (1, 1) if self.kind == "active" else self.geometry.size
+        expected = (sets, self.geometry.taps, 2, *maps)
+        if self.kind not in KINDS or self.offset.shape != expected:
+            raise ValueError(f"{self.name}: {self.kind} offsets of shape {self.offset.shape}, expected {expected}")
+        if self.mask is not None and self.mask.shape != (sets, taps, *maps):
+            raise ValueError(f"{self.name}: mask of shape {self.mask.shape}, expected {(sets, taps, *maps)}")
+
+    @property
+    def sets(self) -> int:
+        """Sets of offsets: groups of filters times groups of channels."""
+        return self.offset.shape[0]
+
+    def at(self, cell) -> tuple[np.ndarray, np.ndarray]:
+        """Offsets (sets, taps, 2) and factors (sets, taps) at output cell (h, w)."""
+        h, w = (0, 0) if self.kind == "active" else cell
+        mask = np.ones(self.offset.shape[:2]) if self.mask is None else self.mask[:, :, h, w]
+        return self.offset[..., h, w].astype(np.float64), mask.astype(np.float64)
+
+    def moved(self) -> np.ndarray:
+        """(H', W'): how far the taps are moved at each cell, on average, in pixels of the layer's input."""
+        return np.hypot(self.offset[:, :, 0].astype(np.float64), self.offset[:, :, 1]).mean((0, 1))
+
+
+@dataclass
+class Look:
+    """One picture under one network.
+
+    run, epoch, picture: names for titles. image: uint8 (h, w, 3), as the network saw it. prediction: train ids,
+    uint8 (h, w). truth: the same, 255 = does not count, or None where nobody knows. zoom: network pixels per pixel of
+    the picture's file. layers: in the order of the network. class_names: by train id. palette: (256, 3) uint8.
+    checkpoint: SHA-256 of the .params file, '' where it was not kept with the look.
+    """
+
+    run: str
+    epoch: int
+    picture: str
+    image: np.ndarray
+    prediction: np.ndarray
+    truth: np.ndarray | None
+    zoom: float
+    layers: list[Layer]
+    class_names: tuple[str, ...]
+    palette: np.ndarray
+    checkpoint: str = ""
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name. Raises ValueError that lists the layers there are."""
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        known = ", ".join(layer.name for layer in self.layers) or "none that learns where to look"
+        raise ValueError(f"no layer {name!r} in {self.run}; it has {known}")
+
+    def pixel_moved_most(self, name: str = "") -> tuple[int, int]:
+        """The image pixel (y, x) at whose cell a layer moves its taps furthest; the middle for an active layer.
+
+        name: of the layer; '' means the last one.
+
+        Only cells whose taps, as moved, lie in the picture compete, where there are any.
+        """
+        height, width = self.image.shape[:2]
+        layer = self.layer(name) if name else self.layers[-1] if self.layers else None
+        if layer is None or layer.kind == "active":
+            return height // 2, width // 2
+        g = layer.geometry
+        moved, step = layer.moved(), np.multiply(g.scale, g.stride)
+        rows, columns = np.meshgrid(*map(np.arange, g.size), indexing="ij")
+        base = np.stack([rows, columns], -1) * g.stride - np.asarray(g.pad)
+        taps = np.asarray([g.regular((0, 0)) + g.pad])[..., None, None] + layer.offset
+        places = g.to_image(base + np.moveaxis(taps, 2, -1))
+        inside = ((places >= 0) & (places < (height, width))).all((0, 1, -1))
+        h, w = np.unravel_index(np.where(inside, moved, -1 if inside.any() else moved).argmax(), moved.shape)
+        return tuple(int(min((n + 0.5) * s, limit - 1)) for n, s, limit in zip((h, w), step, (height, width)))
+
+
+def save(path: Path, look: Look) -> None:
+    """Writes a look to a compressed .npz, completely or not at all; offsets and masks as float16 where that is exact
+    to 1/64 pixel, else as float32."""
+    facts = {key: getattr(look, key) for key in ("run", "epoch", "picture", "zoom", "checkpoint")}
+    layers = [{"name": each.name, "kind": each.kind, "geometry": asdict(each.geometry)} for each in look.layers]
+    facts["class_names"] = list(look.class_names)
+    arrays = {"image": look.image, "prediction": look.prediction, "palette": look.palette}
+    if look.truth is not None:
+        arrays["truth"] = look.truth
+    for number, layer in enumerate(look.layers):
+        arrays[f"offset{number}"] = small(layer.offset)
+        if layer.mask is not None:
+            arrays[f"mask{number}"] = small(layer.mask)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as new, open(new, "wb") as file:
+        np.savez_compressed(file, facts=json.dumps({"format": FORMAT, **facts, "layers": layers}), **arrays)
+
+
+def load(path: Path) -> Look:
+    """The look of a file that `save` wrote. Raises ValueError naming the file if it is of another format."""
+    with np.load(path) as saved:
+        arrays = dict(saved)
+    facts = json.loads(str(arrays.pop("facts", "{}")))
+    if facts.pop("format", None) != FORMAT:
+        raise ValueError(f"{path}: not a look of format {FORMAT}; python -m deeplab.inspect makes one")
+    layers = []
+    for number, each in enumerate(facts.pop("layers")):
+        geometry = Geometry(**{key: tuple(value) for key, value in each["geometry"].items()})
+        offset, mask = arrays[f"offset{number}"].astype(np.float32), arrays.get(f"mask{number}")
+        mask = None if mask is None else mask.astype(np.float32)
+        layers.append(Layer(each["name"], each["kind"], geometry, offset, mask))
+    facts["class_names"] = tuple(facts["class_names"])
+    maps = {name: arrays[name] for name in ("image", "prediction", "palette")}
+    return Look(**maps, truth=arrays.get("truth"), layers=layers, **facts)
+
+
+def small(array: np.ndarray) -> np.ndarray:
+    """The array in float16 if no value then errs by more than 1/64, else as it is."""
+    with np.errstate(over="ignore"):
+        half = array.astype(np.float16)
+    with np.errstate(invalid="ignore"):
+        close = np.abs(half.astype(np.float32) - array) <= 1 / 64
+    return half if close.all() else array

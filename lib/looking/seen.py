@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The layers of a network over one picture: where each stands in the image, and the offsets and masks it used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from lib.looking.graph import Graph
+from lib.looking.layers import CONVOLUTIONS, LookingLayer, looking_layers
+from lib.looking.look import Layer
+from lib.looking.places import Geometry, compose
+
+WINDOWS = ("Convolution", "Pooling", *CONVOLUTIONS)  # these change where a cell of the map lies in the image
+
+
+def wanted_outputs(layers: list[LookingLayer]) -> list[str]:
+    """Names of the internal outputs that `seen_layers` needs."""
+    return [name for layer in layers for name in (layer.offset, layer.mask) if name]
+
+
+def convolutions(graph: str) -> list[LookingLayer]:
+    """The convolutions of a graph that learn where to look."""
+    return [layer for layer in looking_layers(graph) if layer.is_convolution]
+
+
+def seen_layers(graph: str, arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple]) -> list[Layer]:
+    """The convolutions with offsets over the first image of a batch, in the network's order.
+
+    arrays: the outputs of `wanted_outputs`. shapes: of all internal outputs for that image.
+    """
+    read = Graph(graph)
+    places = _places(read)
+    by_name = {node.name: node for node in read.nodes if node.operator in CONVOLUTIONS}  # its guards share its name
+    found = []
+    for layer in convolutions(graph):
+        scale, origin = places[by_name[layer.name].inputs[0][0]]
+        size, input_size = shapes[f"{layer.name}_output"][2:], shapes[layer.data][2:]
+        geometry = Geometry(layer.kernel, layer.stride, layer.dilate, layer.pad, scale, origin, size, input_size)
+        taps, offset = geometry.taps, arrays[layer.offset]
+        if layer.kind == "active":  # (filter groups, channel groups, kernel y, kernel x, 2)
+            found.append(Layer(layer.name, layer.kind, geometry, offset.reshape(-1, taps, 2, 1, 1)))
+            continue
+        offset = offset[0].reshape(layer.sets, taps, 2, *size)
+        mask = arrays[layer.mask][0].reshape(layer.sets, taps, *size) if layer.mask else None
+        found.append(Layer(layer.name, layer.kind, geometry, offset, mask))
+    return found
+
+
+def _places(graph: Graph) -> list[tuple]:
+    """(scale, origin) in the image of every node's output, found along its first input."""
+    places: list[tuple] = []
+    for node in graph.nodes:
+        if not node.inputs:
+            places.append(((1.0, 1.0), (0.0, 0.0)))
+            continue
+        here = places[node.inputs[0][0]]
+        if node.operator in WINDOWS and node.attributes.get("global_pool", "False") != "True":
+            window = (node.pair("kernel", (1, 1)), node.pair("stride", (1, 1)), node.pair("dilate", (1, 1)))
+            here = compose(here, *window, node.pair("pad", (0, 0)))
+        places.append(here)
+    return places

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""metrics.jsonl: what a training measured, one line per update and per epoch; and sums of measures over an epoch."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from lib.run.atomic import replacing
+
+
+class Sums:
+    """Measures of an epoch so far, each a sum and a count."""
+
+    def __init__(self):
+        self._total: dict[str, tuple[float, float]] = {}
+
+    def add(self, measured: dict[str, tuple[float, float]]) -> dict[str, float]:
+        """Counts one batch, {name: (sum, count)}; gives the batch's own means (0 where nothing counts)."""
+        for name, (value, count) in measured.items():
+            before = self._total.get(name, (0.0, 0.0))
+            self._total[name] = (before[0] + value, before[1] + count)
+        return {name: float(value / max(1, count)) for name, (value, count) in measured.items()}
+
+    def means(self) -> dict[str, float]:
+        """The running means; NaN before the first count."""
+        return {name: float(value / count) if count else float("nan") for name, (value, count) in self._total.items()}
+
+    def line(self) -> dict[str, float]:
+        """The means as a line of metrics has them: the first is called loss."""
+        (_, loss), *others = self.means().items()
+        return {"loss": loss, **dict(others)}
+
+
+class Metrics:
+    """Each line exactly once, however often the run was resumed."""
+
+    def __init__(self, path: Path, update: int):
+        """path: the file. update: the last update that the run goes on from; what stands there of later ones goes."""
+        kept = [line for line in read_metrics(path) if line["update"] <= update]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as new:
+            new.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        self._file = open(path, "a", buffering=1, encoding="utf-8")  # by lines, so that it can be watched
+
+    def write(self, **values) -> None:
+        """values: plain data; `update` must be among them."""
+        self._file.write(json.dumps(values) + "\n")
+
+    def flush(self) -> None:
+        """Makes what was written so far last, before the checkpoint that stands for it is written."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class NoMetrics:
+    """The metrics of a worker that is not the first, which writes none."""
+
+    def write(self, **values) -> None:
+        """Those of the first worker stand for all."""
+
+    flush = close = write
+
+
+def read_metrics(path: Path) -> list[dict]:
+    """All complete lines, in their order ([] if there is no file); their `event` is 'update', 'epoch' or 'offsets'.
+
+    A process that was killed may have left half a line at the end.
+    """
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8")
+    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What training does with each parameter: its rate, decay and initial value, and whether it is trained at all.
+
+A system states this once, as a table; both engines read what comes of it. (MXNet's own places for it do not last:
+SymbolBlock drops `__lr_mult__`, Trainer decays every parameter.)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What an engine must know about one parameter.
+
+    lr_mult: factor on the learning rate. wd_mult: factor on the weight decay.
+    grad_req: 'write', or 'null' for a parameter that is never updated.
+    init: name of its initial value, see `lib.run.initial`.
+    pretrained: True if a classification network pretrained for this backbone must provide it.
+    """
+
+    lr_mult: float
+    wd_mult: float
+    grad_req: str
+    init: str
+    pretrained: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a system's table, for the parameters whose whole name matches `pattern`.
+
+    steers: the kind of layer ('active', 'deformable', ...) whose offsets or masks the parameter makes, however it is
+    called; '' for all other parameters.
+    """
+
+    pattern: str
+    lr_mult: float
+    init: str
+    pretrained: bool = False
+    steers: str = ""
+
+
+def rules(
+    table: Sequence[Row], names: Iterable[str], steers: Mapping[str, str], fixed: Sequence[str], source: str
+) -> dict[str, Rule]:
+    """The Rule of every parameter and state in `names`; the first row of the table that fits decides.
+
+    steers: {name: kind of layer} of what makes offsets, see `lib.looking.layers.steering`.
+    fixed: a parameter whose name contains one of these words is not updated; one with lr_mult 0 is not updated either.
+    source: where the table stands, for the error.
+    Raises ValueError for a name that no row knows.
+    """
+    return {name: _rule(table, name, steers.get(name, ""), fixed, source) for name in names}
+
+
+def _rule(table, name: str, steers: str, fixed, source: str) -> Rule:
+    row = next((row for row in table if row.steers == steers and re.fullmatch(row.pattern, name)), None)
+    if row is None:
+        makes = f" (it steers a layer of kind {steers})" if steers else ""
+        known = ", ".join(row.pattern for row in table if row.steers == steers) or "none"
+        raise ValueError(f"parameter {name!r}{makes}: no row of the table in {source} matches; known forms: {known}")
+    # MXNet's habit, which the published training runs relied on: only weights and gammas decay.
+    wd_mult = 1.0 if name.endswith(("_weight", "_gamma")) else 0.0
+    statistic = name.endswith(("_moving_mean", "_moving_var"))
+    still = statistic or row.lr_mult == 0 or any(part in name for part in fixed)
+    return Rule(row.lr_mult, wd_mult, "null" if still else "write", row.init, row.pretrained)

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a system hands to the loop and to an engine: its network, its batches, and what it measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lib.run.rules import Rule
+
+Batch = Mapping[str, np.ndarray]
+"""Inputs of the network by name, the images of one update (of one worker) in axis 0."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network as a graph, and how its parameters begin and learn.
+
+    graph: the text of its -symbol.json. inputs: shape of each input, of the images of one device.
+    rules: of every parameter and state. seed: of the initial values.
+    outputs: names of the internal outputs that are computed, such as 'softmax_output'; () means the graph's own.
+    """
+
+    graph: str
+    inputs: Mapping[str, tuple[int, ...]]
+    rules: Mapping[str, Rule]
+    seed: int = 0
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one process of a training stands: worker `rank` of `workers`, with `devices` devices."""
+
+    rank: int = 0
+    workers: int = 1
+    devices: int = 1
+
+    @property
+    def replicas(self) -> int:
+        """Devices of all workers together; their images make one update."""
+        return self.workers * self.devices
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training.
+
+    network: with `outputs`, those that `measure` reads.
+    images: per epoch. batch: of these per update, all workers together. updates: per epoch.
+    batches: (epoch) -> its batches, this worker's part of each.
+    measure: (outputs by name, batch) -> {metric: (sum, count)} of one device's part; the first metric is the loss.
+    saved_graph: the text that its checkpoints hold, if not the network's own. offsets: names of the offsets that are
+    parameters; a checkpoint holds them in a small file, too.
+    begin: (engine, log) -> gives a new run's network its pretrained parameters, if there are any.
+    offset_bound: in pixels; offsets that are parameters are cut back to it after every update; 0 = none.
+    source: a file that says how the network is built, copied into the run's folder; None: none.
+    advice: what to try when it diverges, of this system's own settings.
+    """
+
+    network: Network
+    images: int
+    batch: int
+    batches: Callable[[int], Iterable[Batch]]
+    measure: Callable[[Mapping[str, np.ndarray], Batch], dict[str, tuple[float, float]]]
+    saved_graph: str
+    offsets: tuple[str, ...] = ()
+    begin: Callable[[object, object], None] = lambda engine, log: None
+    offset_bound: float = 0.0
+    source: str | None = None
+    advice: str = ""
+
+    @property
+    def updates(self) -> int:
+        return self.images // self.batch
+
+
+def parts(batch: Batch, count: int) -> list[Batch]:
+    """The batch in `count` equal parts along axis 0, one for each device."""
+    if count == 1:
+        return [batch]
+    split = {name: np.split(value, count) for name, value in batch.items()}
+    return [{name: each[number] for name, each in split.items()} for number in range(count)]

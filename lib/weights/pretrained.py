@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network that training starts from, and whether the configuration fits it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from lib.config import ConfigError, as_dict
+from lib.run import checkpoint, params
+
+
+def read_pretrained(cfg) -> tuple[Path, dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """(path, arguments, auxiliary states) of network.pretrained, network.pretrained_epoch.
+
+    A file from `lib.weights.convert` has its settings beside it, <name>.yaml: other strides or pixel values than those
+    it was trained with would go unnoticed and cost accuracy. Raises ConfigError listing those that differ, or telling
+    where such a file comes from if there is none.
+    """
+    try:
+        path = checkpoint.find(Path(cfg.network.pretrained), cfg.network.pretrained_epoch)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"network.pretrained: {error}; python -m lib.weights.convert makes one (docs/weights.md), "
+            "network.pretrained='' trains from random values"
+        ) from None
+    beside = path.with_suffix(".yaml")
+    if beside.is_file():
+        check_settings(cfg, beside)
+    return path, *params.load(path)
+
+
+def take_pretrained(cfg, engine) -> tuple[Path, list[str]]:
+    """Gives the backbone in `engine` the values of `read_pretrained`; head and offset branches keep theirs.
+
+    Gives the path and the names in the file that were not used (its classifier). Raises ValueError, and changes
+    nothing, if a parameter of the backbone is missing or has another shape.
+    """
+    path, arg, aux = read_pretrained(cfg)
+    wanted = [name for name, rule in engine.network.rules.items() if rule.pretrained]
+    held = engine.parameters(wanted)
+    problems = []
+    for part, given in zip(held, (arg, aux)):
+        for name, value in part.items():
+            if name not in given:
+                problems.append(f"{name} is missing")
+            elif given[name].shape != value.shape:
+                problems.append(f"{name} has shape {given[name].shape}, expected {value.shape}")
+    if problems:
+        raise ValueError(f"{path}: not the backbone of this network: {'; '.join(problems)}")
+    engine.load(*({name: given[name] for name in part} for part, given in zip(held, (arg, aux))))
+    return path, sorted((set(arg) | set(aux)) - set(wanted))
+
+
+def check_settings(cfg, beside: Path) -> None:
+    """Raises ConfigError unless the configuration says all that the YAML file says."""
+    wanted, have = yaml.safe_load(beside.read_text(encoding="utf-8")), as_dict(cfg)
+    wrong = [
+        f"{section}.{key}: {beside} needs {value}, the configuration has {have.get(section, {}).get(key)}"
+        for section, keys in wanted.items()
+        for key, value in keys.items()
+        if have.get(section, {}).get(key) != value
+    ]
+    if wrong:
+        raise ConfigError("\n".join(wrong))

@@ -22,8 +22,8 @@ from __future__ import annotations
 
 import mxnet as mx
 
-_WHOLE = {"axis": 0, "begin": 0, "end": None}
-_WHOLE_LINE = {"a_min": -float("inf"), "a_max": float("inf")}
+_WHOLE: dict = {"axis": 0, "begin": 0, "end": None}
+_WHOLE_LINE: dict = {"a_min": -float("inf"), "a_max": float("inf")}
 _GUARD, _SAME = "_guard", "_same"
 UNGUARDED = ("bias",)  # inputs of one dimension
 
@@ -62,6 +62,6 @@ def is_output_guard(node: dict) -> bool:
 
 
 def _keeps_all(node: dict) -> bool:
-    whole = {"slice_axis": _WHOLE, "clip": _WHOLE_LINE}[node["op"]]
+    whole = _WHOLE if node["op"] == "slice_axis" else _WHOLE_LINE
     attributes = node.get("attrs", {})
     return all(attributes.get(key) == str(value) for key, value in whole.items())

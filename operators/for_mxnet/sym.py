@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from typing import Any
 
 from operators import library
 from operators.for_mxnet import registry  # noqa: F401  (loads MXNet with its settings)
@@ -14,14 +15,14 @@ from operators.for_mxnet.initial import initial_value
 import mxnet as mx  # isort: skip
 
 
-def _current(manager: type):
+def _current(manager: Any):
     if not hasattr(manager._current, "value"):  # the first use in this thread
         manager._current.value = manager()
     return manager._current.value
 
 
 @contextmanager
-def fresh(manager: type):
+def fresh(manager: Any):
     """Names and hints that are final must not meet an outer prefix or scope again."""
     outer = _current(manager)
     manager._current.value = manager()

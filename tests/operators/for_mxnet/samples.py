@@ -96,8 +96,8 @@ class Sample:
         return self.call(*(mx.sym.var(i) for i in self.arrays), name=name)
 
 
-def sample_of(case: Case) -> Sample:
-    return Sample(case, draw.inputs(case), draw.out_grad(case))
+def sample_of(case: Case, offsets=draw.between_lines) -> Sample:
+    return Sample(case, draw.inputs(case, offsets), draw.out_grad(case))
 
 
 def sample(operator: str) -> Sample:

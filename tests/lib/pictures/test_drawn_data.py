@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 import pytest
-from made import layer, look
+from looks_made import layer, look
 from matplotlib.figure import Figure
 from PIL import Image
 

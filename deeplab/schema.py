@@ -107,6 +107,7 @@ RANGES = Ranges(
         "net.num_offset_group": 1, "net.bn_eps": 1e-5, "net.offset_lr_rate": 0, "net.offset_lr_mult": 0,
         "net.offset_bound": 0,
     },
+    paths=("network.pretrained",),
 )  # fmt: skip
 
 

@@ -13,8 +13,11 @@ LIBRARY_PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "core", 
 CUDA_LIBRARY_PATH = os.path.join(os.path.dirname(LIBRARY_PATH), "libactive_convnets_cuda.so")
 
 
-class OperatorError(ValueError):
-    """An argument is wrong; the text names the operator, the argument, what came and what was expected."""
+class OperatorError(ValueError, RuntimeError):
+    """An argument is wrong; the text names the operator, the argument, what came and what was expected.
+
+    Callers of other frameworks catch either of its two kinds.
+    """
 
 
 @functools.cache

@@ -62,6 +62,7 @@ class SymbolNet(nn.Module):
         self.labels = tuple(name for name in self.inputs if name not in firm)
         self._free = network.variables.keys() - {*self.arguments, *self.states}  # what a call may give
         self._programs: dict = {}
+        self._program(frozenset())  # finds attributes that do not go together
 
     def _hold(self, arg, aux) -> None:
         missing = [name for name in self.states if name not in aux]

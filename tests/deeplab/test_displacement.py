@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from deeplab.data import load_dataset
-from experiments.report.published import longest, read_offsets
+from experiments.ledger.book import longest, read_book
 from lib.config import load
 from lib.looking.displacement import displacement_bound
 from lib.run import checkpoint, folder
@@ -22,7 +22,6 @@ ROOT = Path(__file__).parents[2]
 REPORT = ROOT / "experiments" / "deeplab" / "cfgs" / "report"
 IMAGES = 2 * 2975  # Cityscapes' training pictures, each a second time, mirrored
 NORMALIZED = ["acn_lr1", "acn_lr0.1", "acn_lr0.05", "acn_lr0.01", "acn_lr0.05_warmup"]
-ORIGINAL = ROOT.parent / "shared" / "data" / "report_offsets.json"
 
 
 @pytest.mark.parametrize(("line", "overrides", "per_rate"), [
@@ -39,15 +38,11 @@ def test_bound_of_the_report_is_what_its_schedule_adds_up_to(line, overrides, pe
 @pytest.mark.parametrize("line", NORMALIZED)
 def test_printed_offsets_keep_the_bound(line):
     """And come near it at times, so that it is the right one: the run with rate 0.1 reaches 99 percent."""
-    length, bound = longest(read_offsets()[line]), displacement_bound(load(REPORT / f"{line}.yaml"), IMAGES)
+    length, bound = (
+        longest(read_book("deeplab").offsets[line]),
+        displacement_bound(load(REPORT / f"{line}.yaml"), IMAGES),
+    )
     assert 0.7 * bound < length <= bound
-
-
-def test_shipped_offsets_are_the_reports():
-    if not ORIGINAL.is_file():
-        pytest.skip(f"{ORIGINAL} is not there")
-    assert read_offsets(ORIGINAL) == read_offsets()
-    assert sorted(read_offsets()) == sorted([*NORMALIZED, "acn_naive"])
 
 
 def test_bound_needs_normalized_gradients():

@@ -102,6 +102,20 @@ size_t edit_distance(const std::string& a, const std::string& b) {
   return row.back();
 }
 
+// What to say of an unknown attribute: the nearest one if it is near enough to have been meant, else all there are.
+std::string advice(const std::string& name, const std::vector<AttributeInfo>& declared) {
+  constexpr size_t kLongest = 40;  // the distance of long names takes long
+  const AttributeInfo* nearest = nullptr;
+  size_t least = (name.size() + 1) / 3 + 1;  // a third of the letters may be wrong
+  std::string all;
+  for (const AttributeInfo& info : declared) {
+    all += (all.empty() ? "" : ", ") + info.name;
+    const size_t distance = name.size() > kLongest ? least : edit_distance(name, info.name);
+    if (distance < least) nearest = &info, least = distance;
+  }
+  return nearest ? "; the nearest known one is '" + nearest->name + "'" : "; the attributes are " + all;
+}
+
 // MXNet keeps scheduling hints (__lr_mult__, __ctx_group__, ...) among a node's
 // attributes.
 bool is_hint(const std::string& name) {
@@ -169,13 +183,9 @@ bool Attributes::finish() const {
   for (const auto& given : given_) {
     const std::string& name = given.first;
     if (is_hint(name)) continue;
-    const AttributeInfo* nearest = nullptr;
-    for (const AttributeInfo& info : declared_) {
-      if (!nearest || edit_distance(name, info.name) < edit_distance(name, nearest->name)) nearest = &info;
-    }
-    if (nearest && nearest->name == name) continue;
-    fail(operator_name_, ": unknown attribute '", name, "' (value '", given.second, "')",
-         nearest ? "; the nearest known one is '" + nearest->name + "'" : std::string());
+    const auto known = [&](const AttributeInfo& info) { return info.name == name; };
+    if (std::any_of(declared_.begin(), declared_.end(), known)) continue;
+    fail(operator_name_, ": unknown attribute '", name, "' (value '", given.second, "')", advice(name, declared_));
   }
   require(missing_.empty(), operator_name_, ": ",
           missing_);  // after misspelt names, which explain it

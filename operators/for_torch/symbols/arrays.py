@@ -7,7 +7,7 @@ import math
 
 import torch
 
-from operators.for_torch.symbols.attributes import IGNORED, choice, double, flag, integer, shape
+from operators.for_torch.symbols.attributes import choice, double, flag, integer, shape
 from operators.for_torch.symbols.elementwise import DTYPES
 from operators.for_torch.symbols.operator import operator, pair
 from operators.for_torch.symbols.reshaping import new_shape, old_shape
@@ -48,12 +48,12 @@ def _expand_dims(a):
     return lambda data: data.unsqueeze(a.axis)
 
 
-@operator("Concat", None, {"num_args": IGNORED, "dim": integer(1)}, aliases="concat")
+@operator("Concat", None, {"num_args": integer(), "dim": integer(1)}, aliases="concat")
 def _concat(a):
     return lambda *args: torch.cat(args, a.dim)
 
 
-@operator("stack", None, {"num_args": IGNORED, "axis": integer(0)})
+@operator("stack", None, {"num_args": integer(), "axis": integer(0)})
 def _stack(a):
     return lambda *args: torch.stack(args, a.axis)
 
@@ -83,7 +83,7 @@ def _slice_channel(a):
 @operator(
     "slice_axis",
     "data",
-    {"axis": integer(), "begin": integer(), "end": integer(None)},
+    {"axis": integer(), "begin": integer(), "end": integer(none=True)},
     keeps=lambda a: a.begin == 0 and a.end is None,
 )
 def _slice_axis(a):
@@ -141,7 +141,7 @@ def _crop(a):
 @operator(
     "pick",
     "data index",
-    {"axis": integer(-1), "keepdims": flag(False), "mode": choice("clip wrap", "clip")},
+    {"axis": integer(-1, none=True), "keepdims": flag(False), "mode": choice("clip wrap", "clip")},
 )
 def _pick(a):
     if a.axis is None:

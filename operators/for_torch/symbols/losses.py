@@ -41,10 +41,10 @@ class _Loss(torch.autograd.Function):
         return ctx.gradient(out, label).to(ctx.dtype), None, None, None
 
 
-def _with_label(value, gradient):
+def _with_label(a, value, gradient):
     def needs_label(out, label):
         if label is None:
-            raise OperatorError("SymbolNet: the backward pass of a loss needs its label, which this call left out")
+            raise a.node.error("the backward pass of a loss needs its label, which this call left out")
         return gradient(out, label.to(out.dtype))
 
     return lambda data, label=None: _Loss.apply(data, label, value, needs_label)
@@ -99,7 +99,7 @@ def _softmax_output(a):
             return (out - label) * a.grad_scale
         return _softmax_gradient(a, out, label)
 
-    return _with_label(value, gradient)
+    return _with_label(a, value, gradient)
 
 
 def _softmax_gradient(a, out, label):
@@ -135,7 +135,7 @@ def _regression(name, value, error):
         def gradient(out, label):
             return error(out - label.reshape(out.shape)) * _scale(a.grad_scale, label.numel() // label.shape[0])
 
-        return _with_label(value, gradient)
+        return _with_label(a, value, gradient)
 
 
 def _regression_label(data, given) -> dict:
@@ -159,7 +159,9 @@ def _make_loss(a):
     def gradient(out, label):
         if a.normalization == "valid":
             return torch.ones_like(out) * _scale_by(a.grad_scale, out > a.valid_thresh, out.dtype)
-        return torch.full_like(out, _scale(a.grad_scale, out.shape[0] if a.normalization == "batch" else 1))
+        # 'batch' in MXNet 1.9.1: all sizes but the last
+        count = math.prod(out.shape[:-1]) if a.normalization == "batch" else 1
+        return torch.full_like(out, _scale(a.grad_scale, count))
 
     return lambda data: _Loss.apply(data, None, torch.clone, gradient)
 

@@ -117,18 +117,18 @@ def test_nothing_is_left_when_the_launcher_itself_is_killed():
     process = start("orphans", ("server 0", FOREVER), ("worker 0", FOREVER))
     for _ in range(2):
         process.stdout.readline()
-    assert len(marked("orphans")) == 5  # the launcher, two leashes, two commands
+    assert len(marked("orphans")) == 7  # the launcher, two leashes of two processes, two commands
     process.kill()
     process.communicate()
     wait_until(lambda: not marked("orphans"), 20, "processes gone")
 
 
-def test_nothing_is_left_when_a_leash_is_killed():
+@pytest.mark.parametrize("which", [min, max])  # its outer process, its inner one
+def test_nothing_is_left_when_a_leash_is_killed(which):
     process = start("leash", ("worker 0", FOREVER), ("worker 1", FOREVER))
     for _ in range(2):
         process.stdout.readline()
-    leash = next(pid for pid, (line, _) in marked("leash").items() if "leash.py" in line)
-    os.kill(leash, signal.SIGKILL)
+    os.kill(which(pid for pid, (line, _) in marked("leash").items() if "leash.py" in line), signal.SIGKILL)
     finish(process, "leash", 137)
 
 
@@ -158,7 +158,7 @@ def test_plan_on_one_machine(monkeypatch):
     assert {job.env["DMLC_PS_ROOT_URI"] for job in jobs} == {"127.0.0.1"} and not any(job.host for job in jobs)
     assert len({job.env["DMLC_PS_ROOT_PORT"] for job in jobs}) == 1
     assert [job.env.get("DEEPLAB_RANK") for job in jobs] == [None, None, "0", "1"]
-    assert jobs[3].argv[1:] == ["-m", "deeplab.train", "--cfg", "a.yaml"] and jobs[3].share == 2
+    assert jobs[3].argv[1:] == ["-m", "lib.commands.train", "--cfg", "a.yaml"] and jobs[3].share == 2
 
 
 def test_plan_on_two_machines_divides_workers_and_their_devices():
@@ -205,7 +205,7 @@ def test_hosts_file(tmp_path):
 
 def test_mistake_in_the_configuration_is_told_before_anything_starts(tmp_path):
     path = os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(ROOT)])
-    (tmp_path / "a.yaml").write_text("TRAIN: {lrr: 1}")
+    (tmp_path / "a.yaml").write_text("{symbol: resnet_v1_101_deeplab, TRAIN: {lrr: 1}}")
     command = [sys.executable, "-m", "lib.launch", "--cfg", "a.yaml", "--workers", "2"]
     run = subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
     assert run.returncode == 1 and run.stderr.startswith("error: a.yaml: unknown key TRAIN.lrr")
@@ -213,6 +213,6 @@ def test_mistake_in_the_configuration_is_told_before_anything_starts(tmp_path):
 
 def test_what_several_workers_cannot_do_is_told_before_anything_starts(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(launch, "watch", lambda *_: pytest.fail("processes were started"))
-    (tmp_path / "a.yaml").write_text("run: {on_explosion: rollback}")
+    (tmp_path / "a.yaml").write_text("{symbol: resnet_v1_101_deeplab, run: {on_explosion: rollback}}")
     assert launch.main(["--cfg", str(tmp_path / "a.yaml"), "--workers", "2"]) == 1
     assert "run.on_explosion: several workers cannot go back together" in capsys.readouterr().err

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from PIL import Image
 from lib.looking import look as looks
 from lib.pictures import histogram, loss, report, sampling, taps, weight
 
+REPORT = Path(__file__).parents[3] / "experiments" / "deeplab" / "published_offsets.json"
 ORIGINALS_LOG = """2017-07-20 09:05:33,012 Epoch[0] Batch [10]	Speed: 3.18 samples/sec	Train-FCNLogLoss=1.500000,	
 2017-07-20 09:05:43,012 Epoch[0] Batch [20]	Speed: 3.18 samples/sec	Train-FCNLogLoss=1.250000,	
 2017-07-20 09:05:50,012 Epoch[0] Train-FCNLogLoss=1.125000
@@ -23,7 +25,7 @@ ORIGINALS_LOG = """2017-07-20 09:05:33,012 Epoch[0] Batch [10]	Speed: 3.18 sampl
 
 
 def test_table_has_the_form_of_the_report():
-    data = report.read_report()
+    data = report.read_report(REPORT)
     naive = data.settings[0].offsets["res5a_branch2b"]
     assert taps.table(naive).splitlines()[0] == "( -6.52, -10.55) (-46.07, -58.80) ( -4.55,   0.19)"
     text = taps.tables({"res5a_branch2b": naive[None, None]})
@@ -97,7 +99,7 @@ def test_norms_belong_to_their_taps():
 
 
 def test_report_tells_which_taps_read_nothing():
-    data = report.read_report()
+    data = report.read_report(REPORT)
     assert [each.miou for each in data.settings] == [0.73822, 0.68538, 0.72148, 0.73437, 0.72973, 0.74216]
     lost = [
         sum(int(report.never_inside(offset, data.dilate, data.feature_map).sum()) for offset in each.offsets.values())

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The poolings over regions of interest in MXNet: names, shapes, stock code, neighbours, wrong regions."""
+"""What is particular to the poolings over regions of interest: regions that are wrong, or none; stock code; float16."""
 
 from __future__ import annotations
 
 import mxnet as mx
 import numpy as np
 import pytest
-from neighbours import MODES, wrong_steps
 
 from operators.for_mxnet import install, nd, sym
 
@@ -36,16 +35,6 @@ def shapes_of(operator: str) -> dict:
 def restored():
     yield
     install()
-
-
-@pytest.mark.parametrize("operator", POOLINGS)
-def test_unchanged_code_uses_ours_after_install(operator, restored):
-    places = ((mx.nd.contrib, nd), (mx.contrib.nd, nd), (mx.sym.contrib, sym), (mx.contrib.symbol, sym))
-    stock = [getattr(module, operator) for module, _ in places]
-    install(replace_stock=True)
-    assert [getattr(module, operator) for module, _ in places] == [getattr(ours, operator) for _, ours in places]
-    install()
-    assert [getattr(module, operator) for module, _ in places] == stock
 
 
 @pytest.mark.parametrize("operator", POOLINGS)
@@ -95,31 +84,6 @@ def test_shapes_are_inferred_when_rois_are_known_and_not_before(operator):
     assert symbol.infer_shape_partial(rois=ROIS)[1] in ([()], [(0, 0, 0, 0)])
 
 
-@pytest.mark.parametrize("req", ["write", "add", "null"])
-@pytest.mark.parametrize("operator", POOLINGS)
-def test_every_grad_req_of_every_input(operator, req):
-    given = arrays(operator, "float64")
-    grads = {}
-    for wanted in given:
-        for name, array in given.items():
-            array.attach_grad(req if name == wanted else "null")
-            if array.grad is not None:
-                array.grad[:] = 3
-        with mx.autograd.record():
-            out = getattr(nd, operator)(**given, **ATTRIBUTES[operator])
-        if req != "null":
-            out.backward()
-            grads[wanted] = given[wanted].grad.asnumpy() - (3 if req == "add" else 0)
-    for array in given.values():
-        array.attach_grad()
-    with mx.autograd.record():
-        out = getattr(nd, operator)(**given, **ATTRIBUTES[operator])
-    out.backward()
-    for name, gradient in grads.items():
-        np.testing.assert_allclose(gradient, given[name].grad.asnumpy(), rtol=1e-12, atol=1e-12)
-    assert (given["rois"].grad.asnumpy() == 0).all()
-
-
 @pytest.mark.parametrize("operator", POOLINGS)
 def test_no_region_and_no_image(operator):
     with mx.util.np_shape(True):
@@ -135,7 +99,7 @@ def test_no_region_and_no_image(operator):
             assert (data.grad.asnumpy() == 0).all()
 
 
-@pytest.mark.parametrize("first", [2, -1, 0.5, float("nan")])
+@pytest.mark.parametrize("first", [2, -2, float("nan")])
 @pytest.mark.parametrize("operator", POOLINGS)
 def test_a_wrong_image_raises_at_the_next_wait_and_the_process_goes_on(operator, first):
     given = arrays(operator)
@@ -186,52 +150,3 @@ def test_wrong_arguments_name_the_node(operator, attributes, shapes, said, front
         result.wait_to_read() if front is nd else result.infer_shape()
     for part in (f"Error in operator res5: {operator}: ", *said):
         assert part in str(error.value)
-
-
-class _Net(mx.gluon.HybridBlock):
-    """Convolution -> pooling -> Convolution; the stock convolutions leave oneDNN's blocked layout on both sides."""
-
-    def __init__(self, pooling, operator: str):
-        super().__init__(prefix="net_")
-        self._pooling, self._operator = pooling, operator
-        with self.name_scope():
-            self.before = mx.gluon.nn.Conv2D(72, 3, padding=1, in_channels=16, prefix="before_")
-            self.branch = mx.gluon.nn.Conv2D(2, 3, padding=1, in_channels=16, prefix="branch_")
-            self.after = mx.gluon.nn.Conv2D(16, 3, padding=1, in_channels=8, prefix="after_")
-
-    def hybrid_forward(self, F, x, rois, y):
-        attributes = {**ATTRIBUTES[self._operator], "output_dim": 8}
-        trans = () if self._operator == "PSROIPooling" else (self.branch(y),)
-        pooled = getattr(self._pooling(F), self._operator)(self.before(x), rois, *trans, **attributes)
-        return F.mean(F.square(self.after(pooled)))
-
-
-def _steps(operator: str, pooling, mode: str, count: int) -> list:
-    net = _Net(pooling, operator)
-    net.initialize()
-    random = np.random.RandomState(3)
-    for _, parameter in sorted(net.collect_params().items()):
-        parameter.set_data(mx.nd.array(random.randn(*parameter.shape) * 0.1))
-    if MODES[mode] is not None:
-        net.hybridize(**MODES[mode])
-    x, y = mx.nd.array(random.randn(2, 16, 8, 10)), mx.nd.array(random.randn(5, 16, 3, 3))
-    parameters = [p for name, p in sorted(net.collect_params().items()) if trains(operator, name)]
-    kept = []
-    for _ in range(count):  # without any wait in between
-        with mx.autograd.record():
-            loss = net(x, arrays("PSROIPooling")["rois"], y)
-        loss.backward()
-        kept.append([loss.copy(), *(p.grad().copy() for p in parameters)])
-    return [[array.asnumpy() for array in step] for step in kept]
-
-
-def trains(operator: str, name: str) -> bool:
-    return operator != "PSROIPooling" or "branch" not in name
-
-
-@pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "bind"])
-@pytest.mark.parametrize("operator", POOLINGS)
-def test_between_stock_convolutions_every_step_is_that_of_stock(operator, mode):
-    ours = _steps(operator, lambda F: nd if F is mx.nd else sym, mode, 100)
-    stock = _steps(operator, lambda F: F.contrib, "imperative", 1)[0]
-    assert wrong_steps(ours, stock) == 0

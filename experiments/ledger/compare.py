@@ -7,12 +7,8 @@ import math
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-from experiments.report.published import Claim, Line
-from experiments.report.runs import Run
-
-BASELINE = "deeplab_base"
-PUBLISHED_SPREAD = 0.0056
-"""Difference of the two published runs of one configuration (dcn, 53 epochs): .75260 and .74704."""
+from experiments.ledger.book import Book, Claim, Line
+from experiments.ledger.runs import Run
 
 
 @dataclass(frozen=True)
@@ -35,15 +31,16 @@ class Entry:
     line: Line
     runs: dict[int, Run]
     shares: str  # name of an earlier configuration whose run this is, '' if it has its own
-    scaled: list[str]  # what the twin's tables have changed
-    miou: Value | None
+    scaled: list[str]  # what the overlay's tables have changed
+    value: Value | None
     gain: Value | None
     loss: Value | None
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a claim. difference: None if nothing can be said; agreeing: seeds that agree with the claim."""
+    """What became of a claim. published, difference: above 0 as it says; difference: None if nothing can be said;
+    agreeing: seeds that agree with the claim."""
 
     claim: Claim
     published: float
@@ -52,47 +49,48 @@ class Verdict:
     text: str
 
 
-def entries(lines: list[Line], runs: list[Run], configs: dict[str, dict], same: dict[str, str]) -> list[Entry]:
+def entries(book: Book, runs: list[Run], configs: dict[str, dict], same: dict[str, str]) -> list[Entry]:
     """All lines with their runs. runs: on one kind of data. configs: what each configuration comes to there.
 
-    same: the configuration whose run stands for each (see `settings.representatives`).
+    same: the configuration whose run stands for each (see `Expected.representatives`).
     """
     by_seed: dict[str, dict[int, Run]] = {}
     for run in runs:
         by_seed.setdefault(same[run.config], {})[run.seed] = run
-    base = by_seed.get(same[BASELINE], {})
+    baseline = next(line for line in book.lines if line.name == book.baseline)
+    base = by_seed.get(same[baseline.config], {})
     found = []
-    for line in lines:
+    for line in book.lines:
         mine = dict(sorted(by_seed.get(same[line.config], {}).items()))
-        gains = [mine[seed].miou - base[seed].miou for seed in mine if seed in base]
+        gains = [mine[seed].value - base[seed].value for seed in mine if seed in base]
         found.append(
             Entry(
                 line=line,
                 runs=mine,
                 shares=same[line.config] if same[line.config] != line.name else "",
                 scaled=configs[line.config].get("SCALED", []),
-                miou=Value.of([run.miou for run in mine.values()]) if mine else None,
-                gain=Value.of(gains) if gains and line.name != BASELINE else None,
+                value=Value.of([run.value for run in mine.values()]) if mine else None,
+                gain=Value.of(gains) if gains and line is not baseline else None,
                 loss=Value.of([run.losses[-1] for run in mine.values()]) if mine else None,
             )
         )
     return found
 
 
-def judge(claims: list[Claim], table: list[Entry]) -> list[Verdict]:
+def judge(book: Book, table: list[Entry]) -> list[Verdict]:
     """Every claim on the seeds that both of its lines have.
 
     It holds, or is reversed, if all of at least two seeds agree and the mean difference is more than twice its
     standard error; else it is undecided.
     """
     by_name = {entry.line.name: entry for entry in table}
-    return [_judge(claim, by_name[claim.better], by_name[claim.worse]) for claim in claims]
+    return [_judge(claim, book.sign, by_name[claim.better], by_name[claim.worse]) for claim in book.claims]
 
 
-def _judge(claim: Claim, better: Entry, worse: Entry) -> Verdict:
-    published = better.line.miou - worse.line.miou
+def _judge(claim: Claim, sign: int, better: Entry, worse: Entry) -> Verdict:
+    published = sign * (better.line.value - worse.line.value)
     seeds = [seed for seed in better.runs if seed in worse.runs]
-    differences = [better.runs[seed].miou - worse.runs[seed].miou for seed in seeds]
+    differences = [sign * (better.runs[seed].value - worse.runs[seed].value) for seed in seeds]
     if not differences:
         return Verdict(claim, published, None, 0, "not run")
     value, agreeing = Value.of(differences), sum(each > 0 for each in differences)

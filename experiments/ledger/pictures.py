@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger's pictures: mIoU of every line, loss curves, and IoU by class."""
+"""The ledger's pictures: the value of every line, loss curves, and the parts of the values."""
 
 from __future__ import annotations
 
@@ -9,37 +9,39 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from experiments.report.compare import Entry
+from experiments.ledger.book import Book
+from experiments.ledger.compare import Entry
 
 DPI = 110
 SETTINGS = {"format": "png", "dpi": DPI, "metadata": {"Software": None}}  # the same numbers give the same file
 
 
-def draw_miou(table: list[Entry], path: Path) -> None:
+def draw_values(book: Book, table: list[Entry], path: Path) -> None:
     """Left what was published, right every seed and their mean, one row per line."""
     figure = Figure(figsize=(11, 0.27 * len(table) + 1.1), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     colours = _colours(table)
     for y, entry in enumerate(table):
         colour = colours[entry.line.name]
-        if entry.line.miou is not None:
-            left.plot(entry.line.miou, y, "D", color=colour, markersize=6)
-        seeds = [run.miou for run in entry.runs.values()]
+        if entry.line.value is not None:
+            left.plot(entry.line.value, y, "D", color=colour, markersize=6)
+        seeds = [run.value for run in entry.runs.values()]
         if seeds:
             right.plot(seeds, [y] * len(seeds), "o", color=colour, markersize=4, alpha=0.55)
             right.plot(np.mean(seeds), y, "|", color=colour, markersize=15, markeredgewidth=2.5)
     left.set_yticks(range(len(table)), [entry.line.name for entry in table], fontsize=8.5)
     left.invert_yaxis()
-    left.set_title("published, Cityscapes: one run each", fontsize=10)
+    real = next((data.title for data in book.data if data.comparable), book.publication)
+    left.set_title(f"published, {real}: one run each", fontsize=10)
     right.set_title("measured: a dot per seed, bar = mean", fontsize=10)
     for axis in (left, right):
-        axis.set_xlabel("mIoU")
+        axis.set_xlabel(book.metric)
         axis.grid(axis="both", alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, **SETTINGS)
 
 
-def draw_losses(table: list[Entry], path: Path) -> None:
+def draw_losses(book: Book, table: list[Entry], path: Path) -> None:
     """Training loss by epoch, mean over seeds, one panel per group."""
     groups = list(dict.fromkeys(entry.line.group for entry in table))
     figure = Figure(figsize=(13, 4.3), layout="constrained")
@@ -61,12 +63,12 @@ def draw_losses(table: list[Entry], path: Path) -> None:
     figure.savefig(path, **SETTINGS)
 
 
-def draw_classes(table: list[Entry], path: Path) -> None:
-    """IoU in percent by line and class, mean over seeds."""
+def draw_parts(book: Book, table: list[Entry], path: Path) -> None:
+    """The parts of the values in percent, by line, mean over seeds."""
     shown = [entry for entry in table if entry.runs and not entry.shares]
-    names = list(next(iter(shown[0].runs.values())).iou)
+    names = list(next(iter(shown[0].runs.values())).parts)
     numbers = np.array(
-        [[100 * np.mean([run.iou[name] for run in each.runs.values()]) for name in names] for each in shown]
+        [[100 * np.mean([run.parts[name] for run in each.runs.values()]) for name in names] for each in shown]
     )
     figure = Figure(figsize=(13, 0.29 * len(shown) + 1.5), layout="constrained")
     axis = figure.subplots()
@@ -77,7 +79,7 @@ def draw_classes(table: list[Entry], path: Path) -> None:
         )
     axis.set_xticks(range(len(names)), names, rotation=40, ha="right", fontsize=8.5)
     axis.set_yticks(range(len(shown)), [entry.line.name for entry in shown], fontsize=8.5)
-    figure.colorbar(picture, ax=axis, label="IoU, percent", pad=0.01)
+    figure.colorbar(picture, ax=axis, label=f"{book.parts.label}, percent", pad=0.01)
     figure.savefig(path, **SETTINGS)
 
 

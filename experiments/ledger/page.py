@@ -4,38 +4,37 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 from pathlib import Path
 
 import markdown
 
-from experiments.report import pictures, wording
-from experiments.report.compare import entries, judge
-from experiments.report.published import Claim, Line
-from experiments.report.runs import Run
-from experiments.report.settings import DATA, representatives
+from experiments.ledger import pictures, wording
+from experiments.ledger.book import Book
+from experiments.ledger.compare import entries, judge
+from experiments.ledger.runs import Run
+from experiments.ledger.settings import Expected
+from lib.run.atomic import replacing
 
 STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
 
-def write(
-    lines: list[Line], claims: list[Claim], runs: list[Run], expected: dict[str, dict], text_file: Path, html_file: Path
-) -> list[Path]:
+def write(book: Book, runs: list[Run], expected: Expected, text_file: Path, html_file: Path) -> list[Path]:
     """Writes both pages and gives their paths; pictures go into images/ beside the Markdown file.
 
-    expected: {data: {configuration: what it comes to}}. The two kinds of data never share a table or a picture.
+    The kinds of data never share a table or a picture; those with runs come first.
     """
-    text, images = wording.HEAD, text_file.parent / "images"
-    for folder in (images, html_file.parent):
+    text = wording.head(book)
+    for folder in (text_file.parent / "images", html_file.parent):
         folder.mkdir(parents=True, exist_ok=True)
-    for data in DATA[::-1] if any(run.data == "stand-in" for run in runs) else DATA:
-        same = representatives(expected[data])
-        table = entries(lines, [run for run in runs if run.data == data], expected[data], same)
-        text += wording.section(data, table)
-        if any(entry.runs for entry in table):
-            text += "\n" + wording.orderings(judge(claims, table), table) + "\n" + wording.offsets(table)
-            text += "\n" + _draw(table, data, images)
+    for data in sorted(book.data, key=lambda data: all(run.data != data.name for run in runs)):
+        mine = [run for run in runs if run.data == data.name]
+        table = entries(book, mine, expected[data.name], expected.representatives(data.name))
+        text += wording.section(book, data, table)
+        if mine:
+            parts = [wording.orderings(book, judge(book, table), table), wording.offsets(book, table)]
+            text += "\n" + "\n".join(filter(None, parts))
+            text += "\n" + _draw(book, table, f"{text_file.stem}_{data.name.replace('-', '')}", text_file.parent)
         text += "\n"
     _replace(text_file, text)
     _replace(html_file, to_html(text, text_file.parent))
@@ -65,23 +64,23 @@ def to_html(text: str, folder: Path) -> str:
     )
 
 
-def _draw(table, data: str, images: Path) -> str:
-    drawn = (
-        ("miou", "mIoU of every line", pictures.draw_miou),
+def _draw(book: Book, table, stem: str, folder: Path) -> str:
+    """Draws images/<stem>_*.png in `folder` and gives the text that shows them."""
+    drawn = [
+        (book.metric.lower(), f"{book.metric} of every line", pictures.draw_values),
         ("loss", "Training loss", pictures.draw_losses),
-        ("classes", "IoU by class, mean over seeds", pictures.draw_classes),
-    )
+    ]
+    if book.parts:
+        drawn.append((book.parts.name, f"{book.parts.title}, mean over seeds", pictures.draw_parts))
     text = ""
     for name, title, draw in drawn:
-        file = f"report_{data.replace('-', '')}_{name}.png"
-        new = images / f".{file}"
-        draw(table, new)
-        os.replace(new, images / file)
-        text += f"### {title}\n\n![{title}](images/{file})\n\n"
+        file = f"images/{stem}_{name}.png"
+        with replacing(folder / file) as new:
+            draw(book, table, new)
+        text += f"### {title}\n\n![{title}]({file})\n\n"
     return text
 
 
 def _replace(path: Path, text: str) -> None:
-    new = path.with_name(f".{path.name}")
-    new.write_text(text, encoding="utf-8")
-    os.replace(new, path)
+    with replacing(path) as new:
+        new.write_text(text, encoding="utf-8")

@@ -19,7 +19,7 @@ import numpy as np
 from mxnet.gluon import HybridBlock, nn
 from samples import sample_of, wide_case
 
-from operators.checks import draw
+from operators.checks import inputs as draw
 from operators.for_mxnet import nd, sym
 
 MODES = {

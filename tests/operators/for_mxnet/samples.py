@@ -15,7 +15,7 @@ import mxnet as mx
 import numpy as np
 
 from operators import library
-from operators.checks import draw
+from operators.checks import inputs as draw
 from operators.checks.case import Case
 from operators.for_mxnet import nd, sym
 from operators.for_mxnet.stock_names import STOCK
@@ -97,7 +97,7 @@ class Sample:
 
 
 def sample_of(case: Case, offsets=draw.between_lines) -> Sample:
-    return Sample(case, draw.inputs(case, offsets), draw.out_grad(case))
+    return Sample(case, draw.draw_inputs(case, offsets), draw.draw_out_grad(case))
 
 
 def sample(operator: str) -> Sample:

@@ -14,7 +14,7 @@ from torch import func  # noqa: E402
 from torch.autograd import gradcheck, gradgradcheck  # noqa: E402
 from torch_samples import DEFORMABLE, NAMES, all_cases, call, sample  # noqa: E402
 
-from operators.checks import draw  # noqa: E402
+from operators.checks import inputs as draw  # noqa: E402
 from operators.core.reference_bilinear import BOUNDARIES  # noqa: E402
 from operators.for_torch import active_conv2d, deform_conv2d, ps_roi_pool  # noqa: E402
 from operators.library import OperatorError, descriptions  # noqa: E402

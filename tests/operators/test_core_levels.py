@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-# What the psABI counts to each level beyond the one before, in the words of /proc/cpuinfo (abm: lzcnt). The compiler may
-# use any of it.
+# What the psABI counts to each level beyond the one before, in the words of /proc/cpuinfo (abm: lzcnt). The compiler
+# may use any of it.
 NEEDS = {
     "v2": set(),
     "v3": {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"},

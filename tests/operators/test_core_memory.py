@@ -49,6 +49,6 @@ def test_scratch_memory(operator, settings, threads):
     arguments = [sys.executable, "-c", PROGRAM, operator, json.dumps(settings), str(threads)]
     run = subprocess.run(arguments, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
-    # The workspace of 16 MiB and a share per thread (here a block's maps, columns and weights); far from the column, and
-    # not nothing: the packed maps of one image alone are 2 MiB.
+    # The workspace of 16 MiB and a share per thread (here a block's maps, columns and weights); far from the column,
+    # and not nothing: the packed maps of one image alone are 2 MiB.
     assert 2 <= float(run.stdout) < 16 + 12 * threads < COLUMN_MIB, f"{run.stdout} MiB"

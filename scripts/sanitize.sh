@@ -32,10 +32,10 @@ compile() {
   newest=$(find operators tests/operators/fuzz -name '*.h' -printf '%T@ %p\n' | sort -n | tail -n1 | cut -d' ' -f2-)
   while read -r object source extra; do
     object=$folder/$object.o
-    [ "$object" -nt "$source" ] && [ "$object" -nt "$newest" ] && [ "$object" -nt "$0" ] && continue
+    [ "$object" -nt "$source" ] && [ "$object" -nt "$newest" ] && continue
     # shellcheck disable=SC2086
     printf '%s\0' "$compiler $* $extra -c $source -o $object"
-  done | xargs -0 -r -P "$(nproc)" -I{} sh -c '{}'
+  done | xargs -0 -r -P "${JOBS:-$(nproc)}" -I{} sh -c '{}'
 }
 
 sources() { # of a kind

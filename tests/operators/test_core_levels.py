@@ -17,23 +17,15 @@ NEEDS = {
     "v4": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
 }
 PROGRAM = """
-import importlib
-from operators import library
-from operators.checks import backends
+from operators.checks import backends, catalogue
 from operators.checks.inputs import between_lines, special
 from operators.checks.agreement import check
-from operators.core.reference_bilinear import BOUNDARIES
-from operators.rooms import ROOMS
-for room in ROOMS:
-    cases = importlib.import_module(f"operators.{room}.cases")
-    for name in dir(cases):
-        for case in getattr(cases, name) if name.endswith("CASES") else []:
-            for i, dtype in enumerate(["float32", "float64"]):
-                has_rules = "boundary" in library.descriptions()[case.operator].attributes
-                boundary = BOUNDARIES[(len(case.name) + i) % 3] if has_rules else ""
-                for offsets in (between_lines, special):
-                    check(backends.for_numpy, case, boundary, dtype, offsets)
-                    print(case, dtype)
+for case in catalogue.all_cases():
+    rules = catalogue.boundaries_of(case.operator)
+    for i, dtype in enumerate(["float32", "float64"]):
+        for offsets in (between_lines, special):
+            check(backends.for_numpy, case, rules[(len(case.name) + i) % len(rules)], dtype, offsets)
+            print(case, dtype)
 """
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
-FOLDER = Path(__file__).parents[3] / "notebooks"
+FOLDER = Path(__file__).parents[1] / "notebooks"
 NAMES = ("feature_map", "offset", "training_loss", "weight")
 SAMPLE_LINE = 'OUTPUT = "sample"'
 

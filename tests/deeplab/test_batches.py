@@ -57,13 +57,18 @@ def config(scales=((8, 12),), **train):
     )
 
 
+def both(batch):
+    assert set(batch) == {"data", "label"}
+    return batch["data"], batch["label"]
+
+
 def numbers(batches, epoch=0):
-    return [label[:, 0, 0].astype(int).tolist() for _, label in batches.epoch(epoch)]
+    return [label[:, 0, 0].astype(int).tolist() for label in (batch["label"] for batch in batches.epoch(epoch))]
 
 
 def test_values_are_rgb_minus_means_and_train_ids():
     ds = Memory()
-    data, label = next(iter(Batches(ds, config()).epoch(0)))
+    data, label = both(next(iter(Batches(ds, config()).epoch(0))))
     assert data.shape == (2, 3, 8, 12) and data.dtype == np.float32
     assert label.shape == (2, 8, 12) and label.dtype == np.float32
     expected = ds.images[1].astype(np.float64) - np.array([123.15, 115.90, 103.06])
@@ -80,7 +85,7 @@ def test_the_incomplete_batch_is_dropped():
 def test_every_picture_comes_once_as_it_is_and_once_mirrored():
     ds = Memory(4)
     seen, cfg = [], config(FLIP=True, SHUFFLE=True)
-    for data, label in Batches(ds, cfg, seed=3).epoch(1):
+    for data, label in map(both, Batches(ds, cfg, seed=3).epoch(1)):
         for tensor, truth in zip(data, label):
             plain = images.to_tensor(ds.images[int(truth[0, 0])], cfg)
             mirrored = bool((tensor == plain[..., ::-1]).all())
@@ -95,7 +100,8 @@ def test_an_epoch_depends_on_seed_and_epoch_only():
     for epoch in (0, 1, 2):
         last = list(straight.epoch(epoch))
     resumed = list(Batches(Memory(6), cfg, seed=5).epoch(2))
-    for (a, b), (c, d) in zip(last, resumed):
+    assert len(last) == len(resumed) == 6
+    for (a, b), (c, d) in zip(map(both, last), map(both, resumed)):
         assert np.array_equal(a, c) and np.array_equal(b, d)
     assert straight.plan(0) != straight.plan(1)
     assert straight.plan(0) != Batches(Memory(6), cfg, seed=6).plan(0)
@@ -109,7 +115,7 @@ def test_crops_move_picture_and_truth_together_and_reach_every_place():
     batches = Batches(ds, config(scales=[(6, 7)], ENABLE_CROP=True), batch=1)
     corners = set()
     for epoch in range(60):
-        for data, label in batches.epoch(epoch):
+        for data, label in map(both, batches.epoch(epoch)):
             assert data.shape == (1, 3, 4, 6)
             y, x = np.rint(data[0, 0] + 123.15), np.rint(data[0, 1] + 115.90)
             assert np.array_equal(label[0], y * 2 + x)
@@ -136,7 +142,7 @@ def test_pictures_are_resized_bilinearly_and_labels_to_the_nearest():
     truth = np.zeros((4, 6), np.uint8)
     truth[:, 3:] = 18
     ds.pair = lambda record: (np.repeat(truth[..., None], 3, -1), truth)
-    data, label = next(iter(Batches(ds, config(BATCH_IMAGES=1)).epoch(0)))
+    data, label = both(next(iter(Batches(ds, config(BATCH_IMAGES=1)).epoch(0))))
     assert data.shape == (1, 3, 8, 12) and set(np.unique(label)) == {0, 18}
     assert (label[0, :, :6] == 0).all() and (label[0, :, 6:] == 18).all()
     assert len(np.unique(data[0, 0])) > 2  # values between the two
@@ -171,6 +177,19 @@ def test_pictures_of_different_sizes_in_one_batch_are_named():
     ds.images[1] = ds.images[1][:, :10]
     with pytest.raises(DatasetError, match=r"picture1.png: 10 x 8 pixels, but others of its batch have 12 x 8"):
         list(Batches(ds, config()).epoch(0))
+
+
+def test_parts_of_a_batch_make_the_batch():
+    ds, cfg = Memory(6), config(FLIP=True, SHUFFLE=True)
+    whole = list(Batches(ds, cfg, seed=1, batch=4).epoch(2))
+    parts = [list(Batches(ds, cfg, seed=1, batch=4, part=(number, 2)).epoch(2)) for number in (0, 1)]
+    assert len(whole) == len(parts[0]) == len(parts[1]) == 3
+    for all_of_it, *halves in zip(whole, *parts):
+        for together, *apart in zip(both(all_of_it), *map(both, halves)):
+            assert len(apart[0]) == len(apart[1]) == 2
+            np.testing.assert_array_equal(together, np.concatenate(apart))
+    with pytest.raises(ValueError, match="a batch of 4 has no part 0 of 3 equal ones"):
+        Batches(ds, cfg, batch=4, part=(0, 3))
 
 
 def readers():

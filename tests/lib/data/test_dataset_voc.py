@@ -18,14 +18,13 @@ from PIL import Image
 from deeplab.batches import Batches
 from deeplab.data import load_dataset
 from deeplab.evaluate import Evaluator
-from deeplab.schema import Config
-from lib.config import load
+from deeplab.schema import Config, load
 from lib.data import images, voc_labels
 from lib.data.images import DatasetError
 from lib.data.voc import PascalVOC
 from lib.metrics.iou import confusion_matrix, iou_per_class
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CFGS = ROOT / "experiments" / "deeplab" / "cfgs"
 
 
@@ -60,8 +59,9 @@ def test_classes_and_colours_are_those_of_voc():
 
 
 def test_records_keep_the_order_of_the_list_and_masks_are_read_by_value(source, caplog, monkeypatch):
-    monkeypatch.setattr(logging.getLogger("deeplab"), "propagate", True)  # a run before may have changed that
-    caplog.set_level(logging.INFO, "deeplab")
+    name = "active-convnets"  # the log that a run opens
+    monkeypatch.setattr(logging.getLogger(name), "propagate", True)  # a run before may have changed that
+    caplog.set_level(logging.INFO, name)
     ds = load_dataset(config(source), "2012_train_seg")
     assert [record.name for record in ds.records] == [f"2012_{number:06d}" for number in range(6)]
     assert ds.listing == source / "VOC2012/ImageSets/Segmentation/train.txt"
@@ -135,7 +135,7 @@ def test_pictures_of_many_sizes_make_a_batch(source):
     cfg = config(source)
     cfg.SCALES, cfg.TRAIN.FLIP, cfg.TRAIN.SHUFFLE = [[64, 96]], False, False
     ds = load_dataset(cfg, "2012_train")
-    data, label = next(iter(Batches(ds, cfg, batch=3).epoch(0)))
+    data, label = (next(iter(Batches(ds, cfg, batch=3).epoch(0)))[name] for name in ("data", "label"))
     assert data.shape == (3, 3, 85, 96) and label.shape == (3, 85, 96)
     for number, (height, width) in enumerate([(64, 96), (85, 64), (64, 80)]):
         image, truth = ds.pair(ds.records[number])
@@ -202,9 +202,9 @@ def test_a_small_network_trains_and_is_evaluated(source, tmp_path):
     said = ""
     picture = str(source / "VOC2012/JPEGImages/2012_000006.jpg")
     for module, *arguments in [
-        ("deeplab.train", "--cfg", "small.yaml"),
-        ("deeplab.test", "--cfg", "small.yaml"),
-        ("deeplab.predict", "small.yaml", picture, "--out", "."),
+        ("lib.commands.train", "small.yaml"),
+        ("lib.commands.test", "small.yaml"),
+        ("lib.commands.predict", "small.yaml", picture, "--out", "."),
     ]:
         command = [sys.executable, "-m", module, *arguments]
         done = subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True)

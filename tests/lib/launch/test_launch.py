@@ -17,7 +17,7 @@ from processes import MARK, marked, wait_until
 from lib.launch import __main__ as launch
 from lib.launch.plan import PlanError, part_of, plan, read_hosts
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PROGRAM = """
 import json, sys
 from lib.launch.plan import Job

@@ -3,21 +3,19 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import mxnet as mx
 import numpy as np
 import pytest
-from lib.looking.looker import _places
-from made import geometry, layer, look
+from looks_made import geometry, layer, look
 
 from lib.looking.places import centred_grid, compose, points_of_cell, trace
+from lib.looking.seen import convolutions, seen_layers, wanted_outputs
 from lib.pictures.field import field, outward
 from lib.pictures.sampling import sampling
-from operators.active_conv.reference import ActiveAttributes, _points
-from operators.deform_conv.reference import ModulatedAttributes
-from operators.deform_conv.reference import _points as deformed_points
+from operators.for_mxnet import sym
+from operators.for_numpy import Operator
 
 
 @pytest.mark.parametrize("stride", [8, 16])
@@ -50,23 +48,44 @@ def test_offset_of_one_pixel_is_one_pixel_of_the_layer_away_in_its_direction(way
         assert np.array_equal(arrows.cells[2, 2], [2 + 2 * stride, 2 + 2 * stride])
 
 
-def test_points_are_those_of_the_operators_definition():
-    random = np.random.default_rng(1)
-    data = np.zeros((1, 2, 6, 8))
-    grid = {"kernel": (3, 3), "num_filter": 1, "dilate": (2, 2), "pad": (2, 2)}
-    offset, mask = random.normal(size=(2, 9, 2, 6, 8)), random.random((2, 9, 6, 8))
-    attributes = ModulatedAttributes(**grid, num_deformable_group=2)
-    truth = deformed_points(attributes, data, offset.reshape(1, 36, 6, 8), mask.reshape(1, 18, 6, 8))
-    points = points_of_cell(layer("modulated", offset, mask, sets=2), (4, 5))
-    position = 4 * 8 + 5
-    expected = np.stack([truth.y[0, 0, :, :, position], truth.x[0, 0, :, :, position]], -1).reshape(-1, 2)
-    assert np.allclose(points.places, 2 + 16 * expected, atol=1e-5)
-    assert np.allclose(points.factor, truth.mask[0, 0, :, :, position].ravel())
-    still = random.normal(size=(9, 2))
-    truth = _points(ActiveAttributes(**grid), data, still.reshape(1, 1, 3, 3, 2))
-    points = points_of_cell(layer("active", still[..., None, None]), (4, 5))
-    expected = np.stack([truth.y[0, 0, 0, :, position], truth.x[0, 0, 0, :, position]], -1)
-    assert np.allclose(points.places, 2 + 16 * expected, atol=1e-5)
+GRID = {"kernel": (3, 3), "dilate": (2, 2), "pad": (2, 2), "no_bias": True}
+MAP = (9, 11)
+
+
+def where_it_reads(operator, groups, cell, *inputs, **attributes):
+    """What an operator reads for a cell, set by set and tap by tap: (y, x) and the factor.
+
+    Its data is a ramp of y, a ramp of x and ones, which bilinear interpolation gives back exactly; its filters take one
+    tap of one of these each.
+    """
+    y, x = np.indices(MAP, dtype=np.float64)
+    data = np.tile(np.stack([y, x, np.ones(MAP)]), (groups, 1, 1))[None]
+    weight = np.eye(3 * groups * 9).reshape(-1, 3 * groups, 3, 3)
+    out = Operator(operator, num_filter=len(weight), num_deformable_group=groups, **GRID, **attributes).forward(
+        data, *inputs, weight
+    )
+    read = out[0, :, cell[0], cell[1]].reshape(groups, 3, 9)
+    factor = read[:, 2]
+    return (np.moveaxis(read[:, :2], 1, -1) / factor[..., None]).reshape(-1, 2), factor.reshape(-1)
+
+
+def test_points_are_where_the_operators_read():
+    random, cell = np.random.default_rng(1), (4, 5)
+    offset = random.uniform(-1, 1, (2, 9, 2, *MAP)).astype(np.float32)
+    mask = random.uniform(0.25, 1, (2, 9, *MAP)).astype(np.float32)
+    maps = offset.reshape(1, 36, *MAP).astype(np.float64), mask.reshape(1, 18, *MAP).astype(np.float64)
+    for kind, operator, inputs in (
+        ("modulated", "ModulatedDeformableConvolution", maps),
+        ("deformable", "DeformableConvolution", maps[:1]),
+    ):
+        places, factor = where_it_reads(operator, 2, cell, *inputs)
+        made = layer(kind, offset, mask if kind == "modulated" else None, sets=2, size=MAP)
+        points = points_of_cell(made, cell)
+        assert np.allclose(points.places, 2 + 16 * places, atol=1e-4) and np.allclose(points.factor, factor)
+    still = random.uniform(-1, 1, (9, 2)).astype(np.float32)
+    places, _ = where_it_reads("ActiveConvolution", 1, cell, still.reshape(1, 1, 3, 3, 2).astype(np.float64))
+    points = points_of_cell(layer("active", still[..., None, None], size=MAP), cell)
+    assert np.allclose(points.places, 2 + 16 * places, atol=1e-4)
 
 
 def test_three_layers_of_zero_offsets_read_9_81_729_points_of_the_grid():
@@ -111,8 +130,14 @@ def test_scale_and_origin_follow_the_windows_of_the_network():
     x = mx.sym.Convolution(mx.sym.var("data"), kernel=(7, 7), stride=(2, 2), pad=(3, 3), num_filter=1, name="c")
     x = mx.sym.Pooling(x, kernel=(3, 3), stride=(2, 2), pool_type="max", pooling_convention="full")
     x = mx.sym.Convolution(x, kernel=(3, 3), stride=(2, 2), pad=(1, 1), num_filter=1, name="d")
-    nodes = json.loads(x.tojson())["nodes"]
-    assert _places(nodes)[-1] == ((8.0, 8.0), (2.0, 2.0))
+    x = sym.ActiveConvolution(x, kernel=(3, 3), stride=(2, 2), num_filter=1, name="e")  # unpadded: 16i + 10
+    x = sym.ActiveConvolution(x, kernel=(3, 3), pad=(1, 1), num_filter=1, name="f")
+    inside, size = x.get_internals(), {"data": (1, 3, 160, 160)}
+    shapes = dict(zip(inside.list_outputs(), inside.infer_shape(**size)[1]))
+    offsets = {name: np.zeros((1, 1, 3, 3, 2)) for name in wanted_outputs(convolutions(x.tojson()))}
+    e, f = (one.geometry for one in seen_layers(x.tojson(), offsets, shapes))
+    assert (e.scale, e.origin) == ((8.0, 8.0), (2.0, 2.0)) and (f.scale, f.origin) == ((16.0, 16.0), (10.0, 10.0))
+    assert f.size == f.input_size == e.size != e.input_size
     assert compose(((1.0, 1.0), (0.0, 0.0)), (2, 3), (2, 1), (1, 2), (0, 1)) == ((2.0, 1.0), (0.5, 1.0))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made import layer, look
+from looks_made import layer, look
 from matplotlib.figure import Figure
 from PIL import Image
 

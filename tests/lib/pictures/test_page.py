@@ -9,7 +9,7 @@ import shutil
 
 import numpy as np
 import pytest
-from made import layer, look
+from looks_made import layer, look
 
 from lib.looking.places import points_of_cell, trace
 from lib.pictures import page

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from lib.pictures.runs import Run, RunError, find, runs_in
+from lib.pictures.runs import Run, RunError, find_run, runs_in
 
 
 def leave(folder, name, **dataset):
@@ -41,4 +41,4 @@ def test_a_name_that_is_no_run_is_answered_with_each_run_once(tmp_path):
     for name in ("2007_train", "2007_test"):
         leave(tmp_path / "voc/a", name, image_set="2007_train", test_image_set="2007_test")
     with pytest.raises(RunError, match=f"no run b: .*runs in {tmp_path}: {tmp_path}/voc/a$"):
-        find("b", tmp_path)
+        find_run("b", tmp_path)

@@ -18,7 +18,7 @@ import pytest
 from lib.data.streets.write import Settings, generate
 from lib.run.record import read_record, recorded
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 QUICK = ROOT / "experiments/deeplab/cfgs/quick_acn.yaml"
 
 
@@ -34,7 +34,7 @@ def twice(tmp_path_factory):
     folders = []
     for name in ("first", "second"):
         settings = [*small, f"output_path={place}", f"run.name={name}"]
-        command = [sys.executable, "-m", "deeplab.train", "--cfg", str(QUICK), *settings]
+        command = [sys.executable, "-m", "lib.commands.train", str(QUICK), *settings]
         run = subprocess.run(command, env=environment, cwd=place, capture_output=True, text=True, timeout=300)
         assert run.returncode == 0, run.stderr
         folders.append(place / name / "leftImg8bit_train")
@@ -46,7 +46,7 @@ def test_two_runs_of_one_seed_and_thread_count_are_bit_equal(twice):
     for folder in twice:
         lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
         losses.append([line["loss"] for line in lines if line["event"] == "update"])
-        files.append([(folder / f"deeplab-0001.{ending}").read_bytes() for ending in ("params", "states")])
+        files.append([(folder / f"deeplab-0001.{ending}").read_bytes() for ending in ("params", "momentum.npz")])
     assert len(losses[0]) == 3 and np.isfinite(losses[0]).all()
     assert losses[0] == losses[1]
     assert files[0] == files[1]
@@ -66,7 +66,8 @@ def test_run_folder_says_what_the_run_was_made_with(twice):
     assert (versions["mxnet"], versions["numpy"]) == (mx.__version__, np.__version__)
     assert record["environment"]["MXNET_SOME_SETTING"] == "7" and "PATH" not in record["environment"]
     assert record["config"]["net"]["width"] == 8 and record["config"]["TRAIN"]["lr"] == 0.1
-    assert record["command"][1:3] == ["--cfg", str(QUICK)]
+    assert record["command"][:2] == ["train.py", str(QUICK)]
+    assert (record["engine"], record["system"], record["workers"]) == ("mxnet", "deeplab", 1)
     git = subprocess.run(["git", "-C", ROOT, "rev-parse", "HEAD"], capture_output=True, text=True)
     assert record["commit"] == (git.stdout.strip() or None)
     assert record["dirty"] in ((True, False) if record["commit"] else (None,))

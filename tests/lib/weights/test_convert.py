@@ -17,17 +17,16 @@ import numpy as np
 import pytest
 import yaml
 from mxnet.gluon.model_zoo.vision import resnet as gluon_resnet
+from trainings import engine_of
 
-from deeplab import symbols
-from deeplab.schema import Config
-from lib.config import ConfigError, load
+from deeplab.schema import Config, load
+from lib.config import ConfigError
 from lib.data import images
-from lib.engines.mxnet.network import Network
 from lib.nets.resnet_v1 import BASIC, BOTTLENECKS
 from lib.run import params
 from lib.weights.convert import torch_file
 from lib.weights.convert.__main__ import main
-from lib.weights.pretrained import read_pretrained
+from lib.weights.pretrained import read_pretrained, take_pretrained
 
 COUNTS = {18: BASIC[18], 34: BASIC[34], 50: BOTTLENECKS[50], 101: BOTTLENECKS[101]}
 WIDTH = 8  # of conv1; 64 in the real ones, which only cost time here
@@ -54,14 +53,11 @@ def features(prefix, image, **changes) -> np.ndarray:
     cfg.net.output_stride, cfg.net.res5_dilate, cfg.network.pretrained = 32, 1, str(prefix)
     for key, value in changes.items():
         setattr(cfg.net, key, value)
-    symbol = symbols.get_symbol(cfg, is_train=False)
-    last = [name for name in symbol.get_internals().list_outputs() if name.startswith("res5")][-1]
-    symbol = symbol.get_internals()[last]
-    data = images.to_tensor(image, cfg)[None]
-    network = Network(cfg, symbol, data.shape)
-    arg, aux = params.load(f"{prefix}-0000.params")
-    assert network.load_pretrained(arg, aux) == []
-    return network.block(mx.nd.array(data)).asnumpy()
+    cfg.network.pretrained_epoch, cfg.SCALES = 0, [[*image.shape[:2]]]
+    engine = engine_of(cfg)
+    assert take_pretrained(cfg, engine) == (Path(f"{prefix}-0000.params"), [])
+    last = [name for name in engine.shapes(engine.network.inputs) if name.startswith("res5")][-1]
+    return engine.compute({"data": images.to_tensor(image, cfg)[None]}, [last])[last]
 
 
 def close(ours, theirs) -> bool:

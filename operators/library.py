@@ -54,7 +54,7 @@ def declare_cuda(lib: ctypes.CDLL) -> ctypes.CDLL:
     lib.acn_cuda_device_count.argtypes = [pointer]
     lib.acn_cuda_check.argtypes = [code]
     lib.acn_cuda_workspace_bytes.argtypes = [pointer, code, pointer, code, code, pointer]
-    place = [pointer, int64, code, pointer]  # workspace, its bytes, device, stream
+    place: list = [pointer, int64, code, pointer]  # workspace, its bytes, device, stream
     lib.acn_cuda_forward.argtypes = [pointer, code, pointer, ctypes.c_int32, pointer, *place]
     lib.acn_cuda_backward.argtypes = [pointer, pointer, code, pointer, pointer, pointer, code, *place]
     return lib
@@ -100,7 +100,7 @@ def cuda_available() -> bool:
 
 def address(function) -> int:
     """The address of a ctypes function, for handing it to compiled code."""
-    return ctypes.cast(function, ctypes.c_void_p).value
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
 @dataclass(frozen=True)

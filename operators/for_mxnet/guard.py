@@ -4,7 +4,7 @@
 MXNet 1.9.1 hands a custom operator an array that is in oneDNN's blocked layout (what a stock Convolution leaves behind)
 as a pointer to a temporary copy, which may be gone when the operator runs in its own thread. What comes out of a whole
 ``slice_axis`` is never in that layout, and neither is the gradient that comes back through it. A bias is one line of
-numbers, for which there is but one layout; and tools such as ``mx.viz.print_summary`` fail at nodes with such an output.
+numbers, for which there is one layout only; and ``mx.viz.print_summary`` fails at nodes with such an output.
 
 In a graph the shape of a parameter must be found from the operator's side, and ``slice_axis`` infers none backwards.
 There, all inputs but the first pass ``clip`` to [-inf, inf], which keeps every value, NaN included, and infers shapes

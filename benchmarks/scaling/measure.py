@@ -39,7 +39,7 @@ def measure(rounds: int) -> dict:
 
 
 def _machine() -> dict:
-    from operators.bench.machine import describe  # only what describes a machine; loads no framework
+    from benchmarks.operators.machine import describe  # only what describes a machine; loads no framework
 
     described = {**describe(), "load_before": _load()}
     described["command"] = ["python", "-m", "benchmarks.scaling", *sys.argv[1:]]

@@ -46,8 +46,8 @@ def missing() -> str:
 
 
 def _run(options) -> int:
-    from operators.bench.report import write_json
     from operators.gpu_suite import correctness, report, speed
+    from operators.gpu_suite.result import write_json
 
     result, failures = report.machine(), []
     print(report.heading(result), flush=True)
@@ -61,7 +61,7 @@ def _run(options) -> int:
         print(report.target_lines(result["speed"]))
     path = options.out or ROOT / "benchmarks" / "results" / f"{report.slug(result['device'])}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(result, str(path))
+    write_json(result, path)
     print(f"wrote {path}")
     return 1 if failures else 0
 

@@ -19,6 +19,7 @@ import yaml
 from experiments.sweeping import outcome
 from experiments.sweeping.command import main
 from experiments.sweeping.plan import SweepError, Trial, read_sweep
+from experiments.sweeping.work import run_trial
 from lib.system import ROOT, read
 
 FAKE = f"{sys.executable} {Path(__file__).with_name('fake_train.py')}"
@@ -185,6 +186,40 @@ def test_finished_trials_of_earlier_versions_stay_readable(tmp_path):
     assert (found["metric"], found["value"]) == ("meanIU", 0.4)
     assert [outcome.number(found, name) for name in ("value", "meanIU", "meanIU_present")] == [0.4, 0.4, 0.5]
     assert outcome.conclude(trial)["parts"] == {"car": 0.1}  # an evaluation of an earlier version
+
+
+TRIAL = """
+import json, sys
+from experiments.sweeping.plan import read_sweep
+from experiments.sweeping.work import run_trial
+run_trial(read_sweep(sys.argv[1]).trials[0], lambda now: print(json.dumps(now), flush=True))
+"""
+
+
+def test_a_trial_whose_sweep_is_killed_ends_and_goes_on_from_there(tmp_path):
+    path = write(tmp_path, command=FAKE, axes={"fake.updates": [40], "net.offset_lr_rate": [1]})
+    (trial,) = read_sweep(path).trials
+    sweep = subprocess.Popen([sys.executable, "-c", TRIAL, str(path)], env={**os.environ, "PYTHONPATH": str(ROOT)},
+                             stdout=subprocess.PIPE, text=True)  # fmt: skip
+    told = json.loads(sweep.stdout.readline())
+    sweep.kill()
+    sweep.communicate()
+    reported = []
+    numbers = run_trial(trial, reported.append)  # waits until the killed one is gone
+    assert numbers == outcome.finished(trial) and numbers["update"] == 39
+    assert [line["update"] for line in outcome.metrics(trial.folder)] == list(range(1, 41))
+    starts = (Path(trial.folder) / "starts").read_text().split()
+    assert starts[0] == "0" and int(starts[1]) >= told["update"] >= 1 and len(starts) == 2
+
+
+def test_a_trial_that_fails_says_so_with_its_last_words(tmp_path):
+    axes = {"fake.updates": [5], "net.offset_lr_rate": [1], "fake.breaks": ["true"]}
+    (trial,) = read_sweep(write(tmp_path, command=FAKE, axes=axes)).trials
+    with pytest.raises(
+        RuntimeError, match=r"(?s)python\S* ended with exit status 1; .*the fake breaks as it was told to"
+    ):
+        run_trial(trial, lambda now: None)
+    assert outcome.finished(trial) is None
 
 
 def wait_for(condition, seconds=200):

@@ -56,22 +56,11 @@ class Train(sections.Train):
 
 
 @dataclass
-class Net:
-    """Shape of the network. Channel counts, strides and dilations in pixels of the layer's input."""
+class Net(sections.Backbone):
+    """Shape of the network: its backbone, its head, and how the last stage looks."""
 
-    depth: int = 101  # 10, 18, 34, 50 or 101
-    width: int = 64  # channels of conv1; bottleneck stages have width*{4,8,16,32}, basic ones width*{1,2,4,8}
-    stride_on_3x3: bool = False  # bottlenecks: True = v1.5 (torchvision, timm), False = on the 1x1 (Caffe, Gluon)
-    pool_pad: int = 0  # of the stem's pooling: 0 = Caffe's, 1 = that of torchvision, timm and Gluon
-    bn_eps: float = 1e-5  # added to the variance by batch normalisation
-    pixel_stds: list[float] = field(default_factory=lambda: [1.0, 1.0, 1.0])  # blue, green, red; divide after the means
-    pixel_order: str = "RGB"  # channels as the first convolution expects them: RGB or BGR
-    output_stride: int = 16  # image pixels per pixel of the last stage: 8, 16 or 32
-    dilate_stages: bool = True  # a stage that may not halve the map looks twice as far instead, as in DeepLab
     head_channels: int = 1024
     head_init: str = "normal"  # of fc6: normal (0.01, the original, on a pretrained backbone) or msra (from scratch)
-    train_bn: bool = False  # False: batch normalisation uses the stored statistics, as the original does
-    res5_dilate: int = 2  # dilation (and padding) of res5's branch2b, of every kind
     offset_dilate: int = 1  # dilation of the convolution that predicts the offsets (dcn, modulated)
     num_deformable_group: int = 1
     num_offset_group: int = 1  # groups of filters with an own set of offsets
@@ -118,6 +107,7 @@ RANGES = Ranges(
         "net.num_offset_group": 1, "net.bn_eps": 1e-5, "net.offset_lr_rate": 0, "net.offset_lr_mult": 0,
         "net.offset_bound": 0,
     },
+    paths=("network.pretrained",),
 )  # fmt: skip
 
 

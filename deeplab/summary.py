@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from deeplab.data import STREETS, load_dataset
 from lib.data import images
+from lib.looking.layers import looking_layers, named_by_layer
 from lib.looking.look import Layer
 from lib.looking.places import Geometry
 from lib.pictures import panels, taps
@@ -58,7 +59,8 @@ def warning(cfg, results: dict, zero: dict | None) -> str:
 def draw(cfg, results: dict, zero: dict | None) -> Path:
     """Writes <output_path>/<run name>/summary.png and gives its path."""
     dataset = load_dataset(cfg, cfg.dataset.test_image_set)
-    offsets = checkpoint.read_offsets(folder.prefix(cfg), results["epoch"])
+    layers = looking_layers(Path(f"{folder.prefix(cfg)}-symbol.json").read_text(encoding="utf-8"))
+    offsets = named_by_layer(layers, checkpoint.read_offsets(folder.prefix(cfg), results["epoch"]))
     columns = ["image", "truth", "prediction"] + (["prediction, offsets set to 0"] if zero else [])
     height, width = dataset.image(dataset.records[0]).shape[:2]
     heights = [PICTURES * (WIDTH / len(columns) - 0.1) * height / width + 1.0]
@@ -106,7 +108,7 @@ def _offsets(block, cfg, offsets: dict[str, np.ndarray], dataset, results: dict,
     ratios = [1.0] * len(offsets) + [0.9, 1.6]
     axes = block.subplots(1, len(panes), gridspec_kw={"width_ratios": ratios})
     for axis, (name, offset) in zip(axes, offsets.items()):
-        taps.draw_taps(axis, name.removesuffix("_offset"), offset, dilate, half)
+        taps.draw_taps(axis, name, offset, dilate, half)
     taps.draw_key(axes[-2], dilate, cfg.net.output_stride)
     image, truth = dataset.pair(dataset.records[_chosen(dataset)[0]])
     size = images.scaled_size(*truth.shape, cfg.SCALES)  # what the network saw: its layers' pixels are of that size
@@ -126,7 +128,7 @@ def _last_layer(cfg, offsets: dict[str, np.ndarray], shape: tuple[int, int]) -> 
     size = tuple(-(-side // cfg.net.output_stride) for side in shape)
     origin = (2.0 - 2.0 * cfg.net.pool_pad,) * 2
     geometry = Geometry(offset.shape[2:4], (1, 1), dilate, dilate, stride, origin, size, size)
-    return Layer(name.removesuffix("_offset"), "active", geometry, offset.reshape(-1, geometry.taps, 2, 1, 1))
+    return Layer(name, "active", geometry, offset.reshape(-1, geometry.taps, 2, 1, 1))
 
 
 def _telling_class(truth: np.ndarray, results: dict, zero: dict | None) -> int:

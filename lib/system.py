@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from lib.config import ConfigError, Schema, load
+from lib.config.load import read_file
+from lib.config.sections import Common
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -92,24 +94,26 @@ def find_config(text: str) -> Path:
     raise ConfigError(f"configuration {text} does not exist, neither as a file nor as a name in experiments/; {guess}")
 
 
-def system_of(path: Path) -> System:
-    """The system of a configuration file. Raises ConfigError if none is found."""
+def system_of(path: Path, overrides: Sequence[str] = ()) -> System:
+    """The system of a configuration file with settings laid over it. Raises ConfigError if none is found."""
     path = path.resolve()
     for folder in path.parents:
         if folder.parent == ROOT / "experiments":
             return load_system(folder.name)
+    typed = [text.partition("=")[2] for text in overrides if text.startswith("symbol=")]
     try:
-        return load_system(named_by(_symbol(path, ())))
+        return load_system(named_by(typed[-1] if typed else _symbol(path, ())))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
 
 def named_by(symbol: str) -> str:
     """The name of the system that has a network of this name. Raises ConfigError if none or several have."""
-    named = sorted(each.parents[1].name for each in ROOT.glob(f"*/symbols/{symbol}.py")) if symbol else []
+    files = sorted(each for each in ROOT.glob("*/symbols/*_*.py") if not each.stem.startswith("_"))
+    named = [each.parents[1].name for each in files if each.stem == symbol]
     if len(named) == 1:
         return named[0]
-    known = sorted(each.stem for each in ROOT.glob("*/symbols/*_*.py") if not each.stem.startswith("_"))
+    known = sorted(each.stem for each in files)
     raise ConfigError(f"symbol: {symbol!r} names no network of a system; networks: {', '.join(known)}")
 
 
@@ -128,7 +132,7 @@ def load_system(name: str) -> System:
 def read(text: str, overrides: list[str]) -> tuple[System, object]:
     """The system and the configuration of a path or name, with settings laid over it."""
     path = find_config(text)
-    system = system_of(path)
+    system = system_of(path, overrides)
     return system, load(system.schema, path, overrides)
 
 
@@ -136,13 +140,9 @@ def _symbol(path: Path, above: tuple) -> str:
     """The network that a file, or what it is based on, names; '' where it cannot be read (loading tells why)."""
     if path in above or not path.is_file():
         return ""
-    try:
-        node = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from None
-    if not isinstance(node, dict):
-        raise ConfigError(f"{path}: expected sections and keys")
-    if node.get("symbol"):
-        return str(node["symbol"])
-    base = node.get("BASE")
-    return _symbol((path.parent / base).resolve(), (*above, path)) if isinstance(base, str) and base else ""
+    node = read_file(path, Common())
+    symbol, base = node.get("symbol"), node.get("BASE")
+    if isinstance(symbol, str) and symbol:
+        return symbol
+    below = isinstance(base, str) and base and (path.parent / Path(base).expanduser()).resolve()
+    return _symbol(below, (*above, path)) if below else ""

@@ -60,7 +60,7 @@ def _inspect(options) -> int:
     place = parse_place(options.at, *image.shape[:2]) if options.at else None
     truth = system.truth_of(cfg, options.image)
     use_threads(cfg.run.threads)  # before anything imports a framework
-    from lib.commands.predictors import predictor
+    from lib.predictors import predictor
 
     looker = system.looker(cfg, predictor(system, cfg, options.epoch, file=options.params))
     if options.layer and options.layer not in looker.names:

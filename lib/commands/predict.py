@@ -36,8 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _predict(system, cfg, options) -> int:
-    from lib.commands.predictors import predictor
     from lib.data import images
+    from lib.predictors import predictor
     from lib.run.folder import run_folder
 
     names = [Path(each) for each in options.files]

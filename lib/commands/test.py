@@ -30,8 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _test(system, cfg, threads: int, options) -> int:
-    from lib.commands.predictors import predictor
     from lib.looking.layers import steering
+    from lib.predictors import predictor
     from lib.run import checkpoint, folder
     from lib.run.log import open_log
     from lib.run.provenance import provenance

@@ -3,35 +3,38 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 
-import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lib.config.keys import check_keys
+from lib.config.node import read_node, read_setting
 from lib.config.over import look_up, over_file, still_so
 from lib.config.schema import ConfigError, Schema
-from lib.config.values import check_values, normal_scales
+from lib.config.text_file import TextFileError, read_text
+from lib.config.texts import expand_home
+from lib.config.values import COMMON, check_values, normal_scales
 
 
 def load(schema: Schema, path: str | Path, overrides: list[str] | tuple[str, ...] = ()):
     """Gives the configuration of a YAML file, an object of `schema.config`.
 
-    overrides: `section.key=value`, the value in YAML syntax, as typed on a command line.
-    Numbers such as 5e-4, which YAML reads as text, count as numbers. `run.name` is the file's stem unless it is set.
-    A value may refer to another one: ${run.seed} is what run.seed is in the end.
+    overrides: `section.key=value`, as typed on a command line; of a key given twice the last one counts.
+    Text is taken as it is written, in files and on the command line: `lr_step: 007` is '007' (see `node`).
+    `run.name` is the file's stem unless it is set. A leading ~ of a path is the home folder. A value may refer to
+    another one: ${run.seed} is what run.seed is in the end; \\${run.seed} is that text itself.
     Raises ConfigError naming the file (or the override), the full key and, for an unknown key, the nearest valid one.
     """
-    path = Path(path)
-    files, typed = _files(path, ()), _overrides(overrides)
-    defaults = schema.config()
+    path, defaults = Path(path), schema.config()
+    files, typed = _files(path, (), defaults), _overrides(overrides, defaults)
     merged, scaled = OmegaConf.structured(schema.config), []
     for source, node in files:
         merged = _merge(merged, source, node, defaults)
     over = over_file(path, files, typed)
-    for source, node in _files(over, ()) if over else ():
+    for source, node in _files(over, (), defaults) if over else ():
         node, changes = look_up(node, merged, defaults, source)
         merged, scaled = _merge(merged, source, node, defaults), scaled + changes
     laid = merged
@@ -43,6 +46,7 @@ def load(schema: Schema, path: str | Path, overrides: list[str] | tuple[str, ...
         raise ConfigError(f"{path}: {_told(error)}") from None
     cfg.SCALED = still_so(scaled, laid, merged)
     cfg.run.name = cfg.run.name or path.stem
+    expand_home(cfg, (*COMMON.paths, *schema.ranges.paths))
     check_values(schema, cfg, str(path))
     return cfg
 
@@ -62,12 +66,26 @@ def _told(error) -> str:
 
 def load_dict(schema: Schema, content: dict, source: str, overrides: list[str] | tuple[str, ...] = ()):
     """The configuration that `as_dict` gave, as a run keeps it. source: named in errors. overrides: as in `load`."""
-    merged = _merge(OmegaConf.structured(schema.config), source, content, schema.config())
-    for each, node in _overrides(overrides):
-        merged = _merge(merged, each, node, schema.config())
-    cfg = OmegaConf.to_object(merged)
+    defaults = schema.config()
+    merged = _merge(OmegaConf.structured(schema.config), source, _literal(content), defaults)
+    for each, node in _overrides(overrides, defaults):
+        merged = _merge(merged, each, node, defaults)
+    try:
+        cfg = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{source}: {_told(error)}") from None
+    expand_home(cfg, (*COMMON.paths, *schema.ranges.paths))
     check_values(schema, cfg, source)
     return cfg
+
+
+def _literal(node):
+    """Plain data whose texts are no references, as OmegaConf writes them."""
+    if isinstance(node, dict):
+        return {key: _literal(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_literal(value) for value in node]
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", node) if isinstance(node, str) else node
 
 
 def as_dict(cfg) -> dict:
@@ -75,37 +93,36 @@ def as_dict(cfg) -> dict:
     return asdict(cfg)
 
 
-def _files(path: Path, above: tuple[Path, ...]) -> list[tuple[str, dict]]:
+def _files(path: Path, above: tuple[Path, ...], defaults) -> list[tuple[str, dict]]:
     """The file and, before it, those it is based on, as (name, content)."""
     if path.resolve() in above:
         raise ConfigError(f"{path}: BASE leads back to this file")
+    node = read_file(path, defaults)
+    base = node.get("BASE") or ""
+    if not isinstance(base, str):
+        raise ConfigError(f"{path}: BASE: expected the path of a YAML file, got {base!r}")
+    bases = _files(path.parent / Path(base).expanduser(), (*above, path.resolve()), defaults) if base else []
+    return [*bases, (str(path), node)]
+
+
+def read_file(path: Path, section) -> dict:
+    """The content of one YAML file, by the kinds of the dataclass `section`; keys it does not have are kept as text."""
     if not path.is_file():
         found = ", ".join(sorted(other.name for other in path.parent.glob("*.yaml"))) or "no YAML file"
         raise ConfigError(f"configuration {path} does not exist; {path.parent} has {found}")
     try:
-        node = OmegaConf.to_container(OmegaConf.load(path))  # safe loading; a key that stands twice is an error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from None
-    except OSError:
-        node = None
-    if not isinstance(node, dict):
-        raise ConfigError(f"{path}: expected sections and keys")
-    base = node.get("BASE") or ""
-    if not isinstance(base, str):
-        raise ConfigError(f"{path}: BASE: expected the path of a YAML file, got {base!r}")
-    bases = _files(path.parent / base, (*above, path.resolve())) if base else []
-    return [*bases, (str(path), node)]
+        text = read_text(path)
+    except TextFileError as error:
+        raise ConfigError(f"{error} (a configuration is YAML)") from None
+    return read_node(text, str(path), section)
 
 
-def _overrides(texts) -> list[tuple[str, dict]]:
+def _overrides(texts, defaults) -> list[tuple[str, dict]]:
     nodes = []
     for text in texts:
         source = f"command line: {text}"
-        if "=" not in text[1:]:
+        key, separator, value = text.partition("=")
+        if not separator or not key:
             raise ConfigError(f"{source}: expected section.key=value, for example TRAIN.lr=0.001")
-        text += "''" if text.endswith("=") else ""  # YAML would read nothing as null; here it means empty text
-        try:
-            nodes.append((source, OmegaConf.to_container(OmegaConf.from_dotlist([text]))))
-        except (yaml.YAMLError, OmegaConfBaseException) as error:
-            raise ConfigError(f"{source}: not a value in YAML syntax: {error}") from None
+        nodes.append((source, read_setting(key, value, source, defaults)))
     return nodes

@@ -32,7 +32,7 @@ def over_file(path: Path, files: list[tuple[str, dict]], typed: list[tuple[str, 
     name = node["OVER"]
     if not isinstance(name, str):
         raise ConfigError(f"{source}: OVER: expected the path of a YAML file, got {name!r}")
-    return place / name if name else None
+    return place / Path(name).expanduser() if name else None
 
 
 def still_so(changes: list[tuple[str, object, object]], laid, final) -> list[str]:

@@ -13,11 +13,14 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class Ranges:
-    """Values that fit, by key. choices: these alone. why: the reason of a choice. at_least: numbers from this on."""
+    """Values that fit, by key. choices: these alone. why: the reason of a choice. at_least: numbers from this on.
+    names: of files and folders, without '/'. paths: in which a leading ~ means the home folder."""
 
     choices: dict[str, tuple] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
     at_least: dict[str, float] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
 from lib.config.schema import ConfigError, Ranges, Schema
+from lib.config.texts import unfit_image_set, unfit_name, unfit_path, unfit_texts
 
 COMMON = Ranges(
     choices={
@@ -24,6 +26,8 @@ COMMON = Ranges(
         "run.max_rollbacks": 0, "run.threads": 0, "run.seed": 0, "run.cpus": 1, "run.offset_warmup_epochs": 0,
         "run.lr_factor": 0,
     },
+    names=("run.name", "TRAIN.model_prefix"),
+    paths=("output_path", "dataset.dataset_path"),
 )  # fmt: skip
 
 
@@ -42,7 +46,7 @@ def normal_scales(node: dict, source: str) -> None:
 
 def check_values(schema: Schema, cfg, source: str) -> None:
     """Raises ConfigError listing every value outside its range."""
-    wrong = [*_not_finite(cfg), *_outside(cfg, COMMON), *_outside(cfg, schema.ranges), *_common(cfg)]
+    wrong = [*unfit_texts(cfg), *_not_finite(cfg), *_outside(cfg, COMMON), *_outside(cfg, schema.ranges), *_common(cfg)]
     wrong += schema.wrong(cfg)
     if wrong:
         raise ConfigError("\n".join(f"{source}: {text}" for text in wrong))
@@ -66,16 +70,23 @@ def _outside(cfg, ranges: Ranges) -> Iterator[str]:
     for key, least in ranges.at_least.items():
         if not _get(cfg, key) >= least:
             yield f"{key}: expected at least {least}, got {_get(cfg, key)!r}"
+    for key in ranges.names:
+        yield from unfit_name(key, _get(cfg, key))
+    for key in ranges.paths:
+        yield from unfit_path(key, _get(cfg, key))
 
 
 def _common(cfg) -> Iterator[str]:
+    for key in ("dataset.image_set", "dataset.test_image_set"):
+        yield from unfit_image_set(key, _get(cfg, key))
     try:
-        steps = [float(part) for part in cfg.TRAIN.lr_step.split(",") if part.strip()]
+        parts = [part for part in cfg.TRAIN.lr_step.split(",") if part.strip()]
+        steps = [float(part) if "_" not in part else -1.0 for part in parts]
     except ValueError:
         steps = [-1.0]
     if steps != sorted(steps) or not all(0 <= step < float("inf") for step in steps):
         yield f"TRAIN.lr_step: expected growing epochs such as '40.336' or '4,6', got {cfg.TRAIN.lr_step!r}"
-    if not all(part.strip().isdigit() for part in cfg.gpus.split(",") if cfg.gpus):
+    if not all(re.fullmatch("[0-9]+", part.strip()) for part in cfg.gpus.split(",") if cfg.gpus):
         yield f"gpus: expected device numbers such as '0,1', or '' for the CPU, got {cfg.gpus!r}"
     if cfg.gpus.strip() and cfg.run.cpus != 1:
         yield f"run.cpus: {cfg.run.cpus} CPU contexts and gpus {cfg.gpus!r} exclude each other"

@@ -18,11 +18,11 @@ def open_engine(cfg, training: bool = False) -> Engine:
     gpus = cfg.gpus if training else cfg.gpus.split(",")[0]
     kvstore, cpus = (cfg.default.kvstore, cfg.run.cpus) if training else ("device", 1)
     if cfg.engine == "torch":
-        _need("torch", "pip install -e '.[torch]'")
+        _need("torch", "scripts/setup.sh torch")
         from lib.engines.torch.engine import TorchEngine
 
         return TorchEngine(settings, gpus, cpus, kvstore)
-    _need("mxnet", "pip install -e '.[mxnet]'")
+    _need("mxnet", "scripts/setup.sh mxnet")
     from lib.engines.mxnet.devices import check_version
     from lib.engines.mxnet.engine import MXNetEngine
 

@@ -99,6 +99,11 @@ def set_offsets_zero(arg: dict[str, np.ndarray], layers: list[LookingLayer]) -> 
     return list(dict.fromkeys(changed))
 
 
+def named_by_layer(layers: list[LookingLayer], offsets: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """{layer: offset} of offsets that are parameters, given by the parameters' names."""
+    return {each.name: offsets[each.offset_parameter] for each in layers if each.offset_parameter in offsets}
+
+
 def lengths(offsets: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """How far each tap is moved, in pixels: (dy, dx) is the last axis of an offset that is a parameter."""
     return {name: np.hypot(offset[..., 0], offset[..., 1]) for name, offset in offsets.items()}

@@ -14,7 +14,7 @@ import numpy as np
 
 from lib.config import load_dict
 from lib.looking import look as looks
-from lib.looking.layers import looking_layers
+from lib.looking.layers import LookingLayer, looking_layers, named_by_layer
 from lib.looking.look import Look
 from lib.run import checkpoint, params
 from lib.run.atomic import replacing
@@ -47,14 +47,23 @@ class Run:
             raise RunError(f"{folder} is no run: it has no <image set>/run.json of a training{_there(self.folder)}")
         self.training, record = found
         self.config = record["config"]
-        self.system = record.get("system") or named_by(self.config["symbol"])  # runs of earlier versions do not say
+        self._system = record.get("system", "")
         self.prefix = self.training / self.config["TRAIN"]["model_prefix"]
 
     @property
+    def system(self) -> str:
+        """Raises ConfigError for a run of an earlier version, which does not say, if its network is gone."""
+        return self._system or named_by(self.config["symbol"])
+
+    @property
     def kind(self) -> str:
+        return self.layers[0].kind if self.layers else "plain"
+
+    @property
+    def layers(self) -> list[LookingLayer]:
+        """The layers that learn where to look, as its graph has them; [] before the first checkpoint."""
         graph = Path(f"{self.prefix}-symbol.json")
-        layers = looking_layers(graph.read_text(encoding="utf-8")) if graph.is_file() else []
-        return layers[0].kind if layers else "plain"
+        return looking_layers(graph.read_text(encoding="utf-8")) if graph.is_file() else []
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, {self.kind}, {self.last} epochs)"
@@ -87,8 +96,7 @@ class Run:
 
     def offsets(self, epoch: int) -> dict[str, np.ndarray]:
         """{layer: offsets (filter groups, channel groups, kernel y, kernel x, 2)} of the active layers."""
-        named = checkpoint.read_offsets(self.prefix, epoch)
-        return {name.removesuffix("_offset"): value for name, value in named.items()}
+        return named_by_layer(self.layers, checkpoint.read_offsets(self.prefix, epoch))
 
     def offsets_over_epochs(self) -> tuple[list[int], dict[str, np.ndarray]]:
         """The epochs, first 0 (before training, all offsets 0), and the arrays of `offsets`, stacked in axis 0."""
@@ -177,7 +185,7 @@ class Run:
         )
 
     def _network(self):
-        from lib.commands.predictors import predictor  # a framework is loaded for this alone
+        from lib.predictors import predictor  # a framework is loaded for this alone
 
         system, cfg = load_system(self.system), self.settings()
         return system.looker(cfg, predictor(system, cfg)), system.dataset(cfg)

@@ -48,12 +48,19 @@ def save(prefix: Path, epoch: int, engine, state: dict, graph: str, offsets: Map
 def restore(prefix: Path, epoch: int, engine, momentum: float) -> None:
     """Puts the parameters and the momentum of a checkpoint into `engine`, which holds the network already.
 
-    momentum: TRAIN.momentum of this run. Raises CheckpointError for momentum that is not there or cannot be read.
+    momentum: TRAIN.momentum of this run. Raises CheckpointError, and changes nothing, for parameters of another network
+    and for momentum that is not there or cannot be read.
     """
-    engine.load(*params.load(find(prefix, epoch)))
+    path, held = find(prefix, epoch), engine.parameters()
+    arg, aux = params.load(path)
+    try:
+        params.check_fit({name: value.shape for part in held for name, value in part.items()}, held[1], arg, aux)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from None
     before = read_momentum(prefix, epoch)
     if momentum and not before:
         raise CheckpointError(f"TRAIN.momentum: 0 when {prefix} was trained, cannot become {momentum} on the way")
+    engine.load(arg, aux)
     engine.load_momentum(before)
 
 

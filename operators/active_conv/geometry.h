@@ -14,9 +14,9 @@ template <class T, class S>
 ACN_HOST_DEVICE inline Cells<T> active_cells(const ConvShape& s, const S* offset, int64_t filter_group,
                                              int64_t channel_group, int64_t tap, int64_t grid_y, int64_t grid_x,
                                              Boundary rule) {
-  const S* moved = offset + ((filter_group * s.channel_offset_groups + channel_group) * s.taps() + tap) * 2;
-  return locate(grid_y + static_cast<T>(moved[0]), grid_x + static_cast<T>(moved[1]), static_cast<int32_t>(s.height),
-                static_cast<int32_t>(s.width), rule);
+  const S* pair = offset + (s.offset_set(filter_group, channel_group) * s.taps() + tap) * 2;
+  return locate(moved(grid_y, static_cast<T>(pair[0])), moved(grid_x, static_cast<T>(pair[1])),
+                static_cast<int32_t>(s.height), static_cast<int32_t>(s.width), rule);
 }
 
 }  // namespace acn

@@ -5,8 +5,8 @@
 
 #include "../core/conv/conv_tiles.h"
 #include "../core/runtime/threads.h"
-#include "../core/sampling/move_plan.h"
 #include "../core/simd/vector_kernels.h"
+#include "move_plan.h"
 
 namespace acn {
 namespace {
@@ -42,10 +42,11 @@ class ProductFirstConv {
         weight_row_(round_up(s_.channels / s_.weight_groups, kernels_.lanes) + kSkew),
         image_tiles_((s_.pixels() + kPixels - 1) / kPixels),
         map_row_(image_tiles_ * kPixels),
-        wave_(std::clamp<int64_t>(kWavePixels / s_.pixels(), 1, std::max<int64_t>(s_.batch, 1))) {
+        wave_(std::clamp<int64_t>(kWavePixels / s_.pixels(), 1, s_.batch)) {
     for (int64_t g = 0; g < s_.weight_groups; ++g) segments_.push_back(find_segments(g));
     const int64_t product_bytes = filter_rows() * wave_ * map_row_ * int64_t{sizeof(T)};
     filters_ = std::clamp<int64_t>(workspace_bytes() / 4 / product_bytes, 1, kMostFilters);
+    workers_ = workers_for(wave_ * std::max(filters_, image_tiles_));
     const int64_t per_group = s_.filters / s_.weight_groups;
     for (int64_t g = 0; g < s_.weight_groups; ++g) {
       for (int64_t k = 0; k < per_group; k += filters_) {
@@ -107,9 +108,6 @@ class ProductFirstConv {
         if (wants_weight) weight_gradient(batch, images, first == 0 ? g.weight_req : Req::kAdd, g.weight);
       }
     });
-    if (s_.batch == 0 && g.weight_req == Req::kWrite) {
-      std::fill_n(g.weight, s_.filters * (s_.channels / s_.weight_groups) * s_.taps(), T(0));
-    }
     if (g.bias_req != Req::kNull) bias_gradient(s_, out_grad, g.bias_req, g.bias);
   }
 
@@ -235,9 +233,8 @@ class ProductFirstConv {
     for (size_t i = 0; i < parts.size(); ++i) {
       for (int64_t tap = 0; tap < s_.taps(); ++tap) {
         const int64_t at = offset_index(k, parts[i].channel_group, tap);
-        const double dy = offset_[at * 2], dx = offset_[at * 2 + 1];
-        const MovePlan<T> move = move_plan<T>(s_.height, s_.width, s_.out_height, s_.out_width, dy + s_.grid_y(0, tap),
-                                              dx + s_.grid_x(0, tap), rule_);
+        const MovePlan<T> move = move_plan(s_, moved(s_.grid_y(0, tap), offset_[at * 2]),
+                                           moved(s_.grid_x(0, tap), offset_[at * 2 + 1]), rule_);
         const int64_t row = (i * (batch.end - batch.begin) + k - batch.begin) * s_.taps() + tap;
         body(row, at, move, nan_of(at));
       }
@@ -352,7 +349,7 @@ class ProductFirstConv {
   const T* data_;
   const VectorKernels<T>& kernels_;
   const int64_t channel_row_, weight_row_, image_tiles_, map_row_, wave_;
-  const int workers_ = num_threads();
+  int workers_;
   int64_t filters_;  // at a time, so that their product maps fit the workspace
   std::vector<Batch> batches_;
   std::vector<std::vector<Segment>> segments_;  // of each weight group
@@ -368,10 +365,9 @@ class ProductFirstConv {
 }  // namespace
 
 bool prefers_product_first(const ConvShape& s, bool backward) {
-  // With few channels the products are too thin to pay for moving their maps. Backward needs one product more than
-  // columns do, which pays when the columns of each offset set would serve fewer filters than this.
   const bool possible = s.stride_y == 1 && s.stride_x == 1 && s.filter_offset_groups > 1;
-  return possible && s.channels / s.weight_groups >= 8 && (!backward || s.filters / s.filter_offset_groups < 24);
+  return possible && s.channels / s.weight_groups >= kLeastChannels &&
+         (!backward || s.filters / s.filter_offset_groups < kManyFilters);
 }
 
 template <class T>
@@ -385,6 +381,10 @@ template <class T>
 void product_first_conv_backward(const ConvShape& shape, const T* offset, Boundary rule, const T* out_grad,
                                  const T* data, const T* weight, const ConvGradientArrays<T>& gradients,
                                  std::vector<double>* offset_sums) {
+  if (shape.batch == 0) {
+    if (offset_sums) offset_sums->assign(shape.offset_sets() * shape.taps() * 2, 0.0);
+    return empty_batch_gradients<T>(shape, gradients);
+  }
   ProductFirstConv<T>(shape, offset, rule, data, weight).backward(out_grad, gradients, offset_sums);
 }
 

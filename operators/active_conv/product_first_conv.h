@@ -17,6 +17,12 @@
 
 namespace acn {
 
+// With fewer channels a group the products are too thin to pay for moving their maps.
+constexpr int64_t kLeastChannels = 8;
+// Backward needs one product more than columns do, which pays when the columns of each offset set would serve fewer
+// filters than this.
+constexpr int64_t kManyFilters = 24;
+
 // Whether this path is the faster one for such a convolution, forward or backward.
 bool prefers_product_first(const ConvShape& shape, bool backward);
 

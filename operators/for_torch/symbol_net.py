@@ -62,6 +62,7 @@ class SymbolNet(nn.Module):
         self.labels = tuple(name for name in self.inputs if name not in firm)
         self._free = network.variables.keys() - {*self.arguments, *self.states}  # what a call may give
         self._programs: dict = {}
+        self._program(frozenset())  # finds attributes that do not go together
 
     def _hold(self, arg, aux) -> None:
         missing = [name for name in self.states if name not in aux]
@@ -90,6 +91,14 @@ class SymbolNet(nn.Module):
 
         values = program(load)
         return values[0] if len(values) == 1 else values
+
+    def to(self, *args, memory_format=None, **kwargs):
+        """As torch.nn.Module.to; a memory format is that of the weights (offsets have five axes)."""
+        super().to(*args, **kwargs)
+        for tensor in [*self.parameters(), *self.buffers()] if memory_format is not None else ():
+            if tensor.dim() == 4:
+                tensor.data = tensor.data.to(memory_format=memory_format)
+        return self
 
     def _program(self, absent: frozenset) -> Program:
         key = (self.training, absent)

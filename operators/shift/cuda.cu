@@ -32,20 +32,18 @@ struct ShiftForward {
   }
 };
 
-// Along one axis of length n: the output places that may read cell r, and how much of it.
+// Along one axis of length n: the output places that may read one cell, and how much of it.
 template <class T>
 struct AxisReaders {
-  T offset;
+  Place<T> offset;
   int32_t n, cell;
   Boundary rule;
   int32_t begin, end;
 
-  ACN_BODY AxisReaders(T axis_offset, int32_t length, int32_t r, Boundary boundary)
-      : offset(axis_offset), n(length), cell(r), rule(boundary) {
-    // Place p reads the cells floor(p + offset) and the next, where the sum may have been rounded up.
-    const T most = static_cast<T>(n) + 2, near = offset < -most ? -most : offset > most ? most : offset;
-    const int64_t whole = static_cast<int64_t>(std::floor(near)), slack = n >> 22;  // float32 counts to 2^24
-    int64_t from = cell - whole - 2 - slack, to = cell - whole + 1 + slack;
+  ACN_BODY AxisReaders(T axis_offset, int32_t length, int32_t of_cell, Boundary boundary)
+      : offset(place_of(axis_offset)), n(length), cell(of_cell), rule(boundary) {
+    // Output place p reads the cells p + offset.low and the next.
+    int64_t from = cell - offset.low - 1, to = cell - offset.low + 1;
     if (rule == Boundary::kBorder) {  // the edges stand for all that is beyond them
       if (cell == 0) from = 0;
       if (cell == n - 1) to = n;
@@ -55,10 +53,9 @@ struct AxisReaders {
   }
 
   ACN_BODY T weight(int32_t place) const {
-    int32_t i0, i1;
-    T fraction;
-    detail::locate_axis(place + offset, n, rule, &i0, &i1, &fraction);
-    return (i0 == cell ? 1 - fraction : T(0)) + (i1 == cell ? fraction : T(0));
+    const AxisCells cells = axis_cells(place + offset.low, n, rule);
+    const T fraction = cells.low == cells.high ? T(0) : offset.fraction;
+    return (cells.low == cell ? 1 - fraction : T(0)) + (cells.high == cell ? fraction : T(0));
   }
 };
 

@@ -25,8 +25,8 @@ struct ShiftMaps {
 // T: coordinates; S: offsets as stored.
 template <class T, class S>
 ACN_HOST_DEVICE inline Cells<T> shift_cells(const ShiftMaps& m, int32_t pixel, const S* channel_offset) {
-  return locate(pixel / m.width + static_cast<T>(channel_offset[0]),
-                pixel % m.width + static_cast<T>(channel_offset[1]), m.height, m.width, m.rule);
+  return locate(moved(pixel / m.width, static_cast<T>(channel_offset[0])),
+                moved(pixel % m.width, static_cast<T>(channel_offset[1])), m.height, m.width, m.rule);
 }
 
 }  // namespace acn

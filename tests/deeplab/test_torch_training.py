@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from deeplab import symbols  # noqa: E402
-from deeplab.config import load  # noqa: E402
+from deeplab.schema import load  # noqa: E402
 from operators.for_torch.symbol_net import SymbolNet, infer_shapes  # noqa: E402
 
 import mxnet as mx  # noqa: E402  # isort: skip
@@ -46,7 +46,7 @@ def without_crop(symbol):
 
 
 def values(symbol) -> tuple:
-    """Arguments and auxiliary states in which every layer says something: inputs, parameters, offsets off the lattice."""
+    """Inputs, parameters and auxiliary states in which every layer says something; offsets off the lattice."""
     random = np.random.default_rng(0)
     arg_shapes, _, aux_shapes = symbol.infer_shape(**SHAPES)
     arg = {}

@@ -98,13 +98,11 @@ def _check(source: Source, network: Network) -> None:
     """Every parameter of our backbone, of its shape, and no other."""
     import mxnet as mx
 
-    from deeplab.schema import Config
-    from deeplab.symbols.resnet_v1_101_deeplab import res5_branch2b
+    from lib.config.sections import Backbone
+    from lib.nets.res5 import convolution
     from lib.nets.resnet_v1 import backbone
 
-    net = Config().net
-    net.depth, net.width = network.depth, network.width
-    symbol = backbone(mx.sym.var("data"), net, res5_branch2b)
+    symbol = backbone(mx.sym.var("data"), Backbone(depth=network.depth, width=network.width), convolution)
     arguments, _, states = symbol.infer_shape(data=(1, 3, 64, 64))
     expected = dict(zip(symbol.list_arguments() + symbol.list_auxiliary_states(), arguments + states))
     del expected["data"]

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where a sampling point falls: the four map cells around it and its place
-// between them, under each boundary rule. Forward, backward, CPU and CUDA go
-// through it; what is written for whole maps moved by one constant (move_plan.h,
-// simd/moved_map.h, shift/cuda.cu) restates the rules and is tested against it.
+// between them. Forward, backward, CPU and CUDA all go through it.
 //
 // Value and derivatives follow from the cells alone, v = value, ly, lx =
 // fractions:
@@ -22,69 +20,61 @@
 #include <string>
 
 #include "bilinear_cells.h"
-
-#ifdef __CUDACC__
-#define ACN_HOST_DEVICE __host__ __device__
-#else
-#define ACN_HOST_DEVICE
-#endif
+#include "boundary.h"
 
 namespace acn {
 
-enum class Boundary : int32_t {
-  kZero,    // bilinear over a map surrounded by zeros
-  kInside,  // zero unless the point is in [0, H) x [0, W); the last row and
-            // column are clamped
-  kBorder,  // the point is moved to the nearest place of the map
-};
-
 Boundary boundary_from(const std::string& name);
 
-namespace detail {
-// One axis of length n: the two places around p (-1 = nowhere) and the fraction
-// between them.
+// A place on an axis: low + fraction, low = floor. NaN is a NaN fraction.
 template <class T>
-ACN_HOST_DEVICE inline void locate_axis(T p, int32_t n, Boundary rule, int32_t* i0, int32_t* i1, T* fraction) {
-  *i0 = *i1 = -1;
-  *fraction = 0;
-  if (rule == Boundary::kBorder) {
-    if (p < 0 || p >= n - 1) {
-      *i0 = *i1 = p < 0 ? 0 : n - 1;
-      return;
-    }
-  } else if (!(p >= (rule == Boundary::kZero ? T(-1) : T(0)) && p < n)) {
-    return;
-  }
-  T low = std::floor(p);
-  int32_t i = static_cast<int32_t>(low);
-  if (rule == Boundary::kInside && i == n - 1) {
-    *i0 = *i1 = i;
-    return;
-  }
-  *fraction = p - low;
-  if (i >= 0) *i0 = i;
-  if (i + 1 < n) *i1 = i + 1;
+struct Place {
+  int64_t low;
+  T fraction;
+};
+
+template <class T>
+ACN_HOST_DEVICE inline Place<T> place_of(T p) {
+  const T far = T(int64_t{1} << 40);  // beyond this every place is outside alike, infinity included
+  if (p >= far) return {int64_t{1} << 40, T(0)};
+  if (p <= -far) return {-(int64_t{1} << 40), T(0)};
+  if (p != p) return {0, p};
+  const T low = std::floor(p);
+  return {static_cast<int64_t>(low), p - low};
 }
-}  // namespace detail
+
+// A whole number moved by an offset: no digit of the offset is lost in the sum, however far out the number is, so what
+// is read at one constant offset lies between the same cells everywhere.
+template <class T>
+ACN_HOST_DEVICE inline Place<T> moved(int64_t from, T offset) {
+  Place<T> place = place_of(offset);
+  place.low += from;
+  return place;
+}
 
 // H, W >= 1 and H * W < 2^31.
 template <class T>
-ACN_HOST_DEVICE inline Cells<T> locate(T y, T x, int32_t H, int32_t W, Boundary rule) {
+ACN_HOST_DEVICE inline Cells<T> locate(Place<T> y, Place<T> x, int32_t H, int32_t W, Boundary rule) {
   Cells<T> cells;
-  int32_t nowhere = H * W;
-  if (y != y || x != x) {
+  const int32_t nowhere = H * W;
+  if (y.fraction != y.fraction || x.fraction != x.fraction) {
     for (int k = 0; k < 4; ++k) cells.index[k] = nowhere;
-    cells.ly = cells.lx = y + x;
+    cells.ly = cells.lx = y.fraction + x.fraction;
     return cells;
   }
-  int32_t ys[2], xs[2];
-  detail::locate_axis(y, H, rule, &ys[0], &ys[1], &cells.ly);
-  detail::locate_axis(x, W, rule, &xs[0], &xs[1], &cells.lx);
+  const AxisCells ys = axis_cells(y.low, H, rule), xs = axis_cells(x.low, W, rule);
+  cells.ly = ys.low == ys.high ? T(0) : y.fraction;
+  cells.lx = xs.low == xs.high ? T(0) : x.fraction;
   for (int k = 0; k < 4; ++k) {
-    int32_t i = ys[k >> 1], j = xs[k & 1];
+    const int32_t i = static_cast<int32_t>(k < 2 ? ys.low : ys.high),
+                  j = static_cast<int32_t>(k & 1 ? xs.high : xs.low);
     cells.index[k] = (i < 0 || j < 0) ? nowhere : i * W + j;
   }
   return cells;
+}
+template <class T>
+ACN_HOST_DEVICE inline Cells<T> locate(T y, T x, int32_t H, int32_t W, Boundary rule) {
+  return locate(place_of(y), place_of(x), H, W, rule);
 }
 
 // The values of the four cells in one channel-first map.

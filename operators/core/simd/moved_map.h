@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A whole map moved by one constant, its transpose, and its slopes. Between the edges, output column x reads the map's
-// columns x + first_x and the next, in whole vectors; at the edges each column is looked up.
+// columns x + first_x and the next, in whole vectors; at the edges the rules are asked for each column.
 #pragma once
 
 #include "simd.h"
@@ -9,22 +9,14 @@
 namespace acn {
 namespace ACN_LEVEL {
 
-// Cell `at` of `size` as the rule has it: itself, clamped, or -1 for none.
-ACN_INLINE int64_t moved_cell(int64_t at, int64_t size, bool clamp_low, bool clamp_high) {
-  if (at < 0) return clamp_low ? 0 : -1;
-  if (at >= size) return clamp_high ? size - 1 : -1;
-  return at;
-}
-
 template <class T>
 struct MovedRows {       // of the map, around output row oy
   int64_t upper, lower;  // where they start, or -1
 
-  MovedRows(const MovePlan<T>& p, int64_t oy)
-      : upper(moved_cell(oy + p.first_y, p.height, p.clamp_low, p.clamp_high)),
-        lower(moved_cell(oy + p.first_y + 1, p.height, p.clamp_low, p.clamp_high)) {
-    if (upper >= 0) upper *= p.width;
-    if (lower >= 0) lower *= p.width;
+  MovedRows(const MovePlan<T>& p, int64_t oy) {
+    const AxisCells rows = axis_cells(oy + p.first_y, p.height, p.rule);
+    upper = rows.low < 0 ? -1 : rows.low * p.width;
+    lower = rows.high < 0 ? -1 : rows.high * p.width;
   }
 
   // For a row that is not there, the other one, to be read with weight 0.
@@ -42,11 +34,10 @@ struct MovedWeights {
 template <class T>
 ACN_INLINE T moved_edge_value(const MovePlan<T>& p, const T* upper, const T* lower, const MovedWeights<T>& w,
                               int64_t ox) {
-  const int64_t left = moved_cell(ox + p.first_x, p.width, p.clamp_low, p.clamp_high);
-  const int64_t right = moved_cell(ox + p.first_x + 1, p.width, p.clamp_low, p.clamp_high);
+  const AxisCells at = axis_cells(ox + p.first_x, p.width, p.rule);
   T value = 0;
-  if (left >= 0) value += w.upper_left * upper[left] + w.lower_left * lower[left];
-  if (right >= 0) value += w.upper_right * upper[right] + w.lower_right * lower[right];
+  if (at.low >= 0) value += w.upper_left * upper[at.low] + w.lower_left * lower[at.low];
+  if (at.high >= 0) value += w.upper_right * upper[at.high] + w.lower_right * lower[at.high];
   return value;
 }
 
@@ -62,19 +53,19 @@ struct MovedInner {
       : begin(clamped(-p.first_x, p.x_begin, p.x_end)), end(clamped(p.width - 1 - p.first_x, begin, p.x_end)) {}
 };
 
-// upper, lower: at the left cell of output column 0.
+// `count` columns from where out, upper and lower point: upper and lower at the left cell of the first.
 template <class T, int kBytes = kVectorBytes>
-ACN_INLINE void add_row(int64_t i, int64_t end, const T* upper, const T* lower, const MovedWeights<T>& w, T* out) {
+ACN_INLINE void add_row(int64_t i, int64_t count, const T* upper, const T* lower, const MovedWeights<T>& w, T* out) {
   using S = Simd<T, kBytes>;
-  for (; i + S::kLanes <= end; i += S::kLanes) {
+  for (; i + S::kLanes <= count; i += S::kLanes) {
     typename S::V sum = S::all(w.upper_left) * S::load(upper + i) + S::all(w.upper_right) * S::load(upper + i + 1);
     sum += S::all(w.lower_left) * S::load(lower + i) + S::all(w.lower_right) * S::load(lower + i + 1);
     S::store(out + i, S::load(out + i) + sum);
   }
   if constexpr (kBytes > 16) {
-    add_row<T, kBytes / 2>(i, end, upper, lower, w, out);
+    add_row<T, kBytes / 2>(i, count, upper, lower, w, out);
   } else {
-    for (; i < end; ++i) {
+    for (; i < count; ++i) {
       out[i] += (w.upper_left * upper[i] + w.upper_right * upper[i + 1]) +
                 (w.lower_left * lower[i] + w.lower_right * lower[i + 1]);
     }
@@ -92,24 +83,28 @@ void add_moved(const MovePlan<T>& p, const T* map, T* out) {
     const T* lower = map + rows.readable_lower();
     T* to = out + oy * p.out_width;
     for (int64_t ox = p.x_begin; ox < inner.begin; ++ox) to[ox] += moved_edge_value(p, upper, lower, w, ox);
-    add_row(inner.begin, inner.end, upper + p.first_x, lower + p.first_x, w, to);
+    if (inner.begin < inner.end) {
+      const int64_t left = inner.begin + p.first_x;
+      add_row(0, inner.end - inner.begin, upper + left, lower + left, w, to + inner.begin);
+    }
     for (int64_t ox = inner.end; ox < p.x_end; ++ox) to[ox] += moved_edge_value(p, upper, lower, w, ox);
   }
 }
 
-// upper, lower: the map's rows; u: such that cell m gets u[m] from the left and u[m - 1] from the right.
+// `count` cells from where upper and lower (each may be null) point: cell m gets u[m] from the left, u[m - 1] from the
+// right.
 template <class T, int kBytes = kVectorBytes>
-ACN_INLINE void spread_row(int64_t i, int64_t end, const T* u, T left, T right, T up, T down, T* upper, T* lower) {
+ACN_INLINE void spread_row(int64_t i, int64_t count, const T* u, T left, T right, T up, T down, T* upper, T* lower) {
   using S = Simd<T, kBytes>;
-  for (; i + S::kLanes <= end; i += S::kLanes) {
+  for (; i + S::kLanes <= count; i += S::kLanes) {
     const typename S::V sum = S::all(left) * S::load(u + i) + S::all(right) * S::load(u + i - 1);
     if (upper) S::store(upper + i, S::load(upper + i) + S::all(up) * sum);
     if (lower) S::store(lower + i, S::load(lower + i) + S::all(down) * sum);
   }
   if constexpr (kBytes > 16) {
-    spread_row<T, kBytes / 2>(i, end, u, left, right, up, down, upper, lower);
+    spread_row<T, kBytes / 2>(i, count, u, left, right, up, down, upper, lower);
   } else {
-    for (; i < end; ++i) {
+    for (; i < count; ++i) {
       const T sum = left * u[i] + right * u[i - 1];
       if (upper) upper[i] += up * sum;
       if (lower) lower[i] += down * sum;
@@ -128,7 +123,10 @@ void spread_moved(const MovePlan<T>& p, const T* out_grad, T* map_grad) {
     T* upper = rows.upper < 0 ? nullptr : map_grad + rows.upper;
     T* lower = rows.lower < 0 ? nullptr : map_grad + rows.lower;
     const T* u = out_grad + oy * p.out_width;
-    spread_row(begin, end, u - p.first_x, 1 - p.fraction_x, p.fraction_x, 1 - p.fraction_y, p.fraction_y, upper, lower);
+    if (begin < end) {
+      spread_row(0, end - begin, u + (begin - p.first_x), 1 - p.fraction_x, p.fraction_x, 1 - p.fraction_y,
+                 p.fraction_y, upper ? upper + begin : nullptr, lower ? lower + begin : nullptr);
+    }
     for (int side = 0; side < 2; ++side) {  // left cells, then right cells, that the row above did not serve
       const T weight = side ? p.fraction_x : 1 - p.fraction_x;
       const int64_t first = p.first_x + side;
@@ -137,7 +135,8 @@ void spread_moved(const MovePlan<T>& p, const T* out_grad, T* map_grad) {
       for (int64_t ox = p.x_begin; ox < p.x_end; ++ox) {
         if (ox == served_from) ox = served_to;
         if (ox == p.x_end) break;
-        const int64_t cell = moved_cell(ox + first, p.width, p.clamp_low, p.clamp_high);
+        const AxisCells at = axis_cells(ox + p.first_x, p.width, p.rule);
+        const int64_t cell = side ? at.high : at.low;
         if (cell < 0) continue;
         if (upper) upper[cell] += (1 - p.fraction_y) * weight * u[ox];
         if (lower) lower[cell] += p.fraction_y * weight * u[ox];
@@ -162,14 +161,14 @@ struct SlopeWeights {
   }
 };
 
-// Adds the sums of u times the slopes to *y and *x.
+// Adds the sums of u times the slopes to *y and *x, for `count` columns from where u, upper and lower point.
 template <class T, int kBytes = kVectorBytes>
-ACN_INLINE void slope_row(int64_t i, int64_t end, const T* upper, const T* lower, const SlopeWeights<T>& w, const T* u,
-                          T* y, T* x) {
+ACN_INLINE void slope_row(int64_t i, int64_t count, const T* upper, const T* lower, const SlopeWeights<T>& w,
+                          const T* u, T* y, T* x) {
   using S = Simd<T, kBytes>;
   typename S::V sum_y = {}, sum_x = {};
   const int64_t start = i;
-  for (; i + S::kLanes <= end; i += S::kLanes) {
+  for (; i + S::kLanes <= count; i += S::kLanes) {
     const typename S::V a = S::load(upper + i), b = S::load(upper + i + 1), c = S::load(lower + i),
                         d = S::load(lower + i + 1), g = S::load(u + i);
     sum_y += g * w.along_y(a, b, c, d);
@@ -180,9 +179,9 @@ ACN_INLINE void slope_row(int64_t i, int64_t end, const T* upper, const T* lower
     *x += sum_lanes<T, kBytes>(sum_x);
   }
   if constexpr (kBytes > 16) {
-    slope_row<T, kBytes / 2>(i, end, upper, lower, w, u, y, x);
+    slope_row<T, kBytes / 2>(i, count, upper, lower, w, u, y, x);
   } else {
-    for (; i < end; ++i) {
+    for (; i < count; ++i) {
       *y += u[i] * w.along_y(upper[i], upper[i + 1], lower[i], lower[i + 1]);
       *x += u[i] * w.along_x(upper[i], upper[i + 1], lower[i], lower[i + 1]);
     }
@@ -201,14 +200,16 @@ void moved_slopes(const MovePlan<T>& p, const T* map, const T* out_grad, double*
     const T* lower = map + rows.readable_lower();
     const T* u = out_grad + oy * p.out_width;
     T y = 0, x = 0;
-    slope_row(inner.begin, inner.end, upper + p.first_x, lower + p.first_x, w, u, &y, &x);
+    if (inner.begin < inner.end) {
+      const int64_t left = inner.begin + p.first_x;
+      slope_row(0, inner.end - inner.begin, upper + left, lower + left, w, u + inner.begin, &y, &x);
+    }
     for (int64_t ox = p.x_begin; ox < p.x_end; ++ox) {
       if (ox == inner.begin) ox = inner.end;
       if (ox == p.x_end) break;
-      const int64_t left = moved_cell(ox + p.first_x, p.width, p.clamp_low, p.clamp_high);
-      const int64_t right = moved_cell(ox + p.first_x + 1, p.width, p.clamp_low, p.clamp_high);
-      const T a = left < 0 ? T(0) : upper[left], b = right < 0 ? T(0) : upper[right];
-      const T c = left < 0 ? T(0) : lower[left], d = right < 0 ? T(0) : lower[right];
+      const AxisCells at = axis_cells(ox + p.first_x, p.width, p.rule);
+      const T a = at.low < 0 ? T(0) : upper[at.low], b = at.high < 0 ? T(0) : upper[at.high];
+      const T c = at.low < 0 ? T(0) : lower[at.low], d = at.high < 0 ? T(0) : lower[at.high];
       y += u[ox] * w.along_y(a, b, c, d);
       x += u[ox] * w.along_x(a, b, c, d);
     }

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "../sampling/boundary.h"
+
 namespace acn {
 
 template <class T>
@@ -53,15 +55,15 @@ struct ColumnGradients {
   int64_t components;
 };
 
-// A map (height, width) read at its output grid moved by one constant. Output row y lies between cells y + first_y and
-// the next, in [y_begin, y_end); columns likewise. Positions outside these ranges look at nothing. Cells outside the
-// map are clamped at the low and at the high end, or are empty.
+// A map (height, width) read at its output grid moved by one constant. Output row y lies fraction_y below cell
+// y + first_y; which two cells that means is said by axis_cells() of sampling/boundary.h. Rows outside
+// [y_begin, y_end) look at nothing. Columns likewise.
 template <class T>
 struct MovePlan {
   int64_t height, width, out_width;
   int64_t first_y, y_begin, y_end, first_x, x_begin, x_end;
   T fraction_y, fraction_x;
-  bool clamp_low, clamp_high;
+  Boundary rule;
 };
 
 // One axis of a bin of a pooling: the cells it reads, ascending, each once; how

@@ -32,7 +32,7 @@ class Bound:
     outputs: tuple
 
     def in_mode(self, training: bool) -> SimpleNamespace:
-        return SimpleNamespace(**vars(self.attributes), training=training)
+        return SimpleNamespace(**vars(self.attributes), training=training, node=self.node)
 
     def keeps(self, training: bool) -> bool:
         """Whether the node gives back its first input as it is."""
@@ -50,7 +50,7 @@ class Bound:
             raise self.node.error(str(error)) from None
 
     def expected(self, shapes) -> dict:
-        """{input: shape} that the known ones demand; shapes: of the inputs in order, None if unknown, never the first."""
+        """{input: shape} that the known ones demand. shapes: of the inputs in order, None if unknown; first known."""
         if self.operator.shapes is None:
             return {}
         found = self.operator.shapes(self.attributes, dict(zip(self.names, shapes)))
@@ -141,8 +141,8 @@ class Network:
             raise node.error(str(error)) from None
         if names is None:
             names = tuple(f"arg{i}" for i in range(len(inputs)))
-            if int(node.attributes.get("num_args", len(inputs))) != len(inputs) or not inputs:
-                raise node.error(f"num_args={node.attributes.get('num_args')}, but it has {len(inputs)} inputs")
+            if not inputs or attributes.num_args not in (None, len(inputs)):
+                raise node.error(f"num_args={attributes.num_args}, but it has {len(inputs)} inputs")
         if old:
             inputs += [(self._add_variable(f"{node.name}_{name}"), 0) for name in names[len(inputs) :]]
         if len(inputs) != len(names):

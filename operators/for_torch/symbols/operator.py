@@ -17,7 +17,7 @@ class Operator:
     """Everything takes the attributes `a` of a node, a namespace.
 
     build : a -> f(*tensors), which computes the node; gives a tensor, or a tuple if there are several outputs.
-        a.training says in which mode. Raises OperatorError for attributes that do not go together.
+        a.training says in which mode, a.node is the Node. Raises OperatorError for attributes that do not go together.
     attributes : name -> Attribute, MXNet's list
     inputs : a -> names of the inputs, in order; None: any number of them
     outputs : a -> what the names of the outputs end in

@@ -10,7 +10,17 @@ import ctypes
 
 from operators.for_torch import mxnet_names
 from operators.for_torch.native import MAX_NDIM, Handle
-from operators.for_torch.symbols.attributes import IGNORED, Attribute, choice, double, flag, integer, shape, word
+from operators.for_torch.symbols.attributes import (
+    IGNORED,
+    Attribute,
+    choice,
+    double,
+    flag,
+    integer,
+    shape,
+    single,
+    word,
+)
 from operators.for_torch.symbols.layers import GRID, grid, weighted
 from operators.for_torch.symbols.operator import Operator, operator, register_operator
 from operators.library import OperatorError, attribute_text, descriptions, inputs_for, library
@@ -24,8 +34,11 @@ def _attributes(description) -> dict:
     return {name: _KINDS.get(info["type"], word)(None) for name, info in description.attributes.items()}
 
 
+_NOT_OURS = ("op_type", "training", "node")
+
+
 def _given(a) -> dict:
-    return {name: value for name, value in vars(a).items() if value is not None and name not in ("op_type", "training")}
+    return {name: value for name, value in vars(a).items() if value is not None and name not in _NOT_OURS}
 
 
 def _inputs(name, attributes) -> tuple:
@@ -102,7 +115,7 @@ register_operator(
     )
 )
 
-_BINS = {"spatial_scale": double(), "output_dim": integer(), "pooled_size": integer()}
+_BINS = {"spatial_scale": single(), "output_dim": integer(), "pooled_size": integer()}
 register_operator(
     _served("_contrib_PSROIPooling", "PSROIPooling", {**_BINS, "group_size": integer(0)}),
 )
@@ -115,7 +128,7 @@ register_operator(
             "group_size": integer(),
             "part_size": integer(0),
             "sample_per_part": integer(1),
-            "trans_std": double(0.0),
+            "trans_std": single(0.0),
             "no_trans": flag(False),
         },
     )

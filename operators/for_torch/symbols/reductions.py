@@ -70,6 +70,22 @@ _register("mean", _mean, "")
 _register("max", _max, "max_axis")
 _register("min", _min, "min_axis")
 
+
+def _argument(name, function):
+    @operator(name, "data", {"axis": integer(None), "keepdims": flag(False)})
+    def build(a):
+        if a.axis is None:
+            raise OperatorError("axis=None is not served here; served: a number")
+
+        def find(data):
+            return function(data.detach(), a.axis, keepdim=a.keepdims).to(data.dtype)  # MXNet's indices are data, too
+
+        return find
+
+
+_argument("argmax", torch.argmax)
+_argument("argmin", torch.argmin)
+
 _SOFTMAX = {
     "axis": integer(-1),
     "temperature": double(None),
@@ -101,9 +117,12 @@ def _softmin(a):
 
 @operator("SoftmaxActivation", "data", {"mode": choice("channel instance", "instance")}, same=True)
 def _softmax_activation(a):
-    if a.mode == "channel":
-        return lambda data: data.softmax(1)
-    return lambda data: data.flatten(1).softmax(1).reshape(data.shape)
+    def function(data):
+        if a.mode == "instance" and data.dim() != 2:  # MXNet on a CPU takes the last axis, on a GPU all of them
+            raise OperatorError(f"mode=instance is served for data of shape (N, C), got {tuple(data.shape)}")
+        return data.softmax(1)
+
+    return function
 
 
 @operator(

@@ -57,16 +57,13 @@ def _split(size, first, second, codes) -> tuple:
 def _filled(data, out, asked) -> tuple:
     """Finds the size that is -1."""
     total, known = math.prod(data), math.prod(size for size in out if size != -1)
-    if (
-        out.count(-1) > 1
-        or (out.count(-1) == 1 and (known == 0 or total % known))
-        or (-1 not in out and total != known)
-    ):
+    fits = known and total % known == 0 if out.count(-1) == 1 else total == known and -1 not in out
+    if not fits:
         raise OperatorError(f"data of shape {data} cannot have shape={asked}")
     return tuple(total // known if size == -1 else size for size in out)
 
 
 def old_shape(data: tuple, target: tuple, keep_highest: bool) -> tuple:
-    """Of the attributes before `shape`: one size of target_shape may be 0, to be found; keep_highest keeps the first."""
+    """Of the attributes before `shape`: a size of target_shape may be 0, to be found; keep_highest keeps the first."""
     target = (data[0], *target[1:]) if keep_highest else target
     return _filled(data, tuple(size or -1 for size in target), target)

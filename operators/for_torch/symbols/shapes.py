@@ -18,8 +18,8 @@ def infer_shapes(graph: str, **input_shapes) -> dict:
     get_internals().list_outputs() gives them.
 
     graph : the text of a -symbol.json file
-    input_shapes : of the inputs; shapes of parameters and labels are found from them, from the attributes, and from what
-        the graph itself says of its variables (`__shape__`).
+    input_shapes : of the inputs; shapes of parameters and labels are found from them, from the attributes, and from
+        what the graph itself says of its variables (`__shape__`).
 
     Raises OperatorError for a shape that does not fit, naming the node, or that cannot be found, naming the variables.
     """
@@ -40,6 +40,9 @@ class _Shapes:
     def __init__(self, network: Network, given: dict):
         self._network = network
         self.known: dict = {}  # entry -> shape
+        self._computed: set = set()  # numbers of nodes
+        nodes = enumerate(network.nodes)
+        self._functions = {i: bound.function(training=False) for i, bound in nodes if not bound.node.is_variable}
         for name, number in network.variables.items():
             shape = given.get(name) or _said(network.nodes[number])
             if shape:
@@ -68,11 +71,10 @@ class _Shapes:
             for name, shape in bound.expected(shapes).items():
                 self.known.setdefault(entries[bound.names.index(name)], shape)
         shapes = [self.known.get(entry) for entry in entries]
-        if (number, 0) in self.known and not bound.operator.same or None in shapes:
-            return
-        if bound.operator.shapes is not None:
-            expect_shapes(bound, shapes)
-        if (number, 0) not in self.known or not bound.operator.same:
+        if None not in shapes and number not in self._computed:
+            self._computed.add(number)
+            if bound.operator.shapes is not None:
+                expect_shapes(bound, shapes)
             self._compute(number, bound, shapes)
 
     def _alike(self, entries) -> None:
@@ -84,7 +86,7 @@ class _Shapes:
 
     def _compute(self, number: int, bound: Bound, shapes) -> None:
         with torch.no_grad():
-            out = bound.function(training=False)(*[torch.empty(shape, device="meta") for shape in shapes])
+            out = self._functions[number](*[torch.empty(shape, device="meta") for shape in shapes])
         for i, each in enumerate(out if isinstance(out, tuple) else (out,)):
             self.known[number, i] = tuple(each.shape)
 

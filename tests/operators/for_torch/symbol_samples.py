@@ -29,12 +29,8 @@ def in_mxnet(symbol, arg: dict, aux: dict, training: bool = True) -> tuple:
     outputs = executor.forward(is_train=training)
     if training:
         executor.backward([mx.nd.ones(each.shape, dtype=each.dtype) for each in outputs])
-    return tuple(
-        [each.asnumpy() for each in outputs]
-        if found is None
-        else {name: each.asnumpy() for name, each in found.items()}
-        for found in (None, grads, states, arrays)
-    )
+    found = [{name: each.asnumpy() for name, each in named.items()} for named in (grads, states, arrays)]
+    return ([each.asnumpy() for each in outputs], *found)
 
 
 def in_torch(symbol, arg: dict, aux: dict, training: bool = True) -> tuple:

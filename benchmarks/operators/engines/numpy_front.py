@@ -4,8 +4,8 @@ from __future__ import annotations
 import numpy as np
 
 import operators
-from operators.bench.arrays import OUT_GRAD, draw_all
-from operators.bench.engines import Prepared
+from benchmarks.operators.arrays import OUT_GRAD, draw_all
+from benchmarks.operators.engines import Prepared
 from operators.for_numpy import Operator
 
 

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from operators.bench.crew import thread_settings
-from operators.bench.engines import ENGINES
-from operators.bench.figures import BUSY_LIMIT
-from operators.bench.suites import GROUPS_GOAL
+from benchmarks.operators.engines import ENGINES
+from benchmarks.operators.figures import BUSY_LIMIT
+from benchmarks.operators.suites import GROUPS_GOAL
+from benchmarks.operators.workers import thread_settings
 
 _COLUMNS = ("engine", "median s", "min s", "ratio", "ratio min", "cores", "extra MiB", "counted", "busy", "note")
 

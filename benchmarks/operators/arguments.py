@@ -8,15 +8,13 @@ import ast
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
-from operators.bench import suites
-from operators.bench.cases import make_case
-from operators.bench.engines import ENGINES, OPERATOR_ENGINES, STEP_ENGINES
-from operators.bench.machine import ROOT, usable_cores
+from benchmarks.operators import suites
+from benchmarks.operators.cases import make_case
+from benchmarks.operators.engines import ENGINES, OPERATOR_ENGINES, STEP_ENGINES
+from benchmarks.operators.machine import usable_cores
 from operators.library import OperatorError
 
-_STEP_CONFIG = ROOT / "experiments" / "deeplab" / "cfgs" / "quick_dcn.yaml"
 # Options that describe one operator; name -> attribute.
 _ATTRIBUTES = {
     "kernel": "kernel", "stride": "stride", "pad": "pad", "dilate": "dilate", "filters": "num_filter",
@@ -60,7 +58,7 @@ def parse(arguments: list[str] | None = None) -> Options:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "python -m operators.bench", description="Time the operators beside other implementations, on this CPU."
+        "python -m benchmarks.operators", description="Time the operators beside other implementations, on this CPU."
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--suite", choices=("conv", "cost", "roi", "step"), help="a ready-made set of cases")
@@ -80,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     conv.add_argument("--shapes", type=_names(suites.SHAPES), metavar="LIST", help="of A,B,C (default: all)")
     conv.add_argument("--variants", type=_names(suites.VARIANTS), metavar="LIST", help=",".join(suites.VARIANTS))
     step = parser.add_argument_group("--suite step")
-    step.add_argument("--config", metavar="YAML", help="of a DeepLab-dcn network (default: quick_dcn.yaml)")
+    step.add_argument("--config", metavar="CONFIG", help="of a DeepLab-dcn network (default: quick_dcn)")
     step.add_argument(
         "--set", action="append", metavar="KEY=VALUE", help="replaces a setting of it, such as net.width=32"
     )
@@ -111,8 +109,6 @@ def _options(given: argparse.Namespace) -> Options:
         if getattr(given, option) is not None and owner != chosen:
             belongs = "--op" if owner == "op" else f"--suite {owner}"
             raise ValueError(f"--{option.replace('_', '-')} belongs to {belongs}, not to --{_said(given)}")
-    if given.python and ROOT.name in ("site-packages", "dist-packages"):
-        raise ValueError("--python needs a checkout: from an installed package it would hand over this one's libraries")
     return Options(
         jobs=_jobs(given, chosen),
         engines=_engines(given, chosen),
@@ -132,9 +128,9 @@ def _jobs(given: argparse.Namespace, chosen: str) -> list:
     settings = {"seed": given.seed, "offset_std": 1.0 if given.offset_std is None else given.offset_std}
     if chosen == "step":
         _refuse(given, "passes", "boundary", "dtype")
-        config = given.config or os.path.relpath(_STEP_CONFIG)
-        if not Path(config).is_file():
-            raise ValueError(f"--config: there is no file {config}")
+        from lib.system import find_config  # the other suites need none of what a configuration needs
+
+        config = os.path.relpath(find_config(given.config or "quick_dcn"))
         cases = suites.step_suite(config, given.set or (), **settings)
         return [(count, case) for count in threads for case in cases]
     settings["dtype"] = given.dtype or "float32"

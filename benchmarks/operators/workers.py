@@ -6,13 +6,12 @@ from __future__ import annotations
 import json
 import os
 import select
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 
-from operators.bench.machine import ROOT
+from benchmarks.operators.machine import ROOT
+from lib.run.processes import PIPE, Command, Leashed
 
 _THREADS = (
     "OMP_NUM_THREADS",
@@ -20,6 +19,7 @@ _THREADS = (
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
 )
+_LOOK = 1.0  # seconds between two looks at whether a silent worker still lives
 _TAIL = 12  # lines of a dead worker's standard error that are shown
 
 
@@ -47,17 +47,12 @@ class Worker:
         self.engine, self.timeout, self.pending = engine, timeout, b""
         self.errors = tempfile.TemporaryFile()
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-        try:
-            self.process = subprocess.Popen(
-                [python, "-m", "operators.bench.worker", engine, str(threads)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self.errors,
-                env={**os.environ, **thread_settings(threads), "PYTHONPATH": path},
-                start_new_session=True,  # Ctrl-C reaches the driver alone, which then ends the workers
-            )
-        except OSError as error:
-            raise WorkerError(f"{engine}: cannot start {python}: {error.strerror}") from None
+        words = [python, "-m", "benchmarks.operators.worker", engine, str(threads)]
+        command = Command(words, env={**thread_settings(threads), "PYTHONPATH": path})
+        its, ours = os.pipe()
+        self.requests = os.fdopen(ours, "wb", buffering=0)
+        self.process = Leashed(command, stdin=its, stdout=PIPE, stderr=self.errors)
+        os.close(its)
         try:
             self.versions = self._answer()["versions"]
         except BaseException:
@@ -67,22 +62,16 @@ class Worker:
     def ask(self, do: str, **request) -> dict:
         """The worker's answer. Raises Skipped or WorkerError."""
         try:
-            self.process.stdin.write(json.dumps({"do": do, **request}).encode() + b"\n")
-            self.process.stdin.flush()
+            self.requests.write(json.dumps({"do": do, **request}).encode() + b"\n")
         except BrokenPipeError:
             pass  # it is dead; reading says how
         return self._answer()
 
     def close(self) -> None:
         """Kills it: it holds nothing worth a tidy end, and MXNet's own exit may hang."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout, self.errors):
-            try:
-                stream.close()
-            except BrokenPipeError:
-                pass
+        self.process.close()
+        self.requests.close()
+        self.errors.close()
 
     def _answer(self) -> dict:
         answer = json.loads(self._line())
@@ -95,22 +84,18 @@ class Worker:
     def _line(self) -> bytes:
         output, deadline = self.process.stdout.fileno(), time.monotonic() + self.timeout
         while b"\n" not in self.pending:
-            ready, _, _ = select.select([output], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise WorkerError(f"{self.engine}: no answer within {self.timeout:g} s{self._last_words()}")
-            part = os.read(output, 1 << 16)
-            if not part:
-                raise WorkerError(f"{self.engine}: its process {self._ending()}{self._last_words()}")
+            ready, _, _ = select.select([output], [], [], max(0.0, min(_LOOK, deadline - time.monotonic())))
+            part = os.read(output, 1 << 16) if ready else b""
             self.pending += part
+            if ready and not part or not ready and self.process.status is not None:
+                raise WorkerError(f"{self.engine}: its process {self._ending()}{self._last_words()}")
+            if not ready and time.monotonic() >= deadline:
+                raise WorkerError(f"{self.engine}: no answer within {self.timeout:g} s{self._last_words()}")
         line, _, self.pending = self.pending.partition(b"\n")
         return line
 
     def _ending(self) -> str:
-        try:
-            status = self.process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            return "closed its output"
-        return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        return "closed its output" if self.process.wait(5) is None else self.process.ending
 
     def _last_words(self) -> str:
         self.errors.seek(0)

@@ -5,9 +5,9 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from operators.bench.arrays import draw_all
-from operators.bench.engines import Prepared
-from operators.bench.engines.peer import Peer
+from benchmarks.operators.arrays import draw_all
+from benchmarks.operators.engines import Prepared
+from benchmarks.operators.engines.peer import Peer
 
 _OPSET, _IR = 19, 9  # the first with DeformConv, and the file format of its time, which every later runtime reads
 _SLOTS = ("data", "weight", "offset", "bias", "mask")  # DeformConv's inputs X, W, offset, B, mask

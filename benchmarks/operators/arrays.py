@@ -31,7 +31,7 @@ def draw(case, name: str) -> np.ndarray:
     elif name in ("data", "bias", "trans", OUT_GRAD):
         values = random.standard_normal(shape)
     else:
-        raise ValueError(f"{case.operator}: operators/bench/arrays.py does not say how to draw its input '{name}'")
+        raise ValueError(f"{case.operator}: benchmarks/operators/arrays.py does not say how to draw its input '{name}'")
     return values.astype(case.dtype)
 
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import subprocess
 import sys
 from pathlib import Path
 
 from operators import library
+from operators.gpu_suite.result import commit
 from operators.version import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +30,7 @@ def describe() -> dict:
         "commit": commit(),
         "library_sha256": hashlib.sha256(Path(library.LIBRARY_PATH).read_bytes()).hexdigest()[:16],
         "environment": {name: os.environ[name] for name in _SETTINGS if name in os.environ},
-        "command": ["python", "-m", "operators.bench", *sys.argv[1:]],
+        "command": ["python", "-m", "benchmarks.operators", *sys.argv[1:]],
     }
 
 
@@ -43,15 +43,6 @@ def load_average() -> list:
     return [round(value, 2) for value in os.getloadavg()]
 
 
-def commit() -> str:
-    """The git commit of this code, with '+changes' if files differ from it; 'unknown' outside a checkout."""
-    try:
-        name, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return name + ("+changes" if changes else "")
-
-
 def busy_seconds() -> float:
     """Core seconds that the whole machine has worked, and that other guests of its host have taken, since boot."""
     with open("/proc/stat") as file:
@@ -62,8 +53,3 @@ def busy_seconds() -> float:
 def _field(path: str, name: str) -> str:
     with open(path) as file:
         return next((line.partition(":")[2].strip() for line in file if line.startswith(name)), "")
-
-
-def _git(*arguments: str) -> str:
-    command = ["git", "--no-optional-locks", "-C", str(ROOT), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from operators.bench.arrays import OUT_GRAD, draw_all
-from operators.bench.engines import Prepared
+from benchmarks.operators.arrays import OUT_GRAD, draw_all
+from benchmarks.operators.engines import Prepared
 
 _CONVOLUTION = ("kernel", "num_filter", "stride", "dilate", "pad", "num_group", "no_bias")
 

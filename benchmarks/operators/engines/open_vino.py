@@ -5,9 +5,9 @@ import numpy as np
 import openvino
 from openvino import opset8
 
-from operators.bench.arrays import draw_all
-from operators.bench.engines import Prepared
-from operators.bench.engines.peer import Peer
+from benchmarks.operators.arrays import draw_all
+from benchmarks.operators.engines import Prepared
+from benchmarks.operators.engines.peer import Peer
 
 
 class OpenVino(Peer):

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from tqdm import tqdm
 
-from operators.bench.cases import Case, tiny, to_message
-from operators.bench.crew import Crew, Skipped, WorkerError
-from operators.bench.figures import compare, counted, disagreement, summarize
+from benchmarks.operators.cases import Case, tiny, to_message
+from benchmarks.operators.figures import compare, counted, disagreement, summarize
+from benchmarks.operators.workers import Crew, Skipped, WorkerError
 
 _TRIES = 3  # times the wanted rounds, for the sake of enough quiet ones
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""python -m operators.bench: exit status 0 all measured, 1 something failed, 2 wrong arguments, 130 interrupted."""
+"""python -m benchmarks.operators: exit status 0 all measured, 1 something failed, 2 wrong words, 130 interrupted."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import sys
 from contextlib import closing
 from datetime import datetime
 
-from operators.bench.arguments import parse
-from operators.bench.machine import describe, load_average
-from operators.bench.measure import measure
-from operators.bench.report import write_json
-from operators.bench.table import case_table, heading, summary
+from benchmarks.operators.arguments import parse
+from benchmarks.operators.machine import describe, load_average
+from benchmarks.operators.measure import measure
+from benchmarks.operators.table import case_table, heading, summary
+from operators.gpu_suite.result import write_json
 
 
 def main(arguments: list[str] | None = None) -> int:

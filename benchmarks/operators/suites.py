@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from operators.bench.cases import Case, StepCase, make_case
+from benchmarks.operators.cases import Case, StepCase, make_case
 
 # name: data (N, C, H, W), filters, pad = dilate. 3x3 kernels, stride 1.
 SHAPES = {

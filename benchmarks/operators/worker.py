@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process of one engine: ``python -m operators.bench.worker ENGINE THREADS``, driven by crew.py.
+"""The process of one engine: ``python -m benchmarks.operators.worker ENGINE THREADS``, driven by workers.py.
 
 It reads one JSON request per line from standard input and answers each with one JSON line; it ends with its input.
 """
@@ -13,10 +13,10 @@ import sys
 import time
 import traceback
 
-from operators.bench.cases import from_message
-from operators.bench.engines import load
-from operators.bench.machine import busy_seconds
-from operators.bench.memory import extra_memory
+from benchmarks.operators.cases import from_message
+from benchmarks.operators.engines import load
+from benchmarks.operators.machine import busy_seconds
+from benchmarks.operators.memory import extra_memory
 
 PROBES = 256  # numbers of each result that engines are compared by
 

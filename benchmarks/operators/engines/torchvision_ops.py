@@ -4,9 +4,9 @@ from __future__ import annotations
 import torch
 import torchvision
 
-from operators.bench.arrays import OUT_GRAD, draw_all
-from operators.bench.engines import Prepared
-from operators.bench.engines.peer import Peer
+from benchmarks.operators.arrays import OUT_GRAD, draw_all
+from benchmarks.operators.engines import Prepared
+from benchmarks.operators.engines.peer import Peer
 
 
 class Torchvision(Peer):

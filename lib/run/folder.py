@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import fcntl
-import json
+import os
 from pathlib import Path
 
 from lib.config import as_dict
 from lib.run import checkpoint
 from lib.run.atomic import write_json
+from lib.run.damage import read_json
 
 # Keys that may change between two starts of one run: they do not change what any epoch computes.
 MAY_CHANGE = (
@@ -54,10 +55,14 @@ def read_results(cfg) -> tuple[dict, dict | None]:
     path = results_path(cfg)
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: evaluate first (./test.sh CONFIG)")
-    results = json.loads(path.read_text(encoding="utf-8"))
+    results = _read_results(path)
     path = results_path(cfg, zero_offsets=True)
-    zero = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    zero = _read_results(path) if path.is_file() else None
     return results, zero if zero and zero["sha256"] == results["sha256"] else None
+
+
+def _read_results(path: Path) -> dict:
+    return read_json(path, "evaluate again (./test.sh CONFIG)", ("epoch", "sha256"))
 
 
 def starting_epoch(cfg, resume: bool, devices: int | None = None) -> int:
@@ -111,18 +116,40 @@ def _that_matter(tree: dict) -> dict:
 
 
 class Lock:
-    """Held while a process trains in a folder; a second one gets a FolderError. Released when the process ends."""
+    """Held while a process writes in a folder; a second one gets a FolderError. Released when the process ends.
 
-    def __init__(self, folder: Path):
-        self._file = open(folder / ".lock", "a+", encoding="utf-8")  # open as long as the lock is held
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            raise FolderError(f"another process is training in {folder}") from None
+    what: it does there, training, evaluating or inspecting; of each there is one at a time.
+    """
+
+    def __init__(self, folder: Path, what: str = "training"):
+        path = folder / (".lock" if what == "training" else f".lock-{what}")
+        while True:
+            self._file = open(path, "a+", encoding="utf-8")  # open as long as the lock is held
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._file.close()
+                raise FolderError(f"another process is {what} in {folder}") from None
+            if _is_file_of(path, self._file):
+                return
+            self._file.close()  # the folder was removed, and perhaps made anew, before it was locked
 
     def release(self) -> None:
         self._file.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused) -> None:
+        self.release()
+
+
+def _is_file_of(path: Path, file) -> bool:
+    """Whether an open file still is the one of that name."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _flat(tree: dict, above: str = "") -> dict:

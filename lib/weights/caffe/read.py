@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from google.protobuf import message, text_format
 
+from lib.config.text_file import read_text
 from lib.weights.caffe.schema import NetParameter
 
 SUPPORTED = (
@@ -76,7 +77,7 @@ def read(model: str | Path, prototxt: str | Path) -> Net:
 
 def read_prototxt(path: str | Path):
     """A prototxt as Caffe's NetParameter. Raises CaffeError for what the supported layers do not have."""
-    text = Path(path).read_text(encoding="utf-8")
+    text = read_text(path)
     try:
         net = text_format.Parse(text, NetParameter())
     except text_format.ParseError as error:

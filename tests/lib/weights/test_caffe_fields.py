@@ -41,7 +41,11 @@ PARAMETERS = {
 def network(folder, kind: str, inside: str = "", outside: str = "", above: str = "", blobs=None, bottom='"data"'):
     """A network of one layer `l`; what it makes of it: what it computes, or CaffeError."""
     bottoms = " ".join(f"bottom: {each}" for each in ([bottom] * (2 if kind == "Eltwise" else 1)))
-    text = above + INPUT + f'layer {{ name: "l" type: "{kind}" {bottoms} top: "l" {PARAMETERS[kind] % inside} {outside} }}\n'
+    text = (
+        above
+        + INPUT
+        + f'layer {{ name: "l" type: "{kind}" {bottoms} top: "l" {PARAMETERS[kind] % inside} {outside} }}\n'
+    )
     net = text_format.Parse(text, NetParameter(), allow_unknown_field=True)
     for array in BLOBS.get(kind, ()) if blobs is None else blobs:
         blob = net.layer[-1].blobs.add()
@@ -206,7 +210,7 @@ def test_rules_of_when_a_layer_is_there(tmp_path, rule, there):
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e39])
 @pytest.mark.parametrize("kind", sorted(BLOBS))
 def test_numbers_that_are_not_finite_are_refused(tmp_path, kind, value):
-    for number, array in enumerate(BLOBS[kind]):
+    for number in range(len(BLOBS[kind])):
         blobs = [each.copy() for each in BLOBS[kind]]
         blobs[number].ravel()[-1] = value
         with np.errstate(over="ignore"), pytest.raises(CaffeError, match="m.caffemodel: layer 'l': 1 of its numbers"):

@@ -41,8 +41,15 @@ def cases():
                 yield pytest.param(case.at(boundary), id=f"{case.operator}, {case.name}, {boundary}")
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("offsets", [draw.between_lines, draw.on_lines, draw.special])
+@pytest.mark.parametrize(
+    "offsets, dtype",
+    [
+        (draw.between_lines, torch.float32),
+        (draw.between_lines, torch.float64),
+        (draw.on_lines, torch.float64),
+        (draw.special, torch.float64),
+    ],
+)
 @pytest.mark.parametrize("case", cases())
 def test_the_torch_operations_are_the_kernels(case, offsets, dtype):
     """Values and gradients, kinks included, where both are finite; a NaN of the kernels is one there."""

@@ -27,10 +27,10 @@ class DeepLab(System):
         return Predictor(cfg, engine, arg, aux)
 
     def layers(self, cfg) -> list:
-        from deeplab.symbols import get_symbol
+        from deeplab.graphs import graph
         from lib.looking.layers import looking_layers
 
-        return looking_layers(get_symbol(cfg, is_train=False).tojson())
+        return looking_layers(graph(cfg, "test"))
 
     def evaluate(self, cfg, predictor, place, ignore_cache, log) -> dict:
         from deeplab.evaluation import evaluate
@@ -55,10 +55,10 @@ class DeepLab(System):
         return overlay(image, predictor.picture(image), kind.class_names, kind.palette)
 
     def rules(self, cfg) -> dict:
+        from deeplab.graphs import graph
         from deeplab.rules import rules_of
-        from deeplab.symbols import get_symbol
 
-        return rules_of(cfg, get_symbol(cfg).tojson())
+        return rules_of(cfg, graph(cfg, "train"))
 
     def looker(self, cfg, predictor):
         """What the network does with a picture: `look(image, name, truth)` gives a `lib.looking.look.Look`."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deeplab import symbols
 from deeplab.batches import Batches
 from deeplab.data import load_dataset
+from deeplab.graphs import graph
 from deeplab.rules import rules_of
 from lib.data.labels import IGNORE
 from lib.looking.layers import looking_layers, offset_parameters
@@ -31,7 +31,7 @@ def training(cfg, place: Place) -> Task:
     batch = cfg.TRAIN.BATCH_IMAGES * place.replicas
     batches = Batches(dataset, cfg, seed=cfg.run.seed, batch=batch, part=(place.rank, place.workers))
     network = train_network(cfg)
-    saved = symbols.get_symbol(cfg).tojson()
+    saved = graph(cfg, "train")
     return Task(
         network=network,
         images=len(dataset.records) * (2 if cfg.TRAIN.FLIP else 1),
@@ -42,7 +42,7 @@ def training(cfg, place: Place) -> Task:
         offsets=tuple(offset_parameters(looking_layers(saved))),
         begin=lambda engine, log: _begin(cfg, engine, log),
         offset_bound=cfg.net.offset_bound,
-        source=str(Path(symbols.__path__[0]) / f"{cfg.symbol}.py"),
+        source=str(Path(__file__).parent / "symbols" / f"{cfg.symbol}.py"),
         advice=ADVICE,
     )
 
@@ -51,15 +51,15 @@ def train_network(cfg) -> Network:
     """The network as it is trained on one device."""
     crop = (cfg.TRAIN.CROP_HEIGHT, cfg.TRAIN.CROP_WIDTH) if cfg.TRAIN.ENABLE_CROP else tuple(cfg.SCALES[0])
     images = cfg.TRAIN.BATCH_IMAGES
-    graph = symbols.measured(symbols.get_symbol(cfg)).tojson()
+    text = graph(cfg, "measured")
     inputs = {"data": (images, 3, *crop), "label": (images, *crop)}
-    return Network(graph, inputs, rules_of(cfg, graph), cfg.run.seed, outputs=("probability_output",))
+    return Network(text, inputs, rules_of(cfg, text), cfg.run.seed, outputs=("probability_output",))
 
 
 def test_network(cfg) -> Network:
     """The network as it predicts; 'classes_output' is the most probable class of each pixel."""
-    graph = symbols.classified(symbols.get_symbol(cfg, is_train=False)).tojson()
-    return Network(graph, {"data": (1, 3, *cfg.SCALES[0])}, rules_of(cfg, graph))
+    text = graph(cfg, "classified")
+    return Network(text, {"data": (1, 3, *cfg.SCALES[0])}, rules_of(cfg, text))
 
 
 def measure(outputs, batch) -> dict[str, tuple[float, float]]:

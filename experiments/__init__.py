@@ -1,3 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Experiments: configurations, and programs that know of deeplab its commands (./train.sh; `python -m deeplab.config`,
-deeplab.train and deeplab.test), their settings and the files they leave, and import nothing of it."""
+"""Experiments: the configurations and ledgers of each system, and the programs that run many of them.
+
+They know no system. Of the rest they import lib.run, lib.config and lib.system, and start lib.commands as programs.
+"""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -102,14 +103,15 @@ def find_config(text: str) -> Path:
     raise ConfigError(f"configuration {text} does not exist, neither as a file nor as a name in experiments/; {guess}")
 
 
-def system_of(path: Path) -> System:
-    """The system of a configuration file. Raises ConfigError if none is found."""
+def system_of(path: Path, overrides: Sequence[str] = ()) -> System:
+    """The system of a configuration file with settings laid over it. Raises ConfigError if none is found."""
     path = path.resolve()
     for folder in path.parents:
         if folder.parent == ROOT / "experiments":
             return load_system(folder.name)
+    typed = [text.partition("=")[2] for text in overrides if text.startswith("symbol=")]
     try:
-        return load_system(named_by(_symbol(path, ())))
+        return load_system(named_by(typed[-1] if typed else _symbol(path, ())))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
@@ -139,7 +141,7 @@ def load_system(name: str) -> System:
 def read(text: str, overrides: list[str]) -> tuple[System, object]:
     """The system and the configuration of a path or name, with settings laid over it."""
     path = find_config(text)
-    system = system_of(path)
+    system = system_of(path, overrides)
     return system, load(system.schema, path, overrides)
 
 

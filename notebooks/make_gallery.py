@@ -16,6 +16,7 @@ from lib.run.atomic import replacing
 
 FOLDER = Path(__file__).resolve().parent
 IMAGES = FOLDER.parent / "docs" / "images"
+REPORT = FOLDER.parent / "experiments" / "deeplab" / "published_offsets.json"
 
 
 def store(figure: Figure, name: str, dpi: int = 90) -> None:
@@ -37,7 +38,7 @@ def main() -> None:
     star = deformable.look().pixel_moved_most()
 
     figure = figure_of(13, 9)
-    report.draw_report(figure, report.read_report())
+    report.draw_report(figure, report.read_report(REPORT))
     store(figure, "report_offsets.png")
 
     figure = figure_of(13, 3.4)

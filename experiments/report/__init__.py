@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger: every published number about Cityscapes, the run that reproduces it, and what that run has measured."""
+"""The name that experiments.ledger had in earlier versions."""

@@ -128,7 +128,7 @@ def _listing(folder: Path, name: str) -> Path:
     choices.append(folder / "Segmentation" / f"{name.removesuffix('_seg')}.txt")
     for path in choices:
         if path.is_file():
-            log = logging.getLogger("deeplab")
+            log = logging.getLogger("active-convnets")  # that of the run, see lib.run.log
             log.info("image set %s: the list is %s", name, path)
             if path != choices[0] and name.startswith("train"):  # VOC's own list is a seventh of the augmented one
                 log.warning("image set %s: %s is not there; training on VOC's own list, without the SBD pictures that "

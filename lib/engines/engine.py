@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lib.run.group import Group
+from lib.run.params import check_fit as check_fit  # what `build` and `load` hold parameters to
 from lib.run.task import Batch, Network, Place
 
 Arrays = dict[str, np.ndarray]
@@ -118,21 +119,3 @@ class Engine(ABC):
     def __exit__(self, kind, error, trace) -> None:
         # An end by KeyboardInterrupt is common to all workers, as the loop makes it.
         self.close(failed=error is not None and not isinstance(error, KeyboardInterrupt))
-
-
-def check_fit(
-    shapes: Mapping[str, tuple], states: Iterable[str], arg: Mapping[str, np.ndarray], aux: Mapping[str, np.ndarray]
-) -> None:
-    """Raises ValueError that lists every parameter which is missing, unknown, or of another shape."""
-    states = set(states)
-    given = {name: (aux if name in states else arg).get(name) for name in shapes}
-    problems = [f"{name} is missing" for name, value in given.items() if value is None]
-    problems += [
-        f"{name} has shape {tuple(value.shape)}, expected {tuple(shapes[name])}"
-        for name, value in given.items()
-        if value is not None and tuple(value.shape) != tuple(shapes[name])
-    ]
-    unknown = (set(arg) - (set(shapes) - states)) | (set(aux) - states)
-    problems += [f"{name} is not a parameter of this network" for name in sorted(unknown)]
-    if problems:
-        raise ValueError(f"these parameters are not of this network: {'; '.join(problems)}")

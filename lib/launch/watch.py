@@ -33,7 +33,9 @@ def watch(jobs: list[Job], ssh: list[str]) -> int:
         return _watch(members, selector, asked)
     finally:
         for member in members:
-            member.kill()
+            member.let_go()
+        for member in members:
+            member.close(_DRAIN_SECONDS)
         selector.close()
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -53,7 +55,7 @@ def _watch(members: list[Member], selector, asked: list[int]) -> int:
             passed_on = len(asked)
             deadline = time.monotonic() + _GRACE_SECONDS
             for member in workers:
-                member.terminate()
+                member.ask()
         ended = [member for member in members if member.status is not None]
         fine = (0, INTERRUPTED, 128 + signal.SIGTERM) if asked else (0, INTERRUPTED)
         failed = [member for member in ended if member.status not in fine]
@@ -80,9 +82,9 @@ def _watch(members: list[Member], selector, asked: list[int]) -> int:
 def _report(failed: list[Member], others: int) -> list[str]:
     lines = []
     for member in failed:
-        lines += [f"{member.name} {member.end}. Its last lines:", *(f"  {line}" for line in member.last)]
+        lines += [f"{member.name} {member.ending}. Its last lines:", *(f"  {line}" for line in member.last)]
         if not member.last:
-            lines[-1] = f"{member.name} {member.end}. It wrote nothing."
+            lines[-1] = f"{member.name} {member.ending}. It wrote nothing."
     many = "1 process" if others == 1 else f"{others} processes"
     return [*lines, f"ended the other {many}. Once the cause is gone, the same command continues after the last epoch."]
 

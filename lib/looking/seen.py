@@ -32,7 +32,7 @@ def seen_layers(graph: str, arrays: Mapping[str, np.ndarray], shapes: Mapping[st
     """
     read = Graph(graph)
     places = _places(read)
-    by_name = {node.name: node for node in read.nodes}
+    by_name = {node.name: node for node in read.nodes if node.operator in CONVOLUTIONS}  # its guards share its name
     found = []
     for layer in convolutions(graph):
         scale, origin = places[by_name[layer.name].inputs[0][0]]

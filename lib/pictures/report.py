@@ -13,21 +13,23 @@ from matplotlib.patches import Rectangle
 from lib.pictures.style import GREY, LEARNED, PAPER, ZERO, open_spines
 from lib.pictures.taps import moved
 
-FILE = Path(__file__).with_name("report_offsets.json")
 HALF = 66  # of a panel's width, in pixels: just more than the height of the report's feature map
 TITLES = {
-    "naive": "plain gradient",
-    "normalized_lr1": "normalized, rate 1",
-    "normalized_lr0.1": "normalized, rate 0.1",
-    "normalized_lr0.05": "normalized, rate 0.05",
-    "normalized_lr0.01": "normalized, rate 0.01",
-    "normalized_lr0.05_warmup20": "rate 0.05 and warm-up",
+    "acn_naive": "plain gradient",
+    "acn_lr1": "normalized, rate 1",
+    "acn_lr0.1": "normalized, rate 0.1",
+    "acn_lr0.05": "normalized, rate 0.05",
+    "acn_lr0.01": "normalized, rate 0.01",
+    "acn_lr0.05_warmup": "rate 0.05 and warm-up",
 }
 
 
 @dataclass
 class Setting:
-    """One training of the report. offsets: {layer: (3, 3, 2)}, (y, x) in pixels of the feature map."""
+    """One training of the report. name: of its line in the ledger.
+
+    offsets: {layer: (3, 3, 2)}, (y, x) in pixels of the feature map.
+    """
 
     name: str
     figure: int
@@ -51,13 +53,13 @@ class Report:
     source: str
 
 
-def read_report(path: Path = FILE) -> Report:
-    """The report's numbers, from the data file beside this module."""
-    content = json.loads(path.read_text(encoding="utf-8"))
+def read_report(path: str | Path) -> Report:
+    """The report's numbers. path: experiments/deeplab/published_offsets.json."""
+    content = json.loads(Path(path).read_text(encoding="utf-8"))
     settings = []
     for run in content["runs"]:
         offsets = {name.removesuffix("_offset"): np.array(value) for name, value in run["offsets"].items()}
-        settings.append(Setting(run["run"], run["figure"], run["mIoU"], offsets))
+        settings.append(Setting(run["line"], run["figure"], run["mIoU"], offsets))
     size = tuple(content["feature_map"])
     return Report(settings, content["baselines"], size, content["dilate"], content["source"])
 

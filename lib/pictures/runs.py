@@ -49,8 +49,13 @@ class Run:
             raise RunError(f"{folder} is no run: it has no <image set>/run.json of a training{_there(self.folder)}")
         self.training, record = found
         self.config = record["config"]
-        self.system = record.get("system") or named_by(self.config["symbol"])  # runs of earlier versions do not say
+        self._system = record.get("system", "")
         self.prefix = self.training / self.config["TRAIN"]["model_prefix"]
+
+    @property
+    def system(self) -> str:
+        """Raises ConfigError for a run of an earlier version, which does not say, if its network is gone."""
+        return self._system or named_by(self.config["symbol"])
 
     @property
     def kind(self) -> str:

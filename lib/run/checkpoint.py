@@ -48,20 +48,25 @@ def save(prefix: Path, epoch: int, engine, state: dict, graph: str, offsets: Map
 def restore(prefix: Path, epoch: int, engine, momentum: float) -> None:
     """Puts the parameters and the momentum of a checkpoint into `engine`, which holds the network already.
 
-    momentum: TRAIN.momentum of this run. Raises CheckpointError for momentum that is not there or cannot be read.
+    momentum: TRAIN.momentum of this run. Raises CheckpointError, and changes nothing, for parameters of another network
+    and for momentum that is not there or cannot be read.
     """
-    path = find(prefix, epoch)
+    path, held = find(prefix, epoch), engine.parameters()
     content, remedy = path.read_bytes(), f"remove {_file(prefix, epoch, 'json')}, and the run goes on before it"
     try:
         arg, aux = params.loads(path, content)
     except ValueError as error:
         raise CheckpointError(f"{error}; {remedy}") from None
+    try:
+        params.check_fit({name: value.shape for part in held for name, value in part.items()}, held[1], arg, aux)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from None
     if read_state(prefix, epoch).get("params_sha256", digest_of(content)) != digest_of(content):
         raise CheckpointError(f"{path}: not the file that training wrote (its SHA-256 is another); {remedy}")
-    engine.load(arg, aux)
     before = read_momentum(prefix, epoch)
     if momentum and not before:
         raise CheckpointError(f"TRAIN.momentum: 0 when {prefix} was trained, cannot become {momentum} on the way")
+    engine.load(arg, aux)
     engine.load_momentum(before)
 
 

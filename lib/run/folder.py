@@ -8,16 +8,20 @@ import os
 from pathlib import Path
 
 from lib.config import as_dict
-from lib.run import checkpoint
+from lib.run import checkpoint, results
 from lib.run.atomic import write_json
-from lib.run.damage import read_json
+
+# Keys that two runs of one training may differ in: where files and devices are, how a run is started and evaluated.
+# (How many devices there are matters: they divide a batch. Engine and threads change the last bits only.)
+PLACES = (
+    *("BASE", "OVER", "SCALED", "output_path", "default.frequent", "default.kvstore", "engine", "gpus"),
+    *("TRAIN.begin_epoch", "TRAIN.RESUME", "TEST.", "run.threads"),
+)
 
 # Keys that may change between two starts of one run: they do not change what any epoch computes.
 MAY_CHANGE = (
-    *("BASE", "OVER", "SCALED", "output_path", "default.frequent"),
-    *("TRAIN.begin_epoch", "TRAIN.end_epoch", "TRAIN.RESUME", "TEST."),
-    *("engine", "default.kvstore", "gpus", "run.cpus"),  # where devices are; how many in all, see `differences`
-    "run.threads",  # changes the last bits only; train.py says so
+    *(*PLACES, "TRAIN.end_epoch"),
+    "run.cpus",  # how many devices there are in all, see `differences`
     *("run.on_explosion", "run.offset_limit", "run.max_rollbacks"),  # only when to end a run or go back in it
 )
 
@@ -40,7 +44,7 @@ def prefix(cfg) -> Path:
 
 def results_path(cfg, zero_offsets: bool = False) -> Path:
     """The JSON file of an evaluation; its result pictures lie in the folder of the same name without '.json'."""
-    return run_folder(cfg, cfg.dataset.test_image_set) / f"results{'_zero_offsets' if zero_offsets else ''}.json"
+    return run_folder(cfg, cfg.dataset.test_image_set) / (results.ZERO_NAME if zero_offsets else results.NAME)
 
 
 def write_results(path: Path, numbers: dict, predictor, zero_offsets: bool, facts: dict) -> None:
@@ -51,18 +55,8 @@ def write_results(path: Path, numbers: dict, predictor, zero_offsets: bool, fact
 
 
 def read_results(cfg) -> tuple[dict, dict | None]:
-    """The evaluation and, if there is one of the same parameters, that with offsets 0."""
-    path = results_path(cfg)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist: evaluate first (./test.sh CONFIG)")
-    results = _read_results(path)
-    path = results_path(cfg, zero_offsets=True)
-    zero = _read_results(path) if path.is_file() else None
-    return results, zero if zero and zero["sha256"] == results["sha256"] else None
-
-
-def _read_results(path: Path) -> dict:
-    return read_json(path, "evaluate again (./test.sh CONFIG)", ("epoch", "sha256"))
+    """The evaluation and, if there is one of the same parameters, that with offsets 0; see `results.read`."""
+    return results.read(results_path(cfg))
 
 
 def starting_epoch(cfg, resume: bool, devices: int | None = None) -> int:
@@ -98,21 +92,27 @@ def differences(cfg, epoch: int, devices: int | None = None) -> list[str]:
     """
     state = checkpoint.read_state(prefix(cfg), epoch)
     # A key that did not exist yet did what its default does.
-    stored = {**_flat(as_dict(type(cfg)())), **_flat(state["config"])}
-    old, new = _that_matter(stored), settings_that_matter(cfg)
+    stored = {**flat(as_dict(type(cfg)())), **flat(state["config"])}
+    old, new = that_matter(stored), settings_that_matter(cfg)
     if devices is not None and "devices" in state:
         old["devices of all workers"], new["devices of all workers"] = len(state["devices"]) * state["workers"], devices
-    changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    return [f"{key}: {old.get(key)!r} -> {new.get(key)!r}" for key in changed]
+    return changes(old, new)
 
 
 def settings_that_matter(cfg) -> dict:
     """`section.key` -> value of all settings on which it depends what an epoch computes."""
-    return _that_matter(as_dict(cfg))
+    return that_matter(flat(as_dict(cfg)))
 
 
-def _that_matter(tree: dict) -> dict:
-    return {key: value for key, value in _flat(tree).items() if not key.startswith(MAY_CHANGE)}
+def that_matter(settings: dict, free: tuple[str, ...] = MAY_CHANGE) -> dict:
+    """Those of flat settings whose keys do not begin with one of `free`."""
+    return {key: value for key, value in settings.items() if not key.startswith(free)}
+
+
+def changes(old: dict, new: dict) -> list[str]:
+    """`key: old -> new` for everything in which two flat dictionaries differ."""
+    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    return [f"{key}: {old.get(key)!r} -> {new.get(key)!r}" for key in keys]
 
 
 class Lock:
@@ -152,8 +152,9 @@ def _is_file_of(path: Path, file) -> bool:
         return False
 
 
-def _flat(tree: dict, above: str = "") -> dict:
-    flat = {}
+def flat(tree: dict, above: str = "") -> dict:
+    """`section.key` -> value of nested dictionaries."""
+    found = {}
     for key, value in tree.items():
-        flat.update(_flat(value, f"{above}{key}.") if isinstance(value, dict) else {above + key: value})
-    return flat
+        found.update(flat(value, f"{above}{key}.") if isinstance(value, dict) else {above + key: value})
+    return found

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -76,6 +76,24 @@ def save(path: str | os.PathLike, arg: Mapping[str, np.ndarray], aux: Mapping[st
         text = key.encode()
         chunks += [struct.pack("<Q", len(text)), text]
     write_bytes(path, chunks)
+
+
+def check_fit(
+    shapes: Mapping[str, tuple], states: Iterable[str], arg: Mapping[str, np.ndarray], aux: Mapping[str, np.ndarray]
+) -> None:
+    """Raises ValueError that lists every parameter which is missing, unknown, or of another shape."""
+    states = set(states)
+    given = {name: (aux if name in states else arg).get(name) for name in shapes}
+    problems = [f"{name} is missing" for name, value in given.items() if value is None]
+    problems += [
+        f"{name} has shape {tuple(value.shape)}, expected {tuple(shapes[name])}"
+        for name, value in given.items()
+        if value is not None and tuple(value.shape) != tuple(shapes[name])
+    ]
+    unknown = (set(arg) - (set(shapes) - states)) | (set(aux) - states)
+    problems += [f"{name} is not a parameter of this network" for name in sorted(unknown)]
+    if problems:
+        raise ValueError(f"these parameters are not of this network: {'; '.join(problems)}")
 
 
 def _pack_array(path, key, value):

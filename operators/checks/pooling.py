@@ -70,7 +70,36 @@ class PoolingTester(OperatorTester):
         fewer = [values if name == "data" else values[kept] for name, values in inputs.items()]
         assert_same_bits(operator.backward(out_grad[kept], *fewer)[0][1:], data_grad[1:], f"{busy_case}: data")
 
-    @pytest.mark.parametrize("wrong", [-1, 0.5, "batch", np.nan, np.inf, -np.inf, 2.0**40, -0.25])
+    def test_the_fraction_of_an_image_is_dropped(self, small_case, dtype):
+        """Towards 0, as a cast does: stock MXNet and torchvision do so, and numeric gradients move every number."""
+        inputs, out_grad = cast(draw_inputs(small_case), dtype), draw_out_grad(small_case).astype(dtype)
+        operator = Operator(small_case.operator, **small_case.attributes)
+        moved = {**inputs, "rois": inputs["rois"].copy()}
+        moved["rois"][:, 0] += np.where(inputs["rois"][:, 0] == 0, -0.75, 0.75)
+        assert_same_bits(operator.forward(*moved.values()), operator.forward(*inputs.values()), f"{small_case}")
+        grads = operator.backward(out_grad, *inputs.values())
+        for got, want in zip(operator.backward(out_grad, *moved.values()), grads):
+            assert_same_bits(got, want, f"{small_case}: gradient")
+
+    def test_image_minus_1_is_no_region(self, small_case, dtype):
+        """Its bins are 0, whatever its corners are, and nothing gets a gradient from it; the others do not notice."""
+        inputs, out_grad = cast(draw_inputs(small_case), dtype), draw_out_grad(small_case).astype(dtype)
+        operator = Operator(small_case.operator, **small_case.attributes)
+        padded = {**inputs, "rois": inputs["rois"].copy()}
+        padded["rois"][-1] = -1
+        head = out_grad.copy()
+        head[-1] = 0  # what the last region would have given
+        want, grads = operator.forward(*inputs.values()), operator.backward(head, *inputs.values())
+        for corners in (-1, np.nan, 3):
+            padded["rois"][-1, 1:] = corners
+            out = operator.forward(*padded.values(), out=np.full_like(out_grad, 7))
+            assert_close(out[:-1], want[:-1], f"{small_case}")
+            assert (out[-1] == 0).all()
+            got = operator.backward(out_grad, *padded.values(), grads=[np.full_like(g, 7) for g in grads])
+            for gradient, name, right in zip(got, operator.inputs, grads):
+                assert_close(gradient, right, f"{small_case}: gradient of {name}")
+
+    @pytest.mark.parametrize("wrong", [-2, -2.5, "batch", np.nan, np.inf, -np.inf, 2.0**40])
     def test_an_image_that_is_not_there(self, small_case, dtype, wrong):
         """Before anything is written."""
         inputs, out_grad = cast(draw_inputs(small_case), dtype), draw_out_grad(small_case).astype(dtype)

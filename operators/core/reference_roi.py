@@ -22,11 +22,15 @@ class Box:
     finite: bool
 
 
-def image_of(roi, batch: int) -> int:
-    """Raises ValueError unless the RoI's first number is that of an image."""
-    if not (0 <= roi[0] < batch and roi[0] == int(roi[0])):
-        raise ValueError(f"the image of a RoI must be a whole number from 0 to {batch - 1}, got {roi[0]}")
-    return int(roi[0])
+def image_of(roi, batch: int) -> int | None:
+    """The RoI's first number without its fraction; None for -1, which says that the row is no region.
+
+    Raises ValueError for any other number that is none of an image.
+    """
+    if not (-2 < roi[0] < batch and int(roi[0]) < batch):
+        raise ValueError(f"the image of a RoI must be a whole number from 0 to {batch - 1}, or -1, got {roi[0]}")
+    image = int(roi[0])
+    return None if image < 0 else image
 
 
 def _rounded(values):

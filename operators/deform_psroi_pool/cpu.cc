@@ -50,6 +50,7 @@ class DeformPsroiBins : public BinSource<T> {
     for (int64_t of_class = 0; of_class < s_.classes; ++of_class) {
       for (int32_t y = 0; y < s_.pooled_size; ++y) {
         for (int32_t x = 0; x < s_.pooled_size; ++x, moves += 2) {
+          if (moves[0] == 0 && moves[1] == 0) continue;  // where there is no region, the box may be NaN
           const int64_t place = trans_place(roi, of_class, y, x);
           trans_grad[place] += moves[1] * by_x;
           trans_grad[place + parts_ * parts_] += moves[0] * by_y;

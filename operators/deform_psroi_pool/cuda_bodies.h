@@ -54,8 +54,8 @@ struct DeformPsroiAxis {
 template <class S>
 struct DeformPsroiBin {
   using T = Compute<S>;
-  int64_t image;  // -1: none of the batch
-  bool placed;    // else its value is NaN
+  int64_t image;  // or what roi_image says instead
+  bool placed;    // else its value is NaN, and 0 where there is no region
   DeformPsroiAxis<T> y, x;
 
   ACN_BODY DeformPsroiBin(const DeformPsroiGeometry<S>& g, int64_t roi, int64_t of_class, int32_t bin_y,
@@ -152,8 +152,8 @@ struct DeformPsroiForward {
     const RoiShape& s = g.s;
     const RoiPlace at(s, x);
     const DeformPsroiBin<S> bin(g, roi, at.of_class, at.bin_y, at.bin_x);
-    if (bin.image < 0) *bad_image = 1;
-    T sum = bin.placed ? T(0) : not_a_number<T>();
+    if (bin.image == kWrongImage) *bad_image = 1;
+    T sum = bin.placed || bin.image == kNoRegion ? T(0) : not_a_number<T>();
     if (bin.placed) {
       const int64_t channel = roi_channel(at.channel, at.group_y, at.group_x, s.group_size);
       for_samples(bin, data + (bin.image * s.channels() + channel) * s.pixels(), AddSample<S>{&sum});
@@ -179,7 +179,7 @@ struct DeformPsroiMoves {
     const int64_t roi = first_roi + row;
     const RoiPlace at(s, x);
     const DeformPsroiBin<S> bin(g, roi, at.of_class, at.bin_y, at.bin_x);
-    if (bin.image < 0) *bad_image = 1;
+    if (bin.image == kWrongImage) *bad_image = 1;
     // A bin without a place shows in the gradient as in the output; one of an image that is not there has none.
     T along_y = bin.placed || bin.image < 0 ? T(0) : not_a_number<T>(), along_x = along_y;
     if (bin.placed) {
@@ -235,7 +235,7 @@ struct DeformPsroiScatter {
     const RoiShape& s = g.s;
     const RoiPlace at(s, x);
     const DeformPsroiBin<S> bin(g, roi, at.of_class, at.bin_y, at.bin_x);
-    if (bin.image < 0) *bad_image = 1;
+    if (bin.image == kWrongImage) *bad_image = 1;
     if (!bin.placed) return;
     const T count = T(bin.y.inside()) * T(bin.x.inside());
     if (!(count > 0)) return;
@@ -291,7 +291,7 @@ struct FillDeformPsroiTable {
   ACN_BODY void operator()(int64_t roi, int64_t x) const {
     const int32_t bin = static_cast<int32_t>(x % g.s.bins());
     const DeformPsroiBin<S> found(g, roi, x / g.s.bins(), bin / g.s.pooled_size, bin % g.s.pooled_size);
-    if (found.image < 0) *bad_image = 1;
+    if (found.image == kWrongImage) *bad_image = 1;
     if (x == 0) images[roi] = static_cast<int32_t>(found.image);
     bins[roi * g.s.classes * g.s.bins() + x] = found;
   }

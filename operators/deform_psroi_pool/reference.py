@@ -45,6 +45,8 @@ def _bins(a: DeformablePSROIAttributes, data, rois, trans):
     classes = 1 if trans is None else trans.shape[1] // 2
     for r, roi in enumerate(rois):
         n, box = image_of(roi, data.shape[0]), box_of(roi, a.spatial_scale, -0.5, P)
+        if n is None:
+            continue
         per_trans = tuple(np.float64(np.float32(a.trans_std)) * size for size in box.size)
         for of_class, i, j in np.ndindex(classes, P, P):
             part = (i * a.parts // P, j * a.parts // P)
@@ -77,14 +79,15 @@ def deformable_psroi_pooling(data, rois, trans=None, **attributes):
     Parameters
     ----------
     data : (N, output_dim * group_size * group_size, H, W)
-    rois : (R, 5), rows of image, x1, y1, x2, y2; ValueError for an image that is not there
+    rois : (R, 5), rows of image, x1, y1, x2, y2; image -1 for no region; ValueError for an image that is not there
     trans : (R, 2 * classes, part_size, part_size), for each class dx and then dy, in trans_std times the region's size;
         absent with no_trans
     **attributes : the fields of DeformablePSROIAttributes
 
     Returns
     -------
-    (R, output_dim, pooled_size, pooled_size) float64; 0 where no sample is inside, NaN where a bin has no place
+    (R, output_dim, pooled_size, pooled_size) float64; 0 where no sample is inside and where there is no region, NaN
+    where a bin has no place
     """
     a = DeformablePSROIAttributes(**attributes)
     data, rois = np.asarray(data, np.float64), np.asarray(rois, np.float64)

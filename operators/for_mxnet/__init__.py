@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operators in stock MXNet: ``nd.X``, ``sym.X``, ``gluon.X`` and ``install()``.
+"""The operators in stock MXNet: ``nd.X``, ``sym.X``, ``gluon.X``, ``install()``, ``from_stock()`` and ``to_stock()``.
 
 Importing this package registers the operators, so that saved graphs that contain them load.
 """
@@ -7,7 +7,8 @@ Importing this package registers the operators, so that saved graphs that contai
 from operators.for_mxnet import registry  # noqa: I001  (registers; must come first)
 from operators.for_mxnet import gluon, nd, sym
 from operators.for_mxnet.install import install
+from operators.for_mxnet.stock import from_stock, to_stock
 
 registry.register()
 
-__all__ = ["gluon", "install", "nd", "sym"]
+__all__ = ["from_stock", "gluon", "install", "nd", "sym", "to_stock"]

@@ -5,8 +5,10 @@ with the same parameter names, so that parameter files fit both."""
 from __future__ import annotations
 
 from functools import partial
+from numbers import Integral
 
 from operators.for_mxnet import nd, sym
+from operators.for_mxnet.initial import INITIAL
 
 import mxnet as mx  # isort: skip
 from mxnet.gluon import HybridBlock, nn  # isort: skip
@@ -15,7 +17,7 @@ __all__ = ["ActiveConvolution", "DeformableConvolution", "ModulatedDeformableCon
 
 
 def _pair(value) -> tuple:
-    return (value, value) if isinstance(value, int) else tuple(value)
+    return (value, value) if isinstance(value, Integral) else tuple(value)
 
 
 def _operator(block: HybridBlock, F, name: str):
@@ -98,7 +100,7 @@ class ActiveConvolution(_Conv):
         activation=None,
         weight_initializer=None,
         bias_initializer="zeros",
-        offset_initializer="zeros",
+        offset_initializer=None,
         offset_lr_mult=1.0,
         prefix=None,
         params=None,
@@ -129,7 +131,7 @@ class ActiveConvolution(_Conv):
             self.offset = self.params.get(
                 "offset",
                 shape=(num_offset_group, num_deformable_group) + self._grid["kernel"] + (2,),
-                init=offset_initializer,
+                init=offset_initializer or INITIAL["ActiveConvolution", "offset"],
                 lr_mult=offset_lr_mult,
                 wd_mult=0.0,
             )
@@ -263,7 +265,7 @@ class Shift(HybridBlock):
             self.offset = self.params.get(
                 "offset",
                 shape=(in_channels, 2),
-                init=offset_initializer or mx.init.Uniform(1),
+                init=offset_initializer or INITIAL["Shift", "offset"],
                 lr_mult=offset_lr_mult,
                 wd_mult=0.0,
                 allow_deferred_init=True,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from operators import library
 from operators.for_mxnet import registry  # noqa: F401  (loads MXNet with its settings)
 from operators.for_mxnet.arguments import sort_arguments
-from operators.for_mxnet.guard import guarded_array
+from operators.for_mxnet.guard import UNGUARDED, guarded_array
 
 import mxnet as mx  # isort: skip
 from mxnet.base import MXNetError  # isort: skip
@@ -19,7 +19,7 @@ def _make(description: library.Description):
         missing = [i for i in call.inputs if i not in call.arrays]
         if missing:
             raise MXNetError(f"Error in operator {node}: {description.name}: {', '.join(missing)} is missing")
-        arrays = [guarded_array(call.arrays[i]) for i in call.inputs]
+        arrays = [call.arrays[i] if i in UNGUARDED else guarded_array(call.arrays[i]) for i in call.inputs]
         try:
             raw = mx.nd.Custom(*arrays, op_type=description.name, **call.attributes)
         except MXNetError as error:  # it knows no node

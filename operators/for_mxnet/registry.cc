@@ -4,12 +4,15 @@
 //
 // MXNet calls shape, type and creator callbacks from the user's thread: an exception thrown there arrives in Python as
 // an MXNetError. Forward and backward run in MXNet's own threads, where only MXNet's own kind of exception is caught.
+#include <algorithm>
 #include <cstring>
+#include <limits>
 #include <new>
 #include <stdexcept>
 
 #include "../core/contract/call.h"
 #include "../core/contract/error.h"
+#include "float16.h"
 #include "gpu.h"
 #include "mxnet_error.h"
 
@@ -37,7 +40,6 @@ struct Mxnet {
   int (*free_array)(void* array);
   int (*is_numpy_shape)(int* flag);
   int (*get_context)(void* array, int* type, int* id);
-  int (*get_gpu_count)(int* count);
 } mxnet;
 
 enum Tag { kInput = 0, kOutput = 1, kInputGrad = 2, kOutputGrad = 3 };
@@ -51,7 +53,6 @@ struct Node {
   std::shared_ptr<const Operator> op;
   std::vector<InputInfo> inputs;
   std::vector<char*> input_names;
-  std::vector<int> dependencies;
   void* contexts[8];
 };
 
@@ -90,9 +91,13 @@ bool is_known(int ndim, const int* shape, bool numpy_shape) {
   return true;
 }
 
-// MXNet copies what the pointers name before this thread calls again.
-void hand_back(const Shape& shape, size_t slot, int* ndims, int** shapes) {
+// MXNet copies what the pointers name before this thread calls again. It takes int, and we compute in int64_t.
+void hand_back(const std::string& node, const Shape& shape, size_t slot, int* ndims, int** shapes) {
   thread_local std::vector<std::vector<int>> kept;
+  for (int64_t size : shape) {
+    require(size <= std::numeric_limits<int>::max(), node, ": MXNet holds sizes up to 2^31 - 1, got shape ",
+            to_string(shape));
+  }
   if (kept.size() <= slot) kept.resize(slot + 1);
   kept[slot].assign(shape.begin(), shape.end());
   ndims[slot] = static_cast<int>(shape.size());
@@ -112,18 +117,18 @@ int infer_shape(int count, int* ndims, int** shapes, void* state) {
   if (!enough) {
     // Sizes of -1 are unknown. MXNet takes no unknown number of dimensions back.
     for (size_t i = 0; i < inputs; ++i) {
-      if (ndims[i] < 0) hand_back(Shape(node.inputs[i].ndim, -1), i, ndims, shapes);
+      if (ndims[i] < 0) hand_back(node.name, Shape(node.inputs[i].ndim, -1), i, ndims, shapes);
     }
-    hand_back(Shape(4, -1), inputs, ndims, shapes);
+    hand_back(node.name, Shape(4, -1), inputs, ndims, shapes);
     return 1;
   }
   std::vector<std::optional<Shape>> known(inputs);
   for (size_t i = 0; i < inputs; ++i) {
     if (is_known(ndims[i], shapes[i], numpy_shape)) known[i] = Shape(shapes[i], shapes[i] + ndims[i]);
   }
-  const Shape output = node.op->infer_shapes(&known);
-  for (size_t i = 0; i < inputs; ++i) hand_back(*known[i], i, ndims, shapes);
-  hand_back(output, inputs, ndims, shapes);
+  const Shape output = infer(node.name, *node.op, &known);
+  for (size_t i = 0; i < inputs; ++i) hand_back(node.name, *known[i], i, ndims, shapes);
+  hand_back(node.name, output, inputs, ndims, shapes);
   return 1;
 }
 
@@ -140,21 +145,21 @@ int infer_type(int count, int* types, void* state) {
             ", got ", name(types[i]));
     types[i] = type;
   }
-  int gpus = 0;  // only they take float16
-  require(type < 2 || (type == 2 && mxnet.get_gpu_count(&gpus) == 0 && gpus > 0), node.name,
-          ": data must be float32 or float64 on the CPU, got ", name(type));
+  require(type <= 2, node.name, ": data must be float16, float32 or float64, got ", name(type));
   return 1;
 }
 
 int declare_dependencies(const int* out_grad, const int* in_data, const int*, int* count, int** dependencies,
                          void* state) {
-  Node& node = *static_cast<Node*>(state);
-  node.dependencies = {out_grad[0]};
+  // Several threads may bind one graph at once. MXNet copies the numbers before this thread calls again.
+  thread_local std::vector<int> kept;
+  const Node& node = *static_cast<const Node*>(state);
+  kept = {out_grad[0]};
   for (size_t i = 0; i < node.inputs.size(); ++i) {
-    if (node.op->backward_reads(i)) node.dependencies.push_back(in_data[i]);
+    if (node.op->backward_reads(i)) kept.push_back(in_data[i]);
   }
-  *count = static_cast<int>(node.dependencies.size());
-  *dependencies = node.dependencies.data();
+  *count = static_cast<int>(kept.size());
+  *dependencies = kept.data();
   return 1;
 }
 
@@ -176,14 +181,31 @@ int device(void* array) {
   return id;
 }
 
+// What was to be computed, but was not, is NaN.
+void fill_with_nan(const Tensor& array) {
+  const int64_t count = numbers_of(array);
+  if (array.dtype == DType::kFloat16) {
+    std::fill_n(array.as<uint16_t>(), count, kFloat16NaN);
+  } else {
+    dispatch(array.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      std::fill_n(array.as<T>(), count, std::numeric_limits<T>::quiet_NaN());
+    });
+  }
+}
+
 // Runs body in one of MXNet's threads and frees the arrays it was given. An error is thrown on as MXNet's own kind,
 // which MXNet keeps and raises, text and all, where the user next waits for a result. (Returning 0 does the same
 // without the text: MXNet checks what comes back and throws from the same place.)
+//
+// MXNet keeps one error for all custom operators: of two that fail at once, one is forgotten, and its results pass for
+// computed. So, on the CPU, they are filled with NaN. body tells the arrays that it is to write before it may throw.
 template <class Body>
 int run(const Instance& instance, int count, void** arrays, Body body) {
   std::string wrong;
+  std::vector<Tensor> results;
   try {
-    body();
+    body(&results);
   } catch (const std::bad_alloc&) {
     wrong = instance.name + ": not enough memory for its scratch space";
   } catch (const std::exception& error) {
@@ -191,6 +213,7 @@ int run(const Instance& instance, int count, void** arrays, Body body) {
   } catch (...) {
     wrong = instance.name + ": an unknown error";
   }
+  if (!wrong.empty() && !instance.gpu) std::for_each(results.begin(), results.end(), fill_with_nan);
   for (int i = 0; i < count; ++i) mxnet.free_array(arrays[i]);
   if (wrong.empty()) return 1;
   throw dmlc::Error(wrong);
@@ -198,7 +221,7 @@ int run(const Instance& instance, int count, void** arrays, Body body) {
 
 int forward(int count, void** arrays, int* tags, const int* reqs, int, void* state) {
   const Instance& instance = *static_cast<Instance*>(state);
-  return run(instance, count, arrays, [&] {
+  return run(instance, count, arrays, [&](std::vector<Tensor>* results) {
     const Req req = req_from(reqs[0]);
     if (req == Req::kNull) return;
     std::vector<Tensor> inputs;
@@ -207,8 +230,13 @@ int forward(int count, void** arrays, int* tags, const int* reqs, int, void* sta
       if (tags[i] == kInput) inputs.push_back(view(arrays[i], instance.name));
       if (tags[i] == kOutput) output = view(arrays[i], instance.name);
     }
+    results->push_back(output);
     if (instance.gpu) return instance.gpu->forward(instance.name, instance.op, inputs, req, output, device(arrays[0]));
+    Widened widened;
+    for (Tensor& input : inputs) widened.replace(&input, true);
+    widened.replace_written(&output, req);
     checked_forward(instance.name, *instance.op, inputs, req, output);
+    widened.store();
   });
 }
 
@@ -216,7 +244,7 @@ int forward(int count, void** arrays, int* tags, const int* reqs, int, void* sta
 // gradients that nobody asked for have no storage and must not be touched.
 int backward(int count, void** arrays, int*, const int* reqs, int, void* state) {
   const Instance& instance = *static_cast<Instance*>(state);
-  return run(instance, count, arrays, [&] {
+  return run(instance, count, arrays, [&](std::vector<Tensor>* results) {
     const int inputs_count = (count - 2) / 2;
     void** const inputs_at = arrays + 1;
     void** const grads_at = arrays + 2 + inputs_count;
@@ -225,16 +253,25 @@ int backward(int count, void** arrays, int*, const int* reqs, int, void* state) 
     for (int i = 0; i < inputs_count; ++i) {
       wanted[i] = req_from(reqs[i]);
       if (instance.op->backward_reads(i)) inputs[i] = view(inputs_at[i], instance.name);
-      if (wanted[i] != Req::kNull) grads[i] = view(grads_at[i], instance.name);
+      if (wanted[i] == Req::kNull) continue;
+      grads[i] = view(grads_at[i], instance.name);
+      results->push_back(grads[i]);
     }
     for (int i = 0; i < inputs_count; ++i) {
       if (instance.op->backward_reads(i)) continue;
       inputs[i] = grads[i];  // only its shape and dtype serve, and only where the gradient is wanted
       inputs[i].data = nullptr;
     }
-    const Tensor head = view(arrays[0], instance.name);
-    if (!instance.gpu) return instance.op->backward(head, inputs, wanted, grads);
-    instance.gpu->backward(instance.name, instance.op, head, inputs, wanted, grads, device(arrays[0]));
+    Tensor head = view(arrays[0], instance.name);
+    if (instance.gpu) {
+      return instance.gpu->backward(instance.name, instance.op, head, inputs, wanted, grads, device(arrays[0]));
+    }
+    Widened widened;
+    widened.replace(&head, true);
+    for (Tensor& input : inputs) widened.replace(&input, true);
+    for (int i = 0; i < inputs_count; ++i) widened.replace_written(&grads[i], wanted[i]);
+    instance.op->backward(head, inputs, wanted, grads);
+    widened.store();
   });
 }
 
@@ -250,18 +287,13 @@ int delete_node(void* state) {
   return 1;
 }
 
-int create_operator(const char* context, int, unsigned**, const int*, const int* types, CallbackList* list,
-                    void* state) {
+int create_operator(const char* context, int, unsigned**, const int*, const int*, CallbackList* list, void* state) {
   static AnyCallback callbacks[] = {any(delete_instance), any(forward), any(backward)};
   const Node& node = *static_cast<Node*>(state);
   auto* instance = new Instance{node.name, node.op, nullptr, {}};
   for (void*& slot : instance->contexts) slot = instance;
   *list = {3, callbacks, instance->contexts};
-  if (std::strncmp(context, "cpu", 3) == 0) {
-    require(types[0] < 2, node.name, ": data must be float32 or float64 on the CPU, got float16");
-  } else {
-    instance->gpu = &Gpu::get(node.name);
-  }
+  if (std::strncmp(context, "cpu", 3) != 0) instance->gpu = &Gpu::get(node.name);
   return 1;
 }
 
@@ -289,8 +321,7 @@ int create_node(const char* name, int count, const char** keys, const char** val
 }  // namespace
 
 // functions: the addresses of MXCustomOpRegister, MXNDArrayGetData, MXNDArrayGetShapeEx, MXNDArrayGetDType,
-// MXNDArrayFree, MXIsNumpyShape, MXNDArrayGetContext and MXGetGPUCount, in this order. Returns MXNet's own status: 0 on
-// success.
+// MXNDArrayFree, MXIsNumpyShape and MXNDArrayGetContext, in this order. Returns MXNet's own status: 0 on success.
 extern "C" __attribute__((visibility("default"))) int acn_mxnet_register(void** functions) {
   std::memcpy(&mxnet, functions, sizeof(mxnet));
   for (const OperatorInfo& info : operators()) {

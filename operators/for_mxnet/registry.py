@@ -39,7 +39,6 @@ def register() -> None:
         "MXNDArrayFree",
         "MXIsNumpyShape",
         "MXNDArrayGetContext",
-        "MXGetGPUCount",
     )
     functions = (ctypes.c_void_p * len(names))(*(library.address(getattr(_LIB, name)) for name in names))
     check_call(library.library().acn_mxnet_register(functions))

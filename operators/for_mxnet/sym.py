@@ -4,23 +4,25 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from typing import Any
 
 from operators import library
 from operators.for_mxnet import registry  # noqa: F401  (loads MXNet with its settings)
 from operators.for_mxnet.arguments import sort_arguments
-from operators.for_mxnet.guard import guarded_data_symbol, guarded_parameter_symbol
+from operators.for_mxnet.guard import UNGUARDED, guard_name, guarded_data_symbol, guarded_parameter_symbol
+from operators.for_mxnet.initial import initial_value
 
 import mxnet as mx  # isort: skip
 
 
-def _current(manager: type):
+def _current(manager: Any):
     if not hasattr(manager._current, "value"):  # the first use in this thread
         manager._current.value = manager()
     return manager._current.value
 
 
 @contextmanager
-def _fresh(manager: type):
+def fresh(manager: Any):
     """Names and hints that are final must not meet an outer prefix or scope again."""
     outer = _current(manager)
     manager._current.value = manager()
@@ -30,6 +32,12 @@ def _fresh(manager: type):
         manager._current.value = outer
 
 
+def _say_initial_value(symbol, value: str | None):
+    """To a variable that does not say itself what it starts with, as MXNet does where its operators need it."""
+    if value and symbol.get_children() is None and symbol.attr("__init__") is None:
+        symbol._set_attr(__init__=value)
+
+
 def _make(description: library.Description):
     def function(*args, name=None, attr=None, **kwargs):
         kwargs.pop("out", None)  # stock symbol functions take and ignore it
@@ -37,13 +45,15 @@ def _make(description: library.Description):
         kwargs.update(_current(mx.AttrScope).get(attr))
         call = sort_arguments(description, name, mx.sym.Symbol, args, kwargs)
         hints = call.hints  # stock MXNet passes a node's hints on to the variables it creates for it
-        with _fresh(mx.name.NameManager), _fresh(mx.AttrScope):
-            symbols = []
+        with fresh(mx.name.NameManager), fresh(mx.AttrScope):
+            symbols: list = []
             for key in call.inputs:
-                given = call.arrays.get(key)
-                symbol = mx.sym.var(f"{name}_{key}", attr=hints) if given is None else given
+                symbol = call.arrays.get(key)
+                if symbol is None:
+                    symbol = mx.sym.var(f"{name}_{key}", attr=hints)
+                _say_initial_value(symbol, initial_value(description.name, key))
                 guarded = guarded_parameter_symbol if symbols else guarded_data_symbol
-                symbols.append(guarded(symbol, f"{name}_{key}_guard", hints))
+                symbols.append(symbol if key in UNGUARDED else guarded(symbol, guard_name(name, key), hints))
             raw = mx.sym.Custom(*symbols, op_type=description.name, name=name, attr=hints, **call.attributes)
             return guarded_data_symbol(raw, name, hints)
 

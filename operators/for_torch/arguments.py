@@ -1,20 +1,56 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the functions make of their arguments before the dispatcher sees them."""
+"""What the functions and layers make of their arguments before the dispatcher sees them."""
 
 from __future__ import annotations
+
+import operator as python_operator
+import warnings
+
+import torch
 
 from operators.library import OperatorError
 
 
+def _whole(value):
+    """An int of whatever is one: of NumPy, of a tensor, symbolic while tracing. TypeError for anything else."""
+    return value if type(value) is int or isinstance(value, torch.SymInt) else python_operator.index(value)
+
+
+def number(operator: str, name: str, value) -> int:
+    try:
+        return _whole(value)
+    except TypeError:
+        raise OperatorError(f"{operator}: {name} must be an integer, got {value!r}") from None
+
+
 def pair(operator: str, name: str, value) -> tuple:
     """(y, x) of an integer or a pair of them."""
-    if type(value) is int:
-        return (value, value)
+    try:
+        return (_whole(value),) * 2
+    except TypeError:
+        pass
     try:
         y, x = value
+        return (_whole(y), _whole(x))
     except (TypeError, ValueError):
         raise OperatorError(f"{operator}: {name} must be an integer or a pair (y, x), got {value!r}") from None
-    return (y, x)
+
+
+def padding_of(operator: str, value, kernel, stride: tuple, dilation: tuple) -> tuple:
+    """(y, x) of an integer, a pair, "valid" (none) or "same" (the output is as large as the input)."""
+    if not isinstance(value, str):
+        return pair(operator, "padding", value)
+    if value == "valid":
+        return (0, 0)
+    if value != "same":
+        raise OperatorError(f"{operator}: padding must be an integer, a pair (y, x), 'same' or 'valid', got {value!r}")
+    total = [dilation[i] * (kernel[i] - 1) for i in (0, 1)]
+    if stride != (1, 1) or total[0] % 2 or total[1] % 2:
+        raise OperatorError(
+            f"{operator}: padding='same' needs stride 1 and the same padding on both sides, got stride {stride}, "
+            f"kernel {tuple(kernel)} and dilation {dilation}"
+        )
+    return (total[0] // 2, total[1] // 2)
 
 
 def dimensions(operator: str, name: str, tensor, count: int, what: str) -> None:
@@ -22,8 +58,20 @@ def dimensions(operator: str, name: str, tensor, count: int, what: str) -> None:
         raise OperatorError(f"{operator}: {name} must have {count} dimensions {what}, got shape {tuple(tensor.shape)}")
 
 
+def as_batch(operator: str, input, *others) -> tuple:
+    """(whether input is one image (C, H, W), input, others), with a first axis; None stays None."""
+    if input.dim() != 3:
+        dimensions(operator, "input", input, 4, "(N, C, H, W), or 3 (C, H, W)")
+        return (False, input, *others)
+    return (True, *(None if each is None else each.unsqueeze(0) for each in (input, *others)))
+
+
 def share(operator: str, what: str, whole: int, part: int) -> int:
     """whole / part, where it is one."""
+    if torch.jit.is_tracing():  # channels are constants of a traced network, so this is no warning to its user
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            whole, part = int(whole), int(part)
     if part < 1 or whole % part:
         raise OperatorError(f"{operator}: {what}, got {whole} and {part}")
     return whole // part

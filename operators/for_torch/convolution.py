@@ -7,8 +7,9 @@ import math
 
 import torch
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
-from operators.for_torch.arguments import given, pair, share
+from operators.for_torch.arguments import given, number, padding_of, pair, share
 from operators.library import OperatorError
 
 GRID = "int[2] stride, int[2] padding, int[2] dilation, int groups"
@@ -19,7 +20,7 @@ NAMES = {
     "dilate": "dilation",
     "num_group": "groups",
     "num_deformable_group": "deformable_groups",
-    "num_offset_group": "offset_groups",
+    "num_offset_group": "filter_offset_groups",
     "no_bias": "bias=None",
 }
 
@@ -47,6 +48,21 @@ def output_shape(data, weight, settings) -> tuple:
     return (data[0], weight[0], *size)
 
 
+def multiply_adds(data, weight, settings) -> int:
+    """Twice the products of a convolution: its floating-point operations as torch.utils.flop_counter counts them."""
+    images, filters, height, width = output_shape(data, weight, settings)
+    return 2 * images * filters * height * width * weight[1] * weight[2] * weight[3]
+
+
+def parameters_of(module: nn.Module, name: str) -> list:
+    """The parameters behind module.<name>: itself, or those that a parametrization, torch.nn.utils.weight_norm,
+    spectral_norm or prune has put in its place."""
+    if is_parametrized(module, name):
+        return list(module.parametrizations[name].parameters())
+    mine = module.named_parameters(recurse=False)
+    return [parameter for key, parameter in mine if key == name or key.startswith(f"{name}_")]
+
+
 class Convolution(nn.Module):
     """Geometry, `weight` and `bias` as torch.nn.Conv2d has them, initial values included."""
 
@@ -55,17 +71,21 @@ class Convolution(nn.Module):
     ):
         super().__init__()
         name = type(self).__name__
-        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        self.in_channels = number(name, "in_channels", in_channels)
+        self.out_channels = number(name, "out_channels", out_channels)
+        self.groups = number(name, "groups", groups)
         self.kernel_size = pair(name, "kernel_size", kernel_size)
         self.stride = pair(name, "stride", stride)
-        self.padding = pair(name, "padding", padding)
         self.dilation = pair(name, "dilation", dilation)
+        self.padding = padding_of(name, padding, self.kernel_size, self.stride, self.dilation)
         self.boundary = boundary
-        per_group = share(name, "in_channels must be a multiple of groups", in_channels, groups)
-        share(name, "out_channels must be a multiple of groups", out_channels, groups)
+        per_group = share(name, "in_channels must be a multiple of groups", self.in_channels, self.groups)
+        share(name, "out_channels must be a multiple of groups", self.out_channels, self.groups)
         where = {"device": device, "dtype": dtype}
-        self.weight = nn.Parameter(torch.empty(out_channels, per_group, *self.kernel_size, **where))
-        self.bias = nn.Parameter(torch.empty(out_channels, **where)) if bias else None
+        self.weight = nn.Parameter(torch.empty(self.out_channels, per_group, *self.kernel_size, **where))
+        self.bias = nn.Parameter(torch.empty(self.out_channels, **where)) if bias else None
+
+    offsets_decay = True  # whether param_groups gives the offset parameters weight decay
 
     def reset_parameters(self) -> None:
         """As torch.nn.Conv2d: Kaiming uniform with a = sqrt(5), bias uniform in 1 / sqrt(fan in)."""
@@ -73,6 +93,18 @@ class Convolution(nn.Module):
         if self.bias is not None:
             bound = 1 / math.sqrt(self.weight[0].numel())
             nn.init.uniform_(self.bias, -bound, bound)
+
+    def grid(self) -> tuple:
+        """The settings of `GRID`."""
+        return (self.stride, self.padding, self.dilation, self.groups)
+
+    def least_shapes(self) -> tuple:
+        """Shapes of the least input that the kernel fits, of the weight, the bias (or None) and that output's map."""
+        span = [self.dilation[i] * (self.kernel_size[i] - 1) + 1 - 2 * self.padding[i] for i in (0, 1)]
+        input, weight = (1, self.in_channels, *(max(1, least) for least in span)), tuple(self.weight.shape)
+        stride = tuple(max(1, step) for step in self.stride)
+        size = output_shape(input, weight, (stride, self.padding, self.dilation))[2:]
+        return input, weight, None if self.bias is None else (self.out_channels,), size
 
     def offset_parameters(self) -> list:
         """The parameters that `param_groups` gives a learning rate of their own."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a plan on tensors in main memory."""
+"""Runs a plan on tensors in main memory. Those of 16 bits are computed in float32."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ import torch
 from operators import library
 from operators.for_torch.native import WRITE, Plan, functions
 
-_SERVED = (torch.float32, torch.float64)
 
-
-def check(operation, tensor) -> None:
-    if tensor.dtype not in _SERVED:
-        raise operation.wrong(
-            f"{operation.names[0]} must be torch.float32 or torch.float64 on the CPU, got {tensor.dtype} "
-            "(torch.autocast computes in float32)"
-        )
+def prepared(operation, tensors):
+    """The tensors (None for an absent one) that are computed with."""
+    if tensors[0].dtype not in (torch.float16, torch.bfloat16):
+        return tensors
+    operation.require_one_kind(tensors)
+    return [None if tensor is None else tensor.float() for tensor in tensors]
 
 
 def forward(plan: Plan, inputs: list) -> torch.Tensor:

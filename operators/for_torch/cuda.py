@@ -12,9 +12,10 @@ from operators import library
 from operators.for_torch.native import WRITE, Plan
 
 
-def check(operation, tensor) -> None:
-    """OperatorError if this build serves no CUDA; the dtypes that it serves are all that a plan has."""
+def prepared(operation, tensors):
+    """The tensors as they are. OperatorError if this build serves no CUDA."""
     library.cuda_library()
+    return tensors
 
 
 def forward(plan: Plan, inputs: list) -> torch.Tensor:

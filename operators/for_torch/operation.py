@@ -2,6 +2,7 @@
 """Registers an operator of the library with torch.library: kernels, shapes for tracing, gradients, autocast.
 
 ``torch.ops.active_convnets.<name>`` and ``.<name>_backward`` are opaque to torch.compile, which traces around them.
+An Operation is called as the function of its tensors and settings.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
+from torch.utils.flop_counter import register_flop_formula
 
-from operators.for_torch import cpu, cuda, wording
-from operators.for_torch.autograd import differentiable, differentiable_once
+from operators.for_torch import batching, cpu, cuda, wording
+from operators.for_torch.autograd import differentiable, differentiable_backward, in_forward_mode
 from operators.for_torch.native import Handle, Plan, make_plan
 from operators.library import OperatorError
 
@@ -32,9 +34,14 @@ class Operation:
     configure : (shapes, settings) -> the library's operator and attributes; shapes hold None for an absent tensor.
         Called once per combination; raises OperatorError.
     traced_shape : (shapes, settings) -> the output's shape, where sizes may be symbolic
+    composed : (tensors, settings) -> the same in torch operations; for forward mode and derivatives of derivatives
     differentiable : those tensors that have gradients
     autocast_dtypes : what it runs in under torch.autocast("cuda", dtype); under any other dtype, and on the CPU, it
         runs in float32 and its result has the dtype of the first tensor
+    images : those tensors whose first axis is that of the images, as the output's is: torch.vmap makes it longer
+    defined_gradient : settings -> why their gradient is no derivative, or ""
+    check_values : (operation, tensors) raises where the library would for the tensors' numbers
+    flops : (shapes, settings) -> floating-point operations of forward, for torch.utils.flop_counter, or None
     names_here : what the library calls an argument -> what PyTorch does, for its error messages
     """
 
@@ -43,15 +50,20 @@ class Operation:
     settings: str
     configure: Callable
     traced_shape: Callable
+    composed: Callable
     differentiable: tuple
     autocast_dtypes: tuple = ()
+    images: tuple = ()
+    defined_gradient: Callable = lambda settings: ""
+    check_values: Callable = lambda operation, tensors: None
+    flops: Callable | None = None
     names_here: dict = field(default_factory=dict)
     _plans: dict = field(default_factory=dict)
 
     def __post_init__(self):
         self.names = tuple(name.rstrip("?") for name in self.tensors)
         self.count = len(self.names)
-        self._has_gradient = tuple(name in self.differentiable for name in self.names)
+        self.has_gradient = tuple(name in self.differentiable for name in self.names)
         schema = [f"Tensor{'?' if name.endswith('?') else ''} {name.rstrip('?')}" for name in self.tensors]
         common = ", ".join([*schema, self.settings])
         backward = f"{self.name}_backward"
@@ -64,13 +76,51 @@ class Operation:
         for key, device in (("CPU", cpu), ("CUDA", cuda)):
             REGISTRY.impl(self.name, self._kernel(device), key)
             REGISTRY.impl(backward, self._backward_kernel(device), key)
-        for name, fake in ((self.name, self._fake), (backward, self._fake_backward)):
+        for name, fake, vmap in (
+            (self.name, self._fake, batching.forward),
+            (backward, self._fake_backward, batching.backward),
+        ):
             torch.library.register_fake(f"{NAMESPACE}::{name}", fake, lib=REGISTRY)
-            torch.library.register_vmap(f"{NAMESPACE}::{name}", self._vmap, lib=REGISTRY)
+            torch.library.register_vmap(f"{NAMESPACE}::{name}", vmap(self), lib=REGISTRY)
+        REGISTRY.impl(backward, self._refuse_old_vmap, "Batched")
         REGISTRY.impl(self.name, differentiable(self), "Autograd")
-        REGISTRY.impl(backward, differentiable_once(self), "Autograd")
+        REGISTRY.impl(backward, differentiable_backward(self), "Autograd")
         for key in ("AutocastCPU", "AutocastCUDA"):
             REGISTRY.impl(self.name, self._autocast(key), key, with_keyset=True)
+
+        if self.flops:
+            register_flop_formula([getattr(torch.ops.active_convnets, self.name)])(self._flops)
+            register_flop_formula([getattr(torch.ops.active_convnets, backward)])(self._flops_backward)
+
+    def __call__(self, *args):
+        # Transforms of the backward pass are beyond the dispatcher's sight, so forward mode is seen to here.
+        if not in_forward_mode():
+            return self.call(*args)
+        device_type = args[0].device.type
+        if device_type in ("cpu", "cuda") and torch.is_autocast_enabled(device_type):
+            return self._cast(self.in_torch_operations, args)
+        return self.in_torch_operations(*args)
+
+    def in_torch_operations(self, *args):
+        """The operator's value with derivatives of any order and mode; slow."""
+        tensors, settings = args[: self.count], args[self.count :]
+        self.require_derivative(settings)
+        if not torch.compiler.is_compiling():
+            self.plan(tensors, settings)
+            self.check_values(self, tensors)
+        dtype = tensors[0].dtype
+        with torch.autocast(tensors[0].device.type, enabled=False):
+            if dtype.itemsize == 2:
+                tensors = [None if tensor is None else tensor.float() for tensor in tensors]
+            return self.composed(tensors, settings).to(dtype)
+
+    def require_derivative(self, settings: tuple) -> None:
+        why = self.defined_gradient(settings)
+        if why:
+            raise NotImplementedError(
+                f"{self.name}: there is no forward mode and no second derivative with {why}, whose gradient is defined "
+                "to be something else than the derivative"
+            )
 
     def wrong(self, text: str) -> OperatorError:
         return OperatorError(f"{self.name}: {text}")
@@ -81,11 +131,8 @@ class Operation:
 
     def plan(self, tensors: tuple, settings: tuple) -> Plan:
         """The plan for these tensors (None for an absent one); all must have one dtype and device."""
-        first = tensors[0]
-        dtype, device = first.dtype, first.device
-        for tensor in tensors:
-            if tensor is not None and (tensor.dtype is not dtype or tensor.device != device):
-                raise self._mixture(tensors)
+        self.require_one_kind(tensors)
+        dtype = tensors[0].dtype
         settings = tuple([tuple(value) if type(value) is list else value for value in settings])
         key = (dtype, settings, *[None if tensor is None else tensor.shape for tensor in tensors])
         found = self._plans.get(key)
@@ -109,21 +156,29 @@ class Operation:
         except OperatorError as error:
             raise self.reworded(error) from None
 
-    def _mixture(self, tensors) -> OperatorError:
-        came = ", ".join(
-            f"{name} {tensor.dtype} on {tensor.device}"
-            for name, tensor in zip(self.names, tensors)
-            if tensor is not None
-        )
-        return self.wrong(f"all tensors must have one dtype and one device, got {came}")
+    def check_layer(self, layer: str, shapes: tuple, settings: tuple) -> None:
+        """OperatorError in the name of a layer if these shapes (None for an absent tensor) and settings cannot be."""
+        try:
+            operator, attributes = self.configure(shapes, settings)
+            Handle(operator, attributes).output_shape(tuple(shape for shape in shapes if shape is not None))
+        except OperatorError as error:
+            raise OperatorError(f"{layer}: {wording.for_torch(str(error), self.names_here)}") from None
+
+    def require_one_kind(self, tensors) -> None:
+        dtype, device = tensors[0].dtype, tensors[0].device
+        if all([each is None or (each.dtype is dtype and each.device == device) for each in tensors]):
+            return
+        present = [(name, each) for name, each in zip(self.names, tensors) if each is not None]
+        came = ", ".join(f"{name} {each.dtype} on {each.device}" for name, each in present)
+        raise self.wrong(f"all tensors must have one dtype and one device, got {came}")
 
     def _kernel(self, device) -> Callable:
         def kernel(*args):
-            tensors, settings = args[: self.count], args[self.count :]
-            device.check(self, tensors[0])
+            dtype = args[0].dtype
+            tensors, settings = device.prepared(self, args[: self.count]), args[self.count :]
             plan = self.plan(tensors, settings)
             try:
-                return device.forward(plan, [tensors[i].contiguous() for i in plan.present])
+                return device.forward(plan, [tensors[i].contiguous() for i in plan.present]).to(dtype)
             except OperatorError as error:
                 raise self.reworded(error) from None
 
@@ -131,17 +186,18 @@ class Operation:
 
     def _backward_kernel(self, device) -> Callable:
         def kernel(grad, *args):
-            tensors, settings, wanted = args[: self.count], args[self.count : -1], args[-1]
-            device.check(self, tensors[0])
+            dtype, settings, wanted = args[0].dtype, args[self.count : -1], args[-1]
+            tensors = device.prepared(self, args[: self.count])
             plan = self.plan(tensors, settings)
-            if grad.shape != plan.output_shape or grad.dtype is not tensors[0].dtype:
+            if grad.shape != plan.output_shape or grad.dtype is not dtype:
                 raise self.wrong(
-                    f"the gradient of the output must be {tensors[0].dtype} of shape {plan.output_shape}, got "
-                    f"{grad.dtype} of shape {tuple(grad.shape)}"
+                    f"the gradient of the output must be {dtype} of shape {plan.output_shape}, got {grad.dtype} of "
+                    f"shape {tuple(grad.shape)}"
                 )
-            inputs = [tensors[i].contiguous() for i in plan.present]
+            inputs, grad = [tensors[i].contiguous() for i in plan.present], grad.to(tensors[0].dtype).contiguous()
             try:
-                return device.backward(plan, grad.contiguous(), inputs, [wanted[i] for i in plan.present])
+                grads = device.backward(plan, grad, inputs, [wanted[i] for i in plan.present])
+                return [each.to(dtype) for each in grads]
             except OperatorError as error:
                 raise self.reworded(error) from None
 
@@ -160,30 +216,44 @@ class Operation:
 
     def gradients(self, grad, tensors, settings, needed) -> list:
         """A gradient or None for every tensor; those that are not needed cost nothing."""
-        wanted = [need and has for need, has in zip(needed, self._has_gradient)]
+        wanted = [need and has for need, has in zip(needed, self.has_gradient)]
         if not any(wanted):
             return [None] * self.count
         grads = iter(self.call_backward(grad, *tensors, *settings, wanted))
         return [next(grads) if want else None for want in wanted]
 
-    def _vmap(self, *args):
-        raise NotImplementedError(f"{self.name}: torch.vmap is not supported; give it a batch, (N, ...), instead")
-
     def _autocast(self, key: str) -> Callable:
         excluded = torch._C.DispatchKeySet(getattr(torch._C.DispatchKey, key))
-        device_type = key[len("Autocast") :].lower()
 
         def kernel(_, *args):
-            tensors = args[: self.count]
-            # float64 is left as it is, as in every autocast rule of torch
-            if all(tensor is None or tensor.dtype is not torch.float64 for tensor in tensors):
-                chosen = torch.get_autocast_dtype(device_type)
-                native = device_type == "cuda" and chosen in self.autocast_dtypes
-                dtype, result_dtype = (chosen, chosen) if native else (torch.float32, tensors[0].dtype)
-                tensors = [None if tensor is None else tensor.to(dtype) for tensor in tensors]
-            else:
-                result_dtype = torch.float64
             with torch._C._ExcludeDispatchKeyGuard(excluded):
-                return self.call(*tensors, *args[self.count :]).to(result_dtype)
+                return self._cast(self.call, args)
 
         return kernel
+
+    def _flops(self, *args, **kwargs) -> int:
+        return self.flops(args[: self.count], args[self.count :])
+
+    def _flops_backward(self, grad, *args, **kwargs) -> int:
+        """As many as forward for the weights' gradient, and as many for all that is read at the points."""
+        wanted = dict(zip(self.names, args[-1]))
+        products = wanted["weight"] + any(wanted[name] for name in wanted if name not in ("weight", "bias"))
+        return products * self.flops(args[: self.count], args[self.count : -1])
+
+    def _refuse_old_vmap(self, *args):
+        raise NotImplementedError(
+            f"{self.name}: torch.autograd's own batching (is_grads_batched=True, jacobian(vectorize=True)) is not "
+            "served; torch.func.vmap, vjp and jacrev are"
+        )
+
+    def _cast(self, function: Callable, args: tuple):
+        """`function` of args as torch.autocast, which is on, has them."""
+        tensors, device_type = args[: self.count], args[0].device.type
+        # float64 is left as it is, as in every autocast rule of torch
+        if any(tensor is not None and tensor.dtype is torch.float64 for tensor in tensors):
+            return function(*args)
+        chosen = torch.get_autocast_dtype(device_type)
+        native = device_type == "cuda" and chosen in self.autocast_dtypes
+        dtype, result_dtype = (chosen, chosen) if native else (torch.float32, tensors[0].dtype)
+        tensors = [None if tensor is None else tensor.to(dtype) for tensor in tensors]
+        return function(*tensors, *args[self.count :]).to(result_dtype)

@@ -4,6 +4,8 @@ autocast runs the poolings in float32."""
 
 from __future__ import annotations
 
+import torch
+
 from operators.for_torch.arguments import dimensions, share
 
 BINS = "float spatial_scale, int output_dim, int pooled_size, int group_size"
@@ -27,3 +29,38 @@ def output_shape(shapes, settings) -> tuple:
 def output_channels(name, input, group_size) -> int:
     dimensions(name, "input", input, 4, "(N, out_channels * group_size^2, H, W)")
     return share(name, "the channels of input must be a multiple of group_size^2", input.shape[1], group_size**2)
+
+
+def check_images(operation, tensors) -> None:
+    """As the library does, for what is computed without it."""
+    image, count = tensors[1][:, 0].detach(), tensors[0].shape[0]
+    wrong = ~((image >= 0) & (image < count) & (image == image.floor()))
+    if wrong.any():
+        raise operation.wrong(
+            f"the image of a region must be a whole number from 0 to {count - 1}, got {image[wrong][0].item()}"
+        )
+
+
+def _rounded(values):
+    """To the nearest whole number, halves away from zero."""
+    whole = values.trunc()
+    return torch.where((values - whole).abs() >= 0.5, whole + values.sign(), whole)
+
+
+def regions(boxes, spatial_scale: float, shift: float) -> tuple:
+    """Boxes on the map, as core/reference_roi.py has them: image (R,), start and size (R, 2) as (y, x), finite (R,)."""
+    boxes = boxes.detach()
+    scale = torch.tensor(spatial_scale, dtype=torch.float32).to(boxes)
+    corners = _rounded(boxes[:, 1:])
+    start = corners[:, :2] * scale + shift
+    end = (corners[:, 2:] + 1) * scale + shift
+    size = (end - start).clamp(min=0.1)
+    finite = (start.isfinite() & size.isfinite()).all(1)
+    return boxes[:, 0].long(), start.flip(1), size.flip(1), finite
+
+
+def groups_of(output_dim: int, bins: int, group_size: int, device) -> torch.Tensor:
+    """The channel (output_dim, bins, bins) that every bin of every output channel reads."""
+    channel = torch.arange(output_dim, device=device).view(-1, 1, 1) * group_size**2
+    group = torch.arange(bins, device=device) * group_size // bins
+    return channel + group.view(-1, 1) * group_size + group

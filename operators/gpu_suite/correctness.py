@@ -3,45 +3,56 @@
 
 from __future__ import annotations
 
-import importlib
 import traceback
 
 import numpy as np
 import torch
 
 from operators import library
-from operators.checks import backends, torch_backends
+from operators.checks import backends, catalogue, torch_backends
 from operators.checks.inputs import between_lines, draw_inputs, draw_out_grad, on_lines, special
 from operators.checks.tolerance import assert_close
-from operators.core.reference_bilinear import BOUNDARIES
 from operators.for_torch import deform_conv2d, mxnet_names, ps_roi_pool
-from operators.rooms import ROOMS
 
 # Of the array's largest number. Inputs are rounded to the half type first: only the kernel's own rounding counts.
 HALF = {torch.float16: 4e-3, torch.bfloat16: 3e-2}
 
 
-def run() -> dict:
-    """{"checks": how many were made, "failures": the text of each that failed}"""
+def run(smallest: bool = False, device: str = "cuda") -> dict:
+    """{"checks": how many were made, "failures": the text of each that failed}
+
+    smallest: only each operator's smallest case, in four dtypes; device 'cpu' then rehearses it.
+    """
     checks, failures = 0, []
-    for name, check in _all():
+    for name, check in _smallest(device) if smallest else _all():
         checks += 1
         try:
             check()
         except Exception as error:  # noqa: BLE001 - whatever goes wrong is a result, and the rest goes on
             where = traceback.extract_tb(error.__traceback__)[-1]
             failures.append(f"{name}: {type(error).__name__} in {where.name}: {error}")
-    torch.cuda.synchronize()
+    if device == "cuda":
+        torch.cuda.synchronize()
     return {"checks": checks, "failures": failures}
+
+
+def _smallest(device: str):
+    """Each operator's case with the fewest numbers."""
+    found: dict = {}
+    for case, boundaries in cases():
+        size = sum(values.size for values in draw_inputs(case.at(boundaries[0])).values())
+        if case.operator not in found or size < found[case.operator][0]:
+            found[case.operator] = (size, case.at(boundaries[0]))
+    for _, case in found.values():
+        yield f"{case}, float32 and float64", lambda case=case: _against_reference(case, between_lines, device)
+        for dtype in HALF if device == "cuda" else ():
+            yield f"{case}, {dtype}", lambda case=case, dtype=dtype: _half(case, dtype, device)
 
 
 def cases():
     """Every case of every room, with the boundary rules of its operator."""
-    for room in ROOMS:
-        module = importlib.import_module(f"operators.{room}.cases")
-        for case in (case for key in sorted(dir(module)) if key.endswith("CASES") for case in getattr(module, key)):
-            has_rule = "boundary" in library.descriptions()[case.operator].attributes
-            yield case, BOUNDARIES if has_rule else ("",)
+    for case in catalogue.all_cases():
+        yield case, catalogue.boundaries_of(case.operator)
 
 
 def _all():

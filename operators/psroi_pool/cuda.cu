@@ -8,11 +8,11 @@
 namespace acn::cuda {
 namespace {
 
-// One bin of one RoI; no cells where it is empty, or its image is none of the batch (-1).
+// One bin of one RoI; no cells where it is empty, or there is no image to read.
 template <class S>
 struct PsroiBin {
   using T = Compute<S>;
-  int64_t image;
+  int64_t image;  // or what roi_image says instead
   bool finite;
   PsroiSpan y, x;
 
@@ -20,7 +20,7 @@ struct PsroiBin {
     const RoiRow<S> row(roi);
     const RoiBox<T> box = psroi_box(row.numbers, scale, s.pooled_size);
     image = roi_image(row.numbers[0], s.batch);
-    finite = box.finite;
+    finite = box.finite || image == kNoRegion;
     if (image < 0 || !finite) return;
     y = psroi_span(box.start_y, box.bin_y, bin_y, s.height);
     x = psroi_span(box.start_x, box.bin_x, bin_x, s.width);
@@ -41,8 +41,8 @@ struct PsroiForward {
     using T = Compute<S>;
     const RoiPlace at(s, x);
     const PsroiBin<S> bin(s, rois + roi * 5, scale, at.bin_y, at.bin_x);
-    if (bin.image < 0) *bad_image = 1;
-    T sum = bin.image < 0 || !bin.finite ? not_a_number<T>() : 0;
+    if (bin.image == kWrongImage) *bad_image = 1;
+    T sum = bin.image == kWrongImage || !bin.finite ? not_a_number<T>() : 0;
     if (bin.area() > 0) {
       const int64_t channel = roi_channel(at.channel, at.group_y, at.group_x, s.group_size);
       const S* map = data + (bin.image * s.channels() + channel) * s.pixels();
@@ -67,7 +67,7 @@ struct PsroiScatter {
   ACN_BODY void operator()(int64_t roi, int64_t x) const {
     const RoiPlace at(s, x);
     const PsroiBin<S> bin(s, rois + roi * 5, scale, at.bin_y, at.bin_x);
-    if (bin.image < 0) *bad_image = 1;
+    if (bin.image == kWrongImage) *bad_image = 1;
     if (!(bin.area() > 0)) return;
     const S share = out_grad[roi * s.output_dim * s.bins() + x] / bin.area();
     const int64_t channel = roi_channel(at.channel, at.group_y, at.group_x, s.group_size);
@@ -93,7 +93,7 @@ struct FillPsroiTable {
   int32_t* bad_image;
   ACN_BODY void operator()(int64_t roi, int64_t number) const {
     const PsroiBin<S> bin(s, rois + roi * 5, scale, static_cast<int32_t>(number), static_cast<int32_t>(number));
-    if (bin.image < 0) *bad_image = 1;
+    if (bin.image == kWrongImage) *bad_image = 1;
     if (number == 0) table.images[roi] = bin.finite ? static_cast<int32_t>(bin.image) : -1;
     table.spans[roi * 2 * s.pooled_size + number] = bin.y;
     table.spans[(roi * 2 + 1) * s.pooled_size + number] = bin.x;

@@ -33,6 +33,8 @@ def _bins(a: PSROIAttributes, data, rois):
     P, g, c = a.pooled_size, a.groups, np.arange(a.output_dim)
     for r, roi in enumerate(rois):
         n, box = image_of(roi, data.shape[0]), box_of(roi, a.spatial_scale, 0, P)
+        if n is None:
+            continue
         for i, j in np.ndindex(P, P):
             place = None
             if box.finite:
@@ -49,12 +51,13 @@ def psroi_pooling(data, rois, **attributes):
     Parameters
     ----------
     data : (N, output_dim * group_size * group_size, H, W)
-    rois : (R, 5), rows of image, x1, y1, x2, y2; ValueError for an image that is not there
+    rois : (R, 5), rows of image, x1, y1, x2, y2; image -1 for no region; ValueError for an image that is not there
     **attributes : the fields of PSROIAttributes
 
     Returns
     -------
-    (R, output_dim, pooled_size, pooled_size) float64; 0 where a bin touches no pixel, NaN where the region has no place
+    (R, output_dim, pooled_size, pooled_size) float64; 0 where a bin touches no pixel and where there is no region, NaN
+    where the region has no place
     """
     a = PSROIAttributes(**attributes)
     data, rois = np.asarray(data, np.float64), np.asarray(rois, np.float64)

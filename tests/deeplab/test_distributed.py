@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from processes import MARK, marked, wait_until
 
@@ -46,7 +46,7 @@ def place(tmp_path_factory):
 def start(place, run, program, *arguments):
     path = os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(ROOT)])
     environment = {**os.environ, "PYTHONPATH": path, MARK: run}
-    command = [sys.executable, "-m", program, "--cfg", "small.yaml", f"run.name={run}", *arguments]
+    command = [sys.executable, "-m", program, "small.yaml", f"run.name={run}", *arguments]
     return subprocess.Popen(command, cwd=place, env=environment, stderr=subprocess.PIPE, text=True)
 
 
@@ -75,13 +75,14 @@ def losses(place, run):
 def state(place, run, epoch):
     """Parameters and momentum, as bytes."""
     path = folder(place, run) / f"deeplab-{epoch:04d}"
-    momentum, _ = pickle.loads(path.with_suffix(".states").read_bytes())
-    by_index = {index: array.asnumpy().tobytes() for index, array in momentum.items()}
-    return path.with_suffix(".params").read_bytes(), by_index
+    with np.load(path.with_suffix(".momentum.npz"), allow_pickle=False) as saved:
+        momentum = {name: saved[name].tobytes() for name in saved}
+    assert "res5a_branch2b_offset" in momentum
+    return path.with_suffix(".params").read_bytes(), momentum
 
 
 def test_twenty_updates_of_two_workers_equal_those_of_one_process(place):
-    finish(start(place, "one", "deeplab.train", *FROZEN, *TWO_DEVICES), "one")
+    finish(start(place, "one", "lib.commands.train", *FROZEN, *TWO_DEVICES), "one")
     finish(launch(place, "two", *FROZEN), "two")
     assert len(losses(place, "one")) == 20 and losses(place, "two") == losses(place, "one")
     for epoch in (1, 2):
@@ -94,7 +95,7 @@ def test_twenty_updates_of_two_workers_equal_those_of_one_process(place):
 @pytest.fixture(scope="module")
 def unbroken(place):
     """The name of a run of one process with two devices, its statistics trained too."""
-    finish(start(place, "unbroken", "deeplab.train", *TWO_DEVICES), "unbroken")
+    finish(start(place, "unbroken", "lib.commands.train", *TWO_DEVICES), "unbroken")
     return "unbroken"
 
 
@@ -104,7 +105,7 @@ def test_group_of_a_killed_worker_ends_and_goes_on_exactly(place, unbroken):
     process = launch(place, "killed", "TRAIN.end_epoch=1000")
     wait_until(lambda: len(losses(place, "killed")) >= 13, 200, "an epoch and a bit")
     (victim,) = (pid for pid, (line, its) in marked("killed").items()
-                 if its.get("DEEPLAB_RANK") == "1" and "deeplab.train" in line)  # fmt: skip
+                 if its.get("DEEPLAB_RANK") == "1" and "lib.commands.train" in line)  # fmt: skip
     os.kill(victim, signal.SIGKILL)
     took = wait_until(lambda: process.poll() is not None, 60, "the end of the group")
     said = finish(process, "killed", 137)
@@ -116,7 +117,7 @@ def test_group_of_a_killed_worker_ends_and_goes_on_exactly(place, unbroken):
     complete = begun // 10
     wait_until(lambda: len(losses(place, "killed")) >= 10 * complete + 13, 200, "another epoch and a bit")
     (asked,) = (pid for pid, (line, its) in marked("killed").items()
-                if its.get("DEEPLAB_RANK") == "1" and "deeplab.train" in line)  # fmt: skip
+                if its.get("DEEPLAB_RANK") == "1" and "lib.commands.train" in line)  # fmt: skip
     os.kill(asked, signal.SIGTERM)
     said = finish(process, "killed", 130)
     assert f"continue after epoch {complete} of" in said and "interrupted; the same command continues" in said

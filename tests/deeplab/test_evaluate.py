@@ -73,9 +73,12 @@ def test_report_of_a_perfect_prediction(dataset, tmp_path):
     assert report["meanIU"] == pytest.approx(17 / 19)  # the two absent classes count 0, as in the original
     assert report["meanIU_present"] == 1.0
     assert report["lines"][:3] == ["evaluate segmentation:", "IU_array:", "1.00000"]
-    assert len(report["lines"]) == 23
+    assert len(report["lines"]) == 24
     assert report["lines"][2 + 4] == "0.00000"
-    assert report["lines"][-2:] == ["meanIU:0.89474", "meanIU_present:1.00000 (mean of the 17 classes that occur)"]
+    assert report["lines"][21:23] == ["meanIU:0.89474", "meanIU_present:1.00000 (mean of the 17 classes that occur)"]
+    by_name = [f"{name}: {value}" for name, value in zip(labels.CLASS_NAMES, report["lines"][2:21])]
+    assert report["lines"][23] == f"IU by class: {', '.join(by_name)}"
+    assert ("fence: 0.00000" in by_name) and ("road: 1.00000" in by_name)
 
 
 def test_results_are_paletted_pngs_of_train_ids_in_city_folders(dataset, tmp_path):

@@ -68,14 +68,14 @@ def wait_until(condition, process, seconds=200):
 
 @pytest.fixture(scope="module")
 def unbroken(place):
-    call(place, "deeplab.train", "--cfg", "small.yaml", "run.name=unbroken")
+    call(place, "lib.commands.train", "small.yaml", "run.name=unbroken")
     return losses(place, "unbroken")
 
 
 def test_unbroken_run_is_complete(place, unbroken):
     assert [update for update, _, _ in unbroken] == list(range(1, 19))
     folder = place / "output/streets/unbroken/leftImg8bit_train"
-    expected = {f"deeplab-{k:04d}.{end}" for k in (1, 2, 3) for end in ("params", "states", "npz", "json")}
+    expected = {f"deeplab-{k:04d}.{end}" for k in (1, 2, 3) for end in ("params", "momentum.npz", "npz", "json")}
     assert {path.name for path in folder.glob("deeplab-*")} == expected | {"deeplab-symbol.json"}
     state = json.loads((folder / "deeplab-0003.json").read_text())
     assert (state["epoch"], state["update"], state["images"], state["threads"]) == (3, 18, 24, 1)
@@ -93,7 +93,7 @@ def test_offsets_stay_exactly_zero_during_warm_up_and_move_after_it(place, unbro
 def resumed(place):
     """The name of a run that was killed in the middle of an epoch and then went on."""
     # Many epochs, so that however slow this process is, the training cannot end before it is killed.
-    command = ("deeplab.train", "--cfg", "small.yaml", "run.name=killed")
+    command = ("lib.commands.train", "small.yaml", "run.name=killed")
     process = start(place, *command, "TRAIN.end_epoch=1000", stderr=subprocess.DEVNULL)
     wait_until(lambda: len(losses(place, "killed")) >= 8, process)
     process.send_signal(signal.SIGSTOP)
@@ -118,7 +118,7 @@ def test_killed_run_continues_with_the_same_losses_bit_for_bit(place, unbroken, 
 
 
 def test_interrupted_run_says_where_it_continues(place, unbroken):
-    command = ("deeplab.train", "--cfg", "small.yaml", "run.name=stopped")
+    command = ("lib.commands.train", "small.yaml", "run.name=stopped")
     process = start(place, *command, "TRAIN.end_epoch=1000", stderr=subprocess.PIPE)
     log = place / "output/streets/stopped/leftImg8bit_train"
     wait_until(lambda: (log / "deeplab-0001.json").exists(), process)
@@ -132,25 +132,27 @@ def test_interrupted_run_says_where_it_continues(place, unbroken):
 
 
 def test_finished_run_is_skipped_and_another_configuration_refused(place, unbroken):
-    said = call(place, "deeplab.train", "--cfg", "small.yaml", "run.name=unbroken")
+    said = call(place, "lib.commands.train", "small.yaml", "run.name=unbroken")
     assert "has all 3 epochs: nothing to train" in said
-    said = call(place, "deeplab.train", "--cfg", "small.yaml", "run.name=unbroken", "TRAIN.wd=0", status=1)
+    said = call(place, "lib.commands.train", "small.yaml", "run.name=unbroken", "TRAIN.wd=0", status=1)
     assert "TRAIN.wd: 0.0005 -> 0.0" in said and "Traceback" not in said
     assert losses(place, "unbroken") == unbroken
 
 
 def test_evaluation_of_the_resumed_run_and_the_summary(place, resumed):
     run = f"run.name={resumed}"
-    said = call(place, "deeplab.test", "--cfg", "small.yaml", run, "--both")
+    said = call(place, "lib.commands.test", "small.yaml", run, "--both")
     assert "testing 4/4 data " in said and said.count("meanIU:0.") == 2 and "evaluate segmentation:" in said
+    assert "IU by class: road: 0." in said and ", bicycle: 0." in said
     folder = place / f"output/streets/{resumed}/leftImg8bit_val"
     learned, zero = (json.loads((folder / name).read_text()) for name in ("results.json", "results_zero_offsets.json"))
     assert learned["sha256"] == zero["sha256"] and len(learned["IU"]) == 19
+    assert (learned["metric"], learned["value"], learned["parts"]) == ("meanIU", learned["meanIU"], learned["IU"])
     assert learned["epoch"] == len(losses(place, resumed)) // 6  # TEST.test_epoch is 0: the last one
     assert len(list(folder.glob("results/*/*.png"))) == len(list(folder.glob("results_zero_offsets/*/*.png"))) == 4
-    assert "testing" not in call(place, "deeplab.test", "--cfg", "small.yaml", run)
-    assert "testing 4/4" in call(place, "deeplab.test", "--cfg", "small.yaml", run, "--ignore_cache")
-    said = call(place, "deeplab.summary", "--cfg", "small.yaml", run)
+    assert "testing" not in call(place, "lib.commands.test", "small.yaml", run)
+    assert "testing 4/4" in call(place, "lib.commands.test", "small.yaml", run, "--ignore_cache")
+    said = call(place, "lib.commands.summary", "small.yaml", run)
     assert "with its offsets set to 0: 0." in said and "from the offsets)" in said
     assert (place / f"output/streets/{resumed}/summary.png").stat().st_size > 50_000
 
@@ -159,14 +161,14 @@ def test_prediction_of_a_picture_of_any_size(place, unbroken):
     from PIL import Image
 
     Image.new("RGB", (301, 111), "gray").save(place / "some.png")
-    said = call(place, "deeplab.predict", "small.yaml", "some.png", "--set", "run.name=unbroken", "--out", "shown")
+    said = call(place, "lib.commands.predict", "small.yaml", "some.png", "run.name=unbroken", "--out", "shown")
     assert said.strip().endswith("shown/some_overlay.png")
     overlay = Image.open(place / "shown/some_overlay.png")
     assert overlay.width == 301 and overlay.height > 111
 
 
 def test_diverging_run_stops_and_says_what_to_try(place):
-    said = call(place, "deeplab.train", "--cfg", "small.yaml", "run.name=wild", "TRAIN.lr=1e18", "TRAIN.warmup=false",
+    said = call(place, "lib.commands.train", "small.yaml", "run.name=wild", "TRAIN.lr=1e18", "TRAIN.warmup=false",
                 "run.offset_warmup_epochs=0", status=1)  # fmt: skip
     assert "training diverged: " in said and "largest |offset|" in said and "Try a smaller TRAIN.lr" in said
     assert "Traceback" not in said

@@ -5,13 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mxnet as mx
 import numpy as np
 import pytest
+from trainings import engine_of
 
 from deeplab.symbols import get_symbol, names
-from lib.engines.mxnet.network import Network
-from lib.run.rules import network_shapes
+from lib.engines.mxnet.network import infer_shapes
 
 DATA = Path(__file__).parent / "data"
 PLAIN = "resnet_v1_101_deeplab"
@@ -23,8 +22,19 @@ def committed_shapes() -> dict[str, tuple[int, ...]]:
     return {name: tuple(map(int, shape.split(","))) for name, shape in map(str.split, lines)}
 
 
+def shapes_of(symbol, data: tuple) -> dict[str, tuple[int, ...]]:
+    """Of all arguments, states and outputs for pictures of this shape."""
+    return infer_shapes(symbol, {"data": data, "label": (data[0], *data[2:])})
+
+
+def engine_with(cfg, is_train=False, size=(32, 32), images=1):
+    """An engine that holds the network for pictures of this size."""
+    cfg.SCALES, cfg.TRAIN.BATCH_IMAGES, cfg.TRAIN.ENABLE_CROP = [list(size)], images, False
+    return engine_of(cfg, is_train)
+
+
 def parameter_shapes(cfg) -> dict[str, tuple[int, ...]]:
-    shapes = network_shapes(get_symbol(cfg), FULL_SIZE)
+    shapes = shapes_of(get_symbol(cfg), FULL_SIZE)
     assert shapes.pop("data") == FULL_SIZE
     assert shapes.pop("label") == (1, 1024, 2048)
     assert shapes.pop("softmax_output") == (1, 19, 1024, 2048)
@@ -86,9 +96,8 @@ def test_stride_may_stand_on_the_3x3_convolutions(config_of, variant):
 @pytest.mark.parametrize("variant", names())
 def test_forward_at_full_size(config_of, variant):
     cfg = config_of(variant)
-    network = Network(cfg, get_symbol(cfg, is_train=False), FULL_SIZE)
-    image = np.random.default_rng(0).uniform(-128, 128, FULL_SIZE)
-    out = network.block(mx.nd.array(image)).asnumpy()
+    image = np.random.default_rng(0).uniform(-128, 128, FULL_SIZE).astype(np.float32)
+    out = engine_with(cfg, size=FULL_SIZE[2:]).compute({"data": image}, ["softmax_output"])["softmax_output"]
     assert out.shape == (1, 19, 1024, 2048)
     np.testing.assert_allclose(out.sum(axis=1), 1, atol=1e-5)
 
@@ -102,7 +111,7 @@ def test_forward_at_full_size(config_of, variant):
     ],
 )
 def test_other_depths(config_of, depth, units, last, project):
-    shapes = network_shapes(get_symbol(config_of(PLAIN, depth=depth)), (1, 3, 64, 96))
+    shapes = shapes_of(get_symbol(config_of(PLAIN, depth=depth)), (1, 3, 64, 96))
     found = [name[3:].split("_")[0] for name in shapes if name.startswith("res") and "branch2a" in name]
     assert " ".join(found) == units
     shortcuts = [name[3:].split("_")[0] for name in shapes if name.startswith("res") and "branch1" in name]
@@ -143,12 +152,11 @@ def test_the_stride_of_a_bottleneck_is_on_its_first_convolution_and_its_shortcut
 @pytest.mark.parametrize("output_stride", [8, 16, 32])
 def test_enlarging_puts_each_cell_in_its_middle(tiny_config_of, output_stride):
     cfg = tiny_config_of(output_stride=output_stride)
-    symbol = get_symbol(cfg, is_train=False)
     size = (128, 192)
-    network = Network(cfg, symbol.get_internals()["crop_output"], (1, 3, *size))
-    network.params["fc6_weight"].set_data(mx.nd.zeros(network.params["fc6_weight"].shape))
-    network.params["score_bias"].set_data(mx.nd.arange(19))
-    flat = network.block(mx.nd.zeros((1, 3, *size))).asnumpy()
+    engine = engine_with(cfg, size=size)
+    weight = engine.parameters(["fc6_weight"])[0]["fc6_weight"]
+    engine.load({"fc6_weight": 0 * weight, "score_bias": np.arange(19, dtype=np.float32)}, {})
+    flat = engine.compute({"data": np.zeros((1, 3, *size), np.float32)}, ["crop_output"])["crop_output"]
     border = output_stride // 2  # outside the outer cells' middles there is nothing to interpolate with
     inside = flat[:, :, border:-border, border:-border]
     np.testing.assert_allclose(inside, np.broadcast_to(np.arange(19).reshape(1, 19, 1, 1), inside.shape), rtol=1e-6)
@@ -159,18 +167,17 @@ def test_enlarging_puts_each_cell_in_its_middle(tiny_config_of, output_stride):
 @pytest.mark.parametrize("output_stride", [8, 16, 32])
 def test_any_image_size_gives_an_output_of_that_size(tiny_config_of, size, output_stride):
     symbol = get_symbol(tiny_config_of(output_stride=output_stride), is_train=False)
-    assert network_shapes(symbol, (2, 3, *size))["softmax_output"] == (2, 19, *size)
+    assert shapes_of(symbol, (2, 3, *size))["softmax_output"] == (2, 19, *size)
 
 
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("depth", [18, 50])
 def test_all_variants_start_as_the_plain_network_of_the_same_seed(tiny_config_of, depth, groups):
-    image = mx.nd.array(np.random.default_rng(1).uniform(-2, 2, (2, 3, 64, 96)))
+    image = np.random.default_rng(1).uniform(-2, 2, (2, 3, 64, 96)).astype(np.float32)
     out = {}
     for variant in names():
         cfg = tiny_config_of(variant, depth=depth, res5_dilate=2, num_deformable_group=groups, boundary="zero")
-        network = Network(cfg, get_symbol(cfg, is_train=False).get_internals()["score_output"], image.shape)
-        out[variant] = network.block(image).asnumpy()
+        out[variant] = engine_with(cfg, size=(64, 96)).compute({"data": image}, ["score_output"])["score_output"]
     plain = out.pop(PLAIN)
     assert np.abs(plain).max() > 1e-3
     for variant, values in out.items():
@@ -179,13 +186,12 @@ def test_all_variants_start_as_the_plain_network_of_the_same_seed(tiny_config_of
 
 def test_ignored_pixels_give_no_gradient_and_the_rest_is_averaged(tiny_config_of):
     cfg = tiny_config_of()
-    network = Network(cfg, get_symbol(cfg), (1, 3, 32, 32))
+    engine = engine_with(cfg, is_train=True)
     label = np.full((1, 32, 32), 255.0)
     label[0, :16, :8] = 3
-    with mx.autograd.record():
-        out = network.block(mx.nd.random.uniform(-2, 2, (1, 3, 32, 32)), mx.nd.array(label))
-    out.backward()
-    bias = network.params["score_bias"].grad().asnumpy()
+    image = np.random.default_rng(0).uniform(-2, 2, (1, 3, 32, 32))
+    engine.update({"data": image, "label": label}, 0.5)
+    bias = -engine.momentum()["score_bias"]  # of rate 0.5, multiplier 2 and no decay: the gradient
     # The upsampling spreads weights that sum to at most stride^2 / stride^2 = 1 per pixel: d/d bias_3 of the mean
     # cross entropy is mean(p_3 - 1) where nothing is cut off at the image's edge, and the gradients sum to 0.
     assert -1 < bias[3] < -0.5
@@ -195,11 +201,10 @@ def test_ignored_pixels_give_no_gradient_and_the_rest_is_averaged(tiny_config_of
 @pytest.mark.parametrize("train_bn", [True, False])
 def test_batch_norm_is_frozen_or_trained(tiny_config_of, train_bn):
     cfg = tiny_config_of(train_bn=train_bn)
-    network = Network(cfg, get_symbol(cfg), (2, 3, 32, 32))
-    with mx.autograd.record():
-        out = network.block(mx.nd.random.uniform(-2, 2, (2, 3, 32, 32)), mx.nd.zeros((2, 32, 32)))
-    out.backward()
-    _, aux = network.to_numpy()
+    engine = engine_with(cfg, is_train=True, images=2)
+    image = np.random.default_rng(0).uniform(-2, 2, (2, 3, 32, 32))
+    engine.update({"data": image, "label": np.zeros((2, 32, 32))}, 0.0)
+    _, aux = engine.parameters()
     moved = {name for name, value in aux.items() if not np.all(value == (1 if name.endswith("var") else 0))}
     assert moved == (set(aux) if train_bn else set())
 

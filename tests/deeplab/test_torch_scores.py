@@ -11,9 +11,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
+from trainings import engine_of  # noqa: E402
+
 from deeplab import symbols  # noqa: E402
-from lib.config import load  # noqa: E402
-from lib.engines.mxnet.network import Network  # noqa: E402
+from deeplab.schema import load  # noqa: E402
 from lib.run import params  # noqa: E402
 from operators.for_torch.symbol_net import SymbolNet  # noqa: E402
 from operators.library import OperatorError  # noqa: E402
@@ -27,9 +28,9 @@ RESNET_101 = "deeplab_resnet_v1_101_cityscapes_segmentation_dcn"
 def saved(config: str, shape: tuple, folder: Path):
     """A checkpoint of random weights with offsets that move, and MXNet's scores for an image."""
     cfg = load(CONFIGS / f"{config}.yaml", ["gpus="])
-    network = Network(cfg, symbols.get_symbol(cfg, is_train=False), shape)
+    engine = engine_of(cfg, is_train=False)
     random = np.random.default_rng(0)
-    arg, aux = network.to_numpy()
+    arg, aux = engine.parameters()
     for name in arg:
         if name.endswith(("_offset", "_offset_bias")):
             arg[name] = random.normal(0, 2, arg[name].shape).astype(np.float32)
@@ -39,11 +40,11 @@ def saved(config: str, shape: tuple, folder: Path):
             arg[name] *= 0.25
         elif name == "score_weight":
             arg[name] *= 3
-    network.load(arg, aux)
+    engine.load(arg, aux)
     params.save(folder / "net-0001.params", arg, aux)
     symbols.get_symbol(cfg, is_train=True).save(str(folder / "net-symbol.json"))  # as training saves it
     image = random.standard_normal(shape).astype(np.float32)
-    return image, network.block(mx.nd.array(image)).asnumpy()
+    return image, engine.compute({"data": image}, ["softmax_output"])["softmax_output"]
 
 
 @pytest.mark.parametrize("config", ["quick_plain", "quick_dcn", "quick_modulated", "quick_acn", RESNET_101])

@@ -83,7 +83,7 @@ def test_targets_are_counted():
     ]  # fmt: skip
     text = report.target_lines(rows)
     assert "<= 0.5 x torchvision: 1 of 2 points" in text and "MISSED 0.67 A v1" in text
-    assert "<= 1.5 x plain float32: 0 of 1 points" in text and "<= 3.0 x plain float16: 0 of 0 points" in text
+    assert "<= 1.5 x plain float32: 0 of 1 points" in text and "<= 2.5 x plain float16: 0 of 0 points" in text
     assert "plain: out of memory" in report.speed_line(rows[1]) and not report.failed(rows)
     assert report.slug("NVIDIA H200 (MIG 1g)") == "nvidia-h200-mig-1g"
 

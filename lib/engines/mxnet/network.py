@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 import mxnet as mx
 import numpy as np
 
-from lib.engines.engine import check_fit
 from lib.run.initial import initial_value
+from lib.run.params import check_fit
 from lib.run.task import Network
 
 

@@ -166,12 +166,17 @@ void backward_task(const Task<T>& task, const RoiBlock& block, const BinSource<T
   if (map_grads) unpack_maps(s, block, map_grads, arrays.data_req, task.image_of(arrays.data_grad));
 }
 
+// Where the moves of a RoI's bins in this block begin.
+int64_t moves_place(const RoiShape& s, const RoiBlock& b, int64_t roi) {
+  return (b.bins_before * s.rois + roi * b.bins()) * 2;
+}
+
 // One RoI's moves (classes, bins, 2) from those of the blocks, added in their order.
 template <class T>
 void gather_moves(const RoiShape& s, const RoiBlocks& blocks, int64_t roi, const T* packed, std::vector<T>* moves) {
   std::fill(moves->begin(), moves->end(), T(0));
   for (const RoiBlock& b : blocks.all()) {
-    const T* in = packed + (b.bins_before * s.rois + roi * b.bins()) * 2;
+    const T* in = packed + moves_place(s, b, roi);
     for (int64_t y = b.y_begin; y < b.y_end; ++y) {
       for (int64_t x = b.x_begin; x < b.x_end; ++x, in += 2) {
         T* out = moves->data() + ((b.of_class * s.pooled_size + y) * s.pooled_size + x) * 2;
@@ -199,13 +204,20 @@ RoisByImage::RoisByImage(const std::string& op, const RoiShape& s, const T* rois
   std::vector<int64_t> images(s.rois);
   for (int64_t r = 0; r < s.rois; ++r) {
     images[r] = roi_image(rois[r * 5], s.batch);
-    require(images[r] >= 0, op, ": the image of a region must be a whole number from 0 to ", s.batch - 1,
-            ", for data holds ", s.batch, s.batch == 1 ? " image" : " images", "; rois[", r, ", 0] is ", rois[r * 5]);
-    ++first_[images[r] + 1];
+    require(images[r] != kWrongImage, op, ": the image of a region must be a whole number from 0 to ", s.batch - 1,
+            ", for data holds ", s.batch, s.batch == 1 ? " image" : " images", ", or -1 for no region; rois[", r,
+            ", 0] is ", rois[r * 5]);
+    if (images[r] == kNoRegion) {
+      none_.push_back(r);
+    } else {
+      ++first_[images[r] + 1];
+    }
   }
   for (int64_t n = 0; n < s.batch; ++n) first_[n + 1] += first_[n];
   std::vector<int64_t> next(first_);
-  for (int64_t r = 0; r < s.rois; ++r) order_[next[images[r]]++] = r;
+  for (int64_t r = 0; r < s.rois; ++r) {
+    if (images[r] != kNoRegion) order_[next[images[r]]++] = r;
+  }
 }
 
 template <class T>
@@ -222,13 +234,16 @@ void roi_pool_forward(const RoiShape& s, const RoisByImage& rois, const BinSourc
     const Task<T> task(s, rois, t / per_image, block);
     forward_task(task, block, bins, s, data, &scratch[worker], packed.get());
   });
+  for (const RoiBlock& b : blocks.all()) {
+    for (int64_t roi : rois.none()) std::fill_n(packed.get() + packed_place(s, b, roi), b.bins() * b.width, T(0));
+  }
   parallel_for(s.rois, [&](int64_t roi, int) { unpack_roi(s, blocks, roi, packed.get(), req, output); });
 }
 
 template <class T>
 void roi_pool_backward(const RoiShape& s, const RoisByImage& rois, const BinSource<T>& bins, const T* output_grad,
                        const T* data, Req data_req, T* data_grad, const TakeMoves<T>& take_moves) {
-  if (data_req == Req::kNull && !take_moves) return;
+  if ((data_req == Req::kNull && !take_moves) || s.batch == 0) return;  // without images there are no regions
   const RoiBlocks blocks(s, kUnit<T>);
   const auto head = numbers<T>(blocks.numbers() * s.rois);
   const auto moves = numbers<T>(take_moves ? blocks.bins() * s.rois * 2 : 0);
@@ -242,6 +257,9 @@ void roi_pool_backward(const RoiShape& s, const RoisByImage& rois, const BinSour
     backward_task(Task<T>(s, rois, t / per_image, block), block, bins, s, arrays, &scratch[worker]);
   });
   if (!take_moves) return;
+  for (const RoiBlock& b : blocks.all()) {
+    for (int64_t roi : rois.none()) std::fill_n(moves.get() + moves_place(s, b, roi), b.bins() * 2, T(0));
+  }
   const int takers = workers_for(s.rois);
   std::vector<std::vector<T>> sums(takers, std::vector<T>(s.classes * s.bins() * 2));
   parallel_for(s.rois, takers, [&](int64_t roi, int worker) {

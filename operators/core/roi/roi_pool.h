@@ -34,18 +34,19 @@ class BinSource {
   virtual T locate(int64_t roi, int64_t of_class, int32_t bin_y, int32_t bin_x, BinAxis<T>* y, BinAxis<T>* x) const = 0;
 };
 
-// The RoIs of each image, in order.
+// The RoIs of each image, in order, and the rows that are none.
 class RoisByImage {
  public:
-  // Throws Error naming the first RoI whose image is none of the batch.
+  // Throws Error naming the first RoI whose image is wrong.
   template <class T>
   RoisByImage(const std::string& op, const RoiShape& shape, const T* rois);
 
   int64_t count(int64_t image) const { return first_[image + 1] - first_[image]; }
   const int64_t* of(int64_t image) const { return order_.data() + first_[image]; }
+  const std::vector<int64_t>& none() const { return none_; }
 
  private:
-  std::vector<int64_t> first_, order_;
+  std::vector<int64_t> first_, order_, none_;
 };
 
 // Scratch: the output once, and maps of up to 32 channels for each thread.

@@ -6,16 +6,19 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from operators.for_torch.arguments import dimensions, given, pair, share
+from operators.for_torch import sampling
+from operators.for_torch.arguments import as_batch, dimensions, given, number, padding_of, pair, share
 from operators.for_torch.convolution import (
     GRID,
     NAMES,
     Convolution,
     grid_from_mxnet,
     grid_of,
+    multiply_adds,
     offset_branch,
     output_shape,
 )
+from operators.for_torch.functions import public, renamed
 from operators.for_torch.operation import Operation
 
 __all__ = ["DeformConv2d", "ModulatedDeformConv2d", "deform_conv2d"]
@@ -23,27 +26,49 @@ __all__ = ["DeformConv2d", "ModulatedDeformConv2d", "deform_conv2d"]
 
 def _configure(shapes, settings):
     _, _, mask, weight, bias = shapes
-    deformable_groups, offset_groups, boundary = settings[4:]
+    deformable_groups, filter_offset_groups, boundary = settings[4:]
     return "DeformableConvolution" if mask is None else "ModulatedDeformableConvolution", {
         **grid_of(weight, bias, *settings[:4]),
         "num_deformable_group": deformable_groups,
-        "num_offset_group": offset_groups,
+        "num_offset_group": filter_offset_groups,
         "boundary": boundary,
     }
+
+
+def _composed(tensors, settings):
+    data, offset, mask, weight, bias = tensors
+    *where, groups, deformable_groups, filter_offset_groups, boundary = settings
+    out_size = output_shape(data.shape, weight.shape, settings)[2:]
+    sets = (data.shape[0], filter_offset_groups, deformable_groups, weight.shape[2] * weight.shape[3])
+    positions = out_size[0] * out_size[1]
+    offset = offset.reshape(*sets, 2, positions)
+    y, x = (
+        points + offset[..., axis, :] for axis, points in enumerate(sampling.grid(weight.shape, out_size, *where, data))
+    )
+    mask = None if mask is None else mask.reshape(*sets, positions)
+    return sampling.convolution(data, y, x, mask, weight, bias, groups, boundary, out_size)
 
 
 _DEFORM_CONV2D = Operation(
     "deform_conv2d",
     tensors=("input", "offset", "mask?", "weight", "bias?"),
-    settings=f"{GRID}, int deformable_groups, int offset_groups, str boundary",
+    settings=f"{GRID}, int deformable_groups, int filter_offset_groups, str boundary",
     configure=_configure,
     traced_shape=lambda shapes, settings: output_shape(shapes[0], shapes[3], settings),
+    composed=_composed,
+    images=("input", "offset", "mask"),
     differentiable=("input", "offset", "mask", "weight", "bias"),
     autocast_dtypes=(torch.float16, torch.bfloat16),
+    flops=lambda shapes, settings: multiply_adds(shapes[0], shapes[3], settings),
     names_here=NAMES,
 )
 
 
+@public(
+    "Tensor input, Tensor offset, Tensor weight, Tensor? bias=None, int[2] stride=1, int[2] padding=0, "
+    "int[2] dilation=1, Tensor? mask=None, str boundary='zero', int filter_offset_groups=1",
+    offset_groups="filter_offset_groups",
+)
 def deform_conv2d(
     input,
     offset,
@@ -54,7 +79,7 @@ def deform_conv2d(
     dilation=(1, 1),
     mask=None,
     boundary="zero",
-    offset_groups=1,
+    filter_offset_groups=1,
 ):
     """Convolution whose taps are moved by `offset` at every output position, and weighted by `mask` where there is one.
 
@@ -63,42 +88,48 @@ def deform_conv2d(
 
     Parameters
     ----------
-    input : (N, C, H, W)
-    offset : (N, offset_groups * deformable_groups * 2 * kernel y * kernel x, H', W'); for each tap, row-major, dy then
-        dx in pixels
+    input : (N, C, H, W), or (C, H, W) with offset and mask without N
+    offset : (N, filter_offset_groups * deformable_groups * 2 * kernel y * kernel x, H', W'); for each tap, row-major,
+        dy then dx in pixels
     weight : (out_channels, C / groups, kernel y, kernel x)
     bias : (out_channels,) or None
-    stride, padding, dilation : int or (y, x)
-    mask : (N, offset_groups * deformable_groups * kernel y * kernel x, H', W') or None; used as it is, no sigmoid
+    stride, dilation : int or (y, x)
+    padding : int, (y, x), "valid" or "same"
+    mask : (N, filter_offset_groups * deformable_groups * kernel y * kernel x, H', W') or None; used as it is, no
+        sigmoid
     boundary : "zero", "inside" (stock MXNet's DeformableConvolution) or "border"
-    offset_groups : offset sets that split the filters; out_channels gives each filter its own
+    filter_offset_groups : offset sets that split the filters; out_channels gives each filter its own. The deformable
+        groups, which torchvision calls offset groups, split the channels. (Was offset_groups.)
 
-    Returns (N, out_channels, H', W'). Sources: Dai et al., ICCV 2017; Zhu et al., CVPR 2019.
+    Returns (N, out_channels, H', W'), or without N. Sources: Dai et al., ICCV 2017; Zhu et al., CVPR 2019.
     """
     name = _DEFORM_CONV2D.name
-    dimensions(name, "input", input, 4, "(N, C, H, W)")
-    dimensions(name, "offset", offset, 4, "(N, offset_groups * deformable_groups * 2 * taps, H', W')")
+    single, input, offset, mask = as_batch(name, input, offset, mask)
+    dimensions(name, "offset", offset, 4, "(N, filter_offset_groups * deformable_groups * 2 * taps, H', W')")
     dimensions(name, "weight", weight, 4, "(out_channels, C / groups, kernel y, kernel x)")
-    channels, taps = input.shape[1], offset_groups * weight.shape[2] * weight.shape[3]
-    return _DEFORM_CONV2D.call(
+    filter_offset_groups = number(name, "filter_offset_groups", filter_offset_groups)
+    channels, taps = input.shape[1], filter_offset_groups * weight.shape[2] * weight.shape[3]
+    stride, dilation = pair(name, "stride", stride), pair(name, "dilation", dilation)
+    out = _DEFORM_CONV2D(
         input,
         offset,
         mask,
         weight,
         bias,
-        pair(name, "stride", stride),
-        pair(name, "padding", padding),
-        pair(name, "dilation", dilation),
+        stride,
+        padding_of(name, padding, weight.shape[2:], stride, dilation),
+        dilation,
         share(name, "the channels of input must be a multiple of weight.shape[1]", channels, weight.shape[1]),
         share(
             name,
-            "the channels of offset must be a multiple of 2 * offset_groups * kernel y * kernel x",
+            "the channels of offset must be a multiple of 2 * filter_offset_groups * kernel y * kernel x",
             offset.shape[1],
             2 * taps,
         ),
-        offset_groups,
+        filter_offset_groups,
         boundary,
     )
+    return out[0] if single else out
 
 
 class DeformConv2d(Convolution):
@@ -108,7 +139,7 @@ class DeformConv2d(Convolution):
     ----------
     in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias : as torch.nn.Conv2d
     deformable_groups : offset sets that split the input channels
-    offset_groups : offset sets that split the filters
+    filter_offset_groups : offset sets that split the filters (was offset_groups)
     boundary : as deform_conv2d
     offset_dilation : dilation of the branch, default that of the layer
     offset_lr_mult : learning-rate multiplier that `param_groups` gives the branch
@@ -118,6 +149,7 @@ class DeformConv2d(Convolution):
 
     _numbers_per_tap = 2
 
+    @renamed(offset_groups="filter_offset_groups")
     def __init__(
         self,
         in_channels,
@@ -132,18 +164,29 @@ class DeformConv2d(Convolution):
         boundary="zero",
         offset_dilation=None,
         offset_lr_mult=0.1,
-        offset_groups=1,
+        filter_offset_groups=1,
         device=None,
         dtype=None,
     ):
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, boundary, device, dtype
         )
-        self.deformable_groups, self.offset_groups = deformable_groups, offset_groups
+        name = type(self).__name__
+        self.deformable_groups = number(name, "deformable_groups", deformable_groups)
+        self.filter_offset_groups = number(name, "filter_offset_groups", filter_offset_groups)
         self.offset_lr_mult = offset_lr_mult
-        self._points = offset_groups * deformable_groups * self.kernel_size[0] * self.kernel_size[1]
+        sets = self.filter_offset_groups * self.deformable_groups
+        self._points = sets * self.kernel_size[0] * self.kernel_size[1]
+        self._check()
         self.conv_offset = offset_branch(self, self._numbers_per_tap * self._points, offset_dilation, device, dtype)
         self.reset_parameters()
+
+    def _check(self) -> None:
+        input, weight, bias, size = self.least_shapes()
+        offset = (1, 2 * self._points, *size)
+        mask = (1, self._points, *size) if self._numbers_per_tap == 3 else None
+        settings = (*self.grid(), self.deformable_groups, self.filter_offset_groups, self.boundary)
+        _DEFORM_CONV2D.check_layer(type(self).__name__, (input, offset, mask, weight, bias), settings)
 
     def reset_parameters(self) -> None:
         super().reset_parameters()
@@ -153,17 +196,24 @@ class DeformConv2d(Convolution):
     def offset_parameters(self) -> list:
         return list(self.conv_offset.parameters())
 
-    def _convolution(self, input, offset, mask=None):
-        where = (self.stride, self.padding, self.dilation)
-        more = {"boundary": self.boundary, "offset_groups": self.offset_groups}
-        return deform_conv2d(input, offset, self.weight, self.bias, *where, mask=mask, **more)
-
     def forward(self, input):
-        return self._convolution(input, self.conv_offset(input))
+        return deform_conv2d(
+            input,
+            self.conv_offset(input),
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            self.dilation,
+            None,
+            self.boundary,
+            self.filter_offset_groups,
+        )
 
     def extra_repr(self) -> str:
         return (
-            super().extra_repr() + f", deformable_groups={self.deformable_groups}, offset_groups={self.offset_groups}"
+            super().extra_repr()
+            + f", deformable_groups={self.deformable_groups}, filter_offset_groups={self.filter_offset_groups}"
         )
 
 
@@ -182,8 +232,18 @@ class ModulatedDeformConv2d(DeformConv2d):
 
     def forward(self, input):
         branch = self.conv_offset(input)
-        offset, mask = branch[:, : 2 * self._points], branch[:, 2 * self._points :]
-        return self._convolution(input, offset, self.mask_scale * mask.sigmoid())
+        return deform_conv2d(
+            input,
+            branch.narrow(-3, 0, 2 * self._points),
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.mask_scale * branch.narrow(-3, 2 * self._points, self._points).sigmoid(),
+            self.boundary,
+            self.filter_offset_groups,
+        )
 
     def extra_repr(self) -> str:
         return super().extra_repr() + f", mask_scale={self.mask_scale}"
@@ -191,7 +251,7 @@ class ModulatedDeformConv2d(DeformConv2d):
 
 def _from_mxnet(default_boundary):
     def function(attributes, data, offset, weight, bias=None, mask=None):
-        found = given(attributes, boundary="boundary", offset_groups="num_offset_group")
+        found = given(attributes, boundary="boundary", filter_offset_groups="num_offset_group")
         more = {"boundary": default_boundary, **found}
         return deform_conv2d(data, offset, weight, bias, **grid_from_mxnet(attributes), mask=mask, **more)
 

@@ -3,11 +3,22 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
-from operators.for_torch.arguments import given, square
+from operators.for_torch.arguments import given, number, square
+from operators.for_torch.functions import public
 from operators.for_torch.operation import Operation
-from operators.for_torch.roi_pooling import BINS, NAMES, bins_of, output_channels, output_shape
+from operators.for_torch.roi_pooling import (
+    BINS,
+    NAMES,
+    bins_of,
+    check_images,
+    groups_of,
+    output_channels,
+    output_shape,
+    regions,
+)
 
 __all__ = ["DeformPSRoIPool", "deform_ps_roi_pool"]
 
@@ -23,17 +34,78 @@ def _configure(shapes, settings):
     }
 
 
+def _places(boxes, trans, settings) -> tuple:
+    """Where the samples stand: image (R,), y and x (R, classes, bins, bins, samples), and lost (R, classes, bins, bins)
+    for the bins that have no place: their NaN, else 0."""
+    scale, _, bins, _, part_size, samples, trans_std = settings
+    image, start, size, finite = regions(boxes, scale, -0.5)
+    number = torch.arange(bins, device=boxes.device)
+    part, step = number * part_size // bins, torch.arange(samples, device=boxes.device)
+    std = torch.tensor(trans_std, dtype=torch.float32).to(boxes)
+    starts, steps = [], []
+    for axis in (0, 1):
+        begin, extent, along = (v.view(-1, 1, 1, 1) for v in (start[:, axis], size[:, axis], size[:, axis] / bins))
+        at = number.view(-1, 1) if axis == 0 else number
+        place = (at * along + begin).expand(-1, 1, bins, bins)
+        if trans is not None:
+            moved = trans[:, 1 - axis :: 2].index_select(2, part).index_select(3, part)
+            place = place + moved * std * extent
+        starts.append(place)
+        steps.append(step * (along / samples).unsqueeze(-1))
+    nowhere = starts[0].isnan() | starts[1].isnan() | ~finite.view(-1, 1, 1, 1)
+    away = torch.full_like(starts[0], -1e9)
+    lost = torch.where(nowhere, starts[0] + starts[1], torch.zeros_like(away)) * torch.where(nowhere, float("nan"), 1.0)
+    starts = [torch.where(nowhere | place.isinf(), away, place).unsqueeze(-1) for place in starts]
+    return image, starts[0] + steps[0].nan_to_num(), starts[1] + steps[1].nan_to_num(), lost
+
+
+def _composed(tensors, settings):
+    data, boxes, trans = tensors
+    _, output_dim, bins, group_size, _, samples, _ = settings
+    _, channels, height, width = data.shape
+    image, y, x, lost = _places(boxes, trans, settings)
+    classes = y.shape[1]
+    maps = image.view(-1, 1, 1, 1) * channels + groups_of(output_dim, bins, group_size, data.device)
+    maps = maps.reshape(-1, classes, output_dim // classes, bins, bins, 1, 1)
+    flat = data.flatten()
+
+    def cells(place, length):
+        inside = (place >= -0.5) & (place <= length - 0.5)
+        at = place.clamp(0, length - 1)
+        low = at.detach().floor()
+        fraction, high = at - low, at.detach().ceil()
+        weights = [torch.where(inside, weight, torch.zeros_like(weight)) for weight in (1 - fraction, fraction)]
+        return inside.sum(-1), [(low.long(), weights[0]), (high.long(), weights[1])]
+
+    (rows, along_y), (columns, along_x) = cells(y, height), cells(x, width)
+    total = None
+    for row, weight_y in along_y:
+        for column, weight_x in along_x:
+            index = (maps * height + row[:, :, None, :, :, :, None]) * width + column[:, :, None, :, :, None, :]
+            weight = weight_y[:, :, None, :, :, :, None] * weight_x[:, :, None, :, :, None, :]
+            term = (flat.index_select(0, index.flatten()).view(index.shape) * weight).sum((-2, -1))
+            total = term if total is None else total + term
+    mean = total / (rows * columns).clamp(min=1).unsqueeze(2) + lost.unsqueeze(2)
+    return mean.reshape(boxes.shape[0], output_dim, bins, bins)
+
+
 _DEFORM_PS_ROI_POOL = Operation(
     "deform_ps_roi_pool",
     tensors=("input", "boxes", "trans?"),
     settings=f"{BINS}, int part_size, int sample_per_part, float trans_std",
     configure=_configure,
     traced_shape=output_shape,
+    composed=_composed,
+    check_values=check_images,
     differentiable=("input", "trans"),
     names_here=NAMES,
 )
 
 
+@public(
+    "Tensor input, Tensor boxes, Tensor? trans, int[2] output_size, float spatial_scale=1.0, int group_size=1, "
+    "int? part_size=None, int sample_per_part=4, float trans_std=0.1"
+)
 def deform_ps_roi_pool(
     input,
     boxes,
@@ -63,8 +135,8 @@ def deform_ps_roi_pool(
     Returns (R, out_channels, P, P). Source: Dai et al., ICCV 2017.
     """
     name = _DEFORM_PS_ROI_POOL.name
-    size = square(name, "output_size", output_size)
-    return _DEFORM_PS_ROI_POOL.call(
+    size, group_size = square(name, "output_size", output_size), number(name, "group_size", group_size)
+    return _DEFORM_PS_ROI_POOL(
         input,
         boxes,
         trans,
@@ -72,8 +144,8 @@ def deform_ps_roi_pool(
         output_channels(name, input, group_size),
         size,
         group_size,
-        size if part_size is None else part_size,
-        sample_per_part,
+        size if part_size is None else number(name, "part_size", part_size),
+        number(name, "sample_per_part", sample_per_part),
         trans_std,
     )
 
@@ -83,8 +155,24 @@ class DeformPSRoIPool(nn.Module):
 
     def __init__(self, output_size, spatial_scale=1.0, group_size=1, part_size=None, sample_per_part=4, trans_std=0.1):
         super().__init__()
-        self.output_size, self.spatial_scale, self.group_size = output_size, spatial_scale, group_size
-        self.part_size, self.sample_per_part, self.trans_std = part_size, sample_per_part, trans_std
+        name = type(self).__name__
+        self.output_size, self.spatial_scale = square(name, "output_size", output_size), float(spatial_scale)
+        self.group_size = number(name, "group_size", group_size)
+        self.part_size = None if part_size is None else number(name, "part_size", part_size)
+        self.sample_per_part = number(name, "sample_per_part", sample_per_part)
+        self.trans_std = float(trans_std)
+        parts = self.output_size if part_size is None else self.part_size
+        settings = (
+            self.spatial_scale,
+            1,
+            self.output_size,
+            self.group_size,
+            parts,
+            self.sample_per_part,
+            self.trans_std,
+        )
+        shapes = ((1, max(1, self.group_size) ** 2, 1, 1), (0, 5), (0, 2, parts, parts))
+        _DEFORM_PS_ROI_POOL.check_layer(name, shapes, settings)
 
     def forward(self, input, boxes, trans=None):
         return deform_ps_roi_pool(

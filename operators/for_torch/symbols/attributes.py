@@ -24,18 +24,20 @@ class Attribute:
     default : MXNet's
     served : the values computed here, None for all
     choices : of kind "choice", MXNet's
+    none : whether "None" is a value; it always is where it is the default
     """
 
     kind: str
     default: object = REQUIRED
     served: tuple = None
     choices: tuple = ()
+    none: bool = False
 
     def value(self, name: str, text: str):
         try:
             value = _READERS[self.kind](str(text).strip())
         except (ValueError, OverflowError):
-            if str(text).strip() != "None" or self.default is REQUIRED:
+            if str(text).strip() != "None" or not (self.none or self.default is None):
                 raise OperatorError(f"{name}='{text}' is not {_WORDS[self.kind]}") from None
             value = None
         if self.choices and value not in (*self.choices, self.default):
@@ -46,8 +48,8 @@ class Attribute:
         return value
 
 
-def integer(default=REQUIRED, served=None) -> Attribute:
-    return Attribute("integer", default, served)
+def integer(default=REQUIRED, served=None, none=False) -> Attribute:
+    return Attribute("integer", default, served, none=none)
 
 
 def single(default=REQUIRED, served=None) -> Attribute:

@@ -7,7 +7,7 @@ import math
 
 import torch
 
-from operators.for_torch.symbols.attributes import IGNORED, choice, double, single
+from operators.for_torch.symbols.attributes import IGNORED, choice, double, integer, single
 from operators.for_torch.symbols.operator import Operator, operator, register_operator
 from operators.library import OperatorError
 
@@ -180,7 +180,7 @@ def _block_grad(a):
     return torch.Tensor.detach
 
 
-@operator("add_n", None, {"num_args": IGNORED}, aliases="ElementWiseSum", same=True)
+@operator("add_n", None, {"num_args": integer(None)}, aliases="ElementWiseSum", same=True)
 def _add_n(a):
     add = _equal_shapes(torch.add)
 

@@ -32,7 +32,7 @@ class Bound:
     outputs: tuple
 
     def in_mode(self, training: bool) -> SimpleNamespace:
-        return SimpleNamespace(**vars(self.attributes), training=training)
+        return SimpleNamespace(**vars(self.attributes), training=training, node=self.node)
 
     def keeps(self, training: bool) -> bool:
         """Whether the node gives back its first input as it is."""
@@ -134,15 +134,16 @@ class Network:
 
     def _bound(self, node: Node, operator: Operator, inputs: list, old: bool) -> Bound:
         try:
-            attributes = read_all(operator.attributes, node.attributes)
+            own = {key: text for key, text in node.attributes.items() if (node.operator, key) != ("Custom", "op_type")}
+            attributes = read_all(operator.attributes, own)
             names = operator.inputs(attributes) if operator.inputs else None
             outputs = operator.outputs(attributes)
         except OperatorError as error:
             raise node.error(str(error)) from None
         if names is None:
             names = tuple(f"arg{i}" for i in range(len(inputs)))
-            if int(node.attributes.get("num_args", len(inputs))) != len(inputs) or not inputs:
-                raise node.error(f"num_args={node.attributes.get('num_args')}, but it has {len(inputs)} inputs")
+            if not inputs or attributes.num_args not in (None, len(inputs)):
+                raise node.error(f"num_args={attributes.num_args}, but it has {len(inputs)} inputs")
         if old:
             inputs += [(self._add_variable(f"{node.name}_{name}"), 0) for name in names[len(inputs) :]]
         if len(inputs) != len(names):
@@ -151,6 +152,8 @@ class Network:
         return Bound(replace(node, inputs=tuple(inputs)), operator, attributes, names, suffixed)
 
     def _add_variable(self, name: str) -> int:
+        if any(each.node.is_variable and each.node.name == name for each in self.nodes):
+            raise OperatorError(f"SymbolNet: several variables have one name: {name}")
         self.nodes.append(Bound(Node(name, VARIABLE, {}, {}, ()), None, None, (), (name,)))
         return len(self.nodes) - 1
 

@@ -17,7 +17,7 @@ class Operator:
     """Everything takes the attributes `a` of a node, a namespace.
 
     build : a -> f(*tensors), which computes the node; gives a tensor, or a tuple if there are several outputs.
-        a.training says in which mode. Raises OperatorError for attributes that do not go together.
+        a.training says in which mode, a.node is the Node. Raises OperatorError for attributes that do not go together.
     attributes : name -> Attribute, MXNet's list
     inputs : a -> names of the inputs, in order; None: any number of them
     outputs : a -> what the names of the outputs end in
@@ -42,7 +42,10 @@ class Operator:
 
 
 def operator(name, inputs, attributes=None, aliases="", outputs="output", **more):
-    """Registers a `build`. inputs and outputs: names with spaces between, or as in Operator."""
+    """Registers a `build`. inputs and outputs: names with spaces between, or as in Operator.
+
+    A Custom operator has the name "Custom " and its op_type, which is not among its attributes.
+    """
 
     def register(build):
         register_operator(

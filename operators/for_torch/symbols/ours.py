@@ -10,7 +10,17 @@ import ctypes
 
 from operators.for_torch import mxnet_names
 from operators.for_torch.native import MAX_NDIM, Handle
-from operators.for_torch.symbols.attributes import IGNORED, Attribute, choice, double, flag, integer, shape, word
+from operators.for_torch.symbols.attributes import (
+    IGNORED,
+    Attribute,
+    choice,
+    double,
+    flag,
+    integer,
+    shape,
+    single,
+    word,
+)
 from operators.for_torch.symbols.layers import GRID, grid, weighted
 from operators.for_torch.symbols.operator import Operator, operator, register_operator
 from operators.library import OperatorError, attribute_text, descriptions, inputs_for, library
@@ -25,7 +35,7 @@ def _attributes(description) -> dict:
 
 
 def _given(a) -> dict:
-    return {name: value for name, value in vars(a).items() if value is not None and name not in ("op_type", "training")}
+    return {name: value for name, value in vars(a).items() if value is not None and name not in ("training", "node")}
 
 
 def _inputs(name, attributes) -> tuple:
@@ -66,8 +76,7 @@ def _served(node_operator, name, attributes, of_library=_given, output="output")
 
 for _name, _description in descriptions().items():
     # 'raw': as registered with MXNet; the guard behind it (for_mxnet/guard.py) has the node's own name
-    _given_attributes = {"op_type": word(), **_attributes(_description)}
-    register_operator(_served(f"Custom {_name}", _name, _given_attributes, output="raw"))
+    register_operator(_served(f"Custom {_name}", _name, _attributes(_description), output="raw"))
 
 
 def _stock_grid(a) -> dict:
@@ -102,7 +111,7 @@ register_operator(
     )
 )
 
-_BINS = {"spatial_scale": double(), "output_dim": integer(), "pooled_size": integer()}
+_BINS = {"spatial_scale": single(), "output_dim": integer(), "pooled_size": integer()}
 register_operator(
     _served("_contrib_PSROIPooling", "PSROIPooling", {**_BINS, "group_size": integer(0)}),
 )
@@ -115,7 +124,7 @@ register_operator(
             "group_size": integer(),
             "part_size": integer(0),
             "sample_per_part": integer(1),
-            "trans_std": double(0.0),
+            "trans_std": single(0.0),
             "no_trans": flag(False),
         },
     )

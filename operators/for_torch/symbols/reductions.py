@@ -117,9 +117,12 @@ def _softmin(a):
 
 @operator("SoftmaxActivation", "data", {"mode": choice("channel instance", "instance")}, same=True)
 def _softmax_activation(a):
-    if a.mode == "channel":
-        return lambda data: data.softmax(1)
-    return lambda data: data.flatten(1).softmax(1).reshape(data.shape)
+    def function(data):
+        if a.mode == "instance" and data.dim() != 2:  # MXNet on a CPU takes the last axis, on a GPU all of them
+            raise OperatorError(f"mode=instance is served for data of shape (N, C), got {tuple(data.shape)}")
+        return data.softmax(1)
+
+    return function
 
 
 @operator(

@@ -13,7 +13,7 @@ from operators.for_torch.symbols.program import expect_shapes
 from operators.library import OperatorError
 
 
-def infer_shapes(graph: str, **input_shapes) -> dict:
+def infer_shapes(graph: str, /, **input_shapes) -> dict:
     """Name -> shape of every argument, auxiliary state and output of a graph, by the names that MXNet's
     get_internals().list_outputs() gives them.
 
@@ -40,6 +40,9 @@ class _Shapes:
     def __init__(self, network: Network, given: dict):
         self._network = network
         self.known: dict = {}  # entry -> shape
+        self._computed: set = set()  # numbers of nodes
+        nodes = enumerate(network.nodes)
+        self._functions = {i: bound.function(training=False) for i, bound in nodes if not bound.node.is_variable}
         for name, number in network.variables.items():
             shape = given.get(name) or _said(network.nodes[number])
             if shape:
@@ -68,11 +71,10 @@ class _Shapes:
             for name, shape in bound.expected(shapes).items():
                 self.known.setdefault(entries[bound.names.index(name)], shape)
         shapes = [self.known.get(entry) for entry in entries]
-        if (number, 0) in self.known and not bound.operator.same or None in shapes:
-            return
-        if bound.operator.shapes is not None:
-            expect_shapes(bound, shapes)
-        if (number, 0) not in self.known or not bound.operator.same:
+        if None not in shapes and number not in self._computed:
+            self._computed.add(number)
+            if bound.operator.shapes is not None:
+                expect_shapes(bound, shapes)
             self._compute(number, bound, shapes)
 
     def _alike(self, entries) -> None:
@@ -84,7 +86,7 @@ class _Shapes:
 
     def _compute(self, number: int, bound: Bound, shapes) -> None:
         with torch.no_grad():
-            out = bound.function(training=False)(*[torch.empty(shape, device="meta") for shape in shapes])
+            out = self._functions[number](*[torch.empty(shape, device="meta") for shape in shapes])
         for i, each in enumerate(out if isinstance(out, tuple) else (out,)):
             self.known[number, i] = tuple(each.shape)
 

@@ -4,8 +4,6 @@ launches, cuBLAS) is not tested here."""
 
 from __future__ import annotations
 
-import importlib
-
 import numpy as np
 import pytest
 from device_arrays import CudaOperator, from_storage, to_storage
@@ -13,9 +11,10 @@ from device_arrays import CudaOperator, from_storage, to_storage
 from operators import library
 from operators.checks.agreement import expected
 from operators.checks.backends import reference
+from operators.checks.catalogue import all_cases, boundaries_of
 from operators.checks.inputs import between_lines, draw_inputs, draw_out_grad, on_lines, special
 from operators.checks.tolerance import TOLERANCE, assert_close
-from operators.rooms import ROOMS
+from operators.for_numpy import Operator
 
 # A product's sum is rounded once, a column's elements once each, and so are the inputs: against the reference on the
 # rounded inputs a few units of 2^-11 and 2^-8 are left.
@@ -24,16 +23,7 @@ DTYPES = list(TOLERANCES)
 BOUNDARIES = ["zero", "inside", "border"]
 
 
-def all_cases() -> list:
-    modules = [importlib.import_module(f"operators.{room}.cases") for room in ROOMS]
-    return [case for m in modules for key in sorted(vars(m)) if key.endswith("CASES") for case in getattr(m, key)]
-
-
-def boundaries_of(case) -> list:
-    return BOUNDARIES if "boundary" in library.descriptions()[case.operator].attributes else [""]
-
-
-CASES = [(case, boundary) for case in all_cases() for boundary in boundaries_of(case)]
+CASES = [(case, boundary) for case in all_cases() for boundary in boundaries_of(case.operator)]
 
 
 def with_cases(pairs):
@@ -155,7 +145,31 @@ def test_wrong_arguments_are_named(host_library):
         operator.forward(data, offset, out=np.zeros((1, 2, 3, 5), np.float32))
 
 
-@pytest.mark.parametrize("wrong", [-1, 2, 0.5, np.nan, np.inf])
+@pytest.mark.parametrize("operator", ["PSROIPooling", "DeformablePSROIPooling"])
+def test_the_fraction_of_an_image_is_dropped_and_minus_1_is_no_region(host_library, operator):
+    attributes = dict(spatial_scale=1.0, output_dim=1, pooled_size=2, group_size=1)
+    if operator == "DeformablePSROIPooling":
+        attributes.update(sample_per_part=2, trans_std=0.1)
+    one = CudaOperator(host_library, operator, "float32", **attributes)
+    data = np.random.default_rng(1).standard_normal((2, 1, 5, 6)).astype(np.float32)
+    rois = np.array([[1.75, 0, 0, 4, 4], [-1, np.nan, -1, -1, -1], [-0.25, 1, 1, 3, 3]], np.float32)
+    inputs = [data, rois]
+    if operator == "DeformablePSROIPooling":
+        inputs.append(np.full((3, 2, 2, 2), 0.3, np.float32))
+    head = np.ones((3, 1, 2, 2), np.float32)
+    backend = Operator(operator, **attributes)
+    want = backend.forward(*inputs)
+    np.testing.assert_allclose(one.forward(*inputs, out=np.full_like(head, 7)), want, rtol=1e-5)
+    assert (want[1] == 0).all() and np.isfinite(want).all()
+    for deterministic in (False, True):
+        grads = [np.full_like(array, 7) for array in inputs]
+        one.backward(head, *inputs, grads=grads, reqs=["write"] * len(grads), deterministic=deterministic)
+        for got, right in zip(grads, backend.backward(head, *inputs)):
+            np.testing.assert_allclose(got, right, rtol=1e-4, atol=1e-5)
+    assert host_library.acn_cuda_check(0) == 0
+
+
+@pytest.mark.parametrize("wrong", [-2, 2, np.nan, np.inf])
 @pytest.mark.parametrize("operator", ["PSROIPooling", "DeformablePSROIPooling"])
 def test_an_image_that_is_not_there_is_told_later(host_library, operator, wrong):
     """Its own numbers are NaN, it gives no gradient, the others are right, and the next call or check says so."""

@@ -27,7 +27,7 @@ def cuda_path(host_library, monkeypatch):
     """Calls with tensors in main memory take the way of those on a GPU."""
     monkeypatch.setattr(library, "cuda_library", lambda: host_library)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: SimpleNamespace(cuda_stream=None))
-    for name in ("check", "forward", "backward"):
+    for name in ("prepared", "forward", "backward"):
         monkeypatch.setattr(cpu, name, getattr(cuda, name))
 
 
@@ -74,4 +74,4 @@ def test_a_build_without_cuda_says_so(monkeypatch):
 
     monkeypatch.setattr(library, "cuda_library", none)
     with pytest.raises(library.OperatorError, match="CPU-only build"):
-        cuda.check(None, None)
+        cuda.prepared(None, None)

@@ -10,7 +10,7 @@ import mxnet as mx
 from neighbours import data, network
 
 mode, end = sys.argv[1:3]
-net, x = network("DeformableConvolution", True, mode), data((1, 16, 16, 20))
+net, x = network("DeformableConvolution", mode), data("DeformableConvolution")
 trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.01, "momentum": 0.9})
 for _ in range(40):
     with mx.autograd.record():

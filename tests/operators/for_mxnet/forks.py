@@ -9,11 +9,11 @@ import sys
 
 import mxnet as mx
 import numpy as np
-from samples import sample
+from samples import convolution
 
 import operators
 
-ONE = sample("DeformableConvolution", (3, 4, 40, 50))
+ONE = convolution("DeformableConvolution", (3, 4, 40, 50))
 operators.set_num_threads(3)
 
 

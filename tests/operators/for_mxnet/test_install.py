@@ -6,14 +6,11 @@ from __future__ import annotations
 import mxnet as mx
 import numpy as np
 import pytest
-from neighbours import OPERATORS
-from samples import sample
+from samples import OPERATORS, OURS, STOCK, convolution, sample
 
 from operators.for_mxnet import install, nd, sym
 
 PLACES = ((nd, (mx.nd.contrib, mx.contrib.nd)), (sym, (mx.sym.contrib, mx.contrib.symbol)))
-STOCK = ("DeformableConvolution", "ModulatedDeformableConvolution")
-OURS = tuple(name for name in OPERATORS if name not in STOCK)
 
 
 def _installed() -> dict:
@@ -81,7 +78,7 @@ def test_f_contrib_in_hybrid_forward(operator, hybrid):
 def test_old_symbol_code_uses_ours():
     """ModulatedDeformableConvolution has no CPU gradient in stock MXNet: a gradient shows whose operator ran."""
     install(replace_stock=True)
-    one = sample("ModulatedDeformableConvolution")
+    one = convolution("ModulatedDeformableConvolution")
     symbol = mx.contrib.symbol.ModulatedDeformableConvolution(
         name="res5a", **{name: mx.sym.var(name) for name in one.arrays}, **one.attributes, im2col_step=1, workspace=256
     )
@@ -93,7 +90,7 @@ def test_old_symbol_code_uses_ours():
 
 
 @pytest.mark.parametrize("hybrid", [False, True])
-@pytest.mark.parametrize("layer", STOCK)
+@pytest.mark.parametrize("layer", ["DeformableConvolution", "ModulatedDeformableConvolution"])
 def test_the_layers_of_gluon_contrib_use_ours(layer, hybrid):
     x = mx.nd.random.normal(shape=(2, 4, 7, 6))
 
@@ -125,7 +122,7 @@ def test_a_graph_that_was_built_before_keeps_its_operator():
 
 
 def test_positional_and_keyword_arguments_of_stock_calls_are_understood():
-    one = sample("DeformableConvolution")
+    one = convolution("DeformableConvolution")
     arrays = one.ndarrays("float32")
     calls = {"layout": "NCHW", "workspace": 512, "no_bias": False, "out": mx.nd.zeros(one.out_grad.shape)}
     stock = mx.nd.contrib.DeformableConvolution(*arrays.values(), **one.attributes, **calls)

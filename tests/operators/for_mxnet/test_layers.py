@@ -7,10 +7,11 @@ import mxnet as mx
 import numpy as np
 import pytest
 from mxnet.gluon import contrib, nn
-from neighbours import MODES, OPERATORS
+from neighbours import MODES
 
 from operators.for_mxnet import gluon
 
+LAYERS = tuple(gluon.__all__)
 GLUON_MODES = [mode for mode in MODES if mode != "bind"]
 SHAPE = {"kernel_size": (3, 2), "strides": (2, 1), "padding": (1, 2), "dilation": (1, 2)}
 
@@ -27,7 +28,7 @@ def _data(images=2):
 
 @pytest.mark.parametrize("mode", GLUON_MODES)
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("operator", [name for name in OPERATORS if name != "Shift"])
+@pytest.mark.parametrize("operator", [name for name in LAYERS if name != "Shift"])
 def test_a_new_layer_is_an_ordinary_convolution(operator, bias, mode):
     boundary = {"boundary": "zero"}
     layer = _layer(operator, use_bias=bias, activation="relu", groups=2, **boundary)
@@ -89,7 +90,7 @@ def test_arguments_by_position_are_those_of_mxnets_own_layer(operator):
 
 
 @pytest.mark.parametrize("hybrid", [True, False])
-@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize("operator", LAYERS)
 def test_lr_mult_scales_the_update_of_the_offsets(operator, hybrid):
     updates = {}
     for lr_mult in (0.0, 1.0, 0.25):
@@ -127,7 +128,7 @@ def test_offsets_that_are_parameters_do_not_decay(operator):
     np.testing.assert_array_equal(layer.offset.data().asnumpy(), 0.5 * np.ones(layer.offset.shape, np.float32))
 
 
-@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize("operator", LAYERS)
 def test_export_and_imports(operator, tmp_path):
     net = nn.HybridSequential()
     net.add(nn.Conv2D(4, 1), _layer(operator), nn.Conv2D(2, 1))
@@ -144,7 +145,7 @@ def test_export_and_imports(operator, tmp_path):
     assert all(np.isfinite(p.grad().asnumpy()).all() for p in loaded.collect_params().values())
 
 
-@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize("operator", LAYERS)
 def test_hybridized_and_plain_give_the_same_gradients(operator):
     layer = _layer(operator, in_channels=4)
     layer.initialize(mx.init.Normal(0.5))
@@ -160,7 +161,7 @@ def test_hybridized_and_plain_give_the_same_gradients(operator):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize("operator", LAYERS)
 def test_a_layer_in_float64(operator):
     layer = _layer(operator, in_channels=4)
     layer.initialize()

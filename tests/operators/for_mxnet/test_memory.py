@@ -4,11 +4,9 @@
 from __future__ import annotations
 
 import mxnet as mx
-import numpy as np
 import pytest
-from neighbours import OPERATORS
-
-from operators.for_mxnet import gluon
+from neighbours import wide_sample
+from samples import OPERATORS, Layer
 
 PAGE, MIB = 4096, 1 << 20
 
@@ -21,16 +19,18 @@ def _resident_bytes() -> int:
 @pytest.mark.parametrize("static", [None, False, True])
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_memory_stays_flat(operator, static):
-    """A step handles about 1 MiB of arrays, so one array kept per step would show."""
-    layer = gluon.Shift() if operator == "Shift" else getattr(gluon, operator)(16, 3, padding=1)
-    layer.initialize()
+    """A step handles more than 1/4 MiB of arrays, so one array kept per step would show."""
+    one = wide_sample(operator, (1, 64, 64))
+    layer, inputs = Layer(one), one.ndarrays("float32")
+    assert sum(array.size * 4 for array in inputs.values()) > MIB / 4
+    for array in inputs.values():
+        array.attach_grad()
     if static is not None:
         layer.hybridize(static_alloc=static, static_shape=static)
-    x = mx.nd.array(np.random.RandomState(0).randn(1, 16, 64, 64))
     sizes = []
     for step in range(200):
         with mx.autograd.record():
-            loss = layer(x).sum()
+            loss = layer(*inputs.values()).sum()
         loss.backward()
         loss.wait_to_read()
         if step in (100, 199):

@@ -7,8 +7,7 @@ import threading
 
 import mxnet as mx
 import pytest
-from neighbours import OPERATORS
-from samples import ATTRIBUTES, sample
+from samples import OPERATORS, sample
 
 from operators.for_mxnet import gluon, sym
 
@@ -70,14 +69,15 @@ def test_prefix_of_a_name_manager(operator, name):
 
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_the_node_is_found_once_among_the_internals(operator):
-    outer = mx.sym.Activation(getattr(sym, operator)(mx.sym.var("data"), name="res5a", **ATTRIBUTES[operator]), "relu")
+    one = sample(operator)
+    node = getattr(sym, operator)(*(mx.sym.var(name) for name in one.arrays), name="res5a", **one.attributes)
+    outer = mx.sym.Activation(node, "relu")
     outputs = outer.get_internals().list_outputs()
     assert outputs.count("res5a_output") == 1
     assert len(set(outputs)) == len(outputs)
     cut = outer.get_internals()["res5a_output"]
     assert cut.list_outputs() == ["res5a_output"]
-    shape = (2, 4, 7, 6)
-    assert cut.infer_shape(data=shape)[1] == [sample(operator, shape).out_grad.shape]
+    assert cut.infer_shape(**one.known)[1] == [one.out_grad.shape]
 
 
 def test_inputs_by_position_by_name_and_mixed_are_the_same_node():

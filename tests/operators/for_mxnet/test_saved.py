@@ -7,28 +7,20 @@ import json
 
 import mxnet as mx
 import pytest
-from neighbours import OPERATORS
-from samples import sample
-
-from operators.for_mxnet import sym
+from samples import OPERATORS, sample
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """A folder with a network of all four operators, its parameters, an input and the result."""
-    folder = tmp_path_factory.mktemp("saved")
-    sizes = {"kernel": (3, 3), "num_filter": 4, "pad": (1, 1)}
-    net = mx.sym.Convolution(mx.sym.var("data"), name="conv", **sizes)
-    net = sym.Shift(net, name="shift", boundary="border")
-    net = sym.ActiveConvolution(net, name="acn", fixed_taps=(4,), normalize_grad=True, offset_lr_rate=0.05, **sizes)
-    offset = mx.sym.Convolution(net, name="dcn_offset", kernel=(3, 3), pad=(1, 1), num_filter=18)
-    net = sym.DeformableConvolution(net, offset, name="dcn", lr_mult=2, no_bias=True, **sizes)
-    offset = mx.sym.Convolution(net, name="mod_offset", kernel=(3, 3), pad=(1, 1), num_filter=18)
-    mask = mx.sym.sigmoid(mx.sym.Convolution(net, name="mod_mask", kernel=(3, 3), pad=(1, 1), num_filter=9))
-    net = sym.ModulatedDeformableConvolution(net, offset, mask, name="mod", boundary="inside", **sizes)
-    x = mx.nd.random.normal(shape=(2, 3, 8, 9))
-    shapes = dict(zip(net.list_arguments(), net.infer_shape(data=x.shape)[0]))
-    parameters = {name: mx.nd.random.normal(shape=shape) for name, shape in shapes.items() if name != "data"}
+    """A folder with a network of every operator, its parameters, an input and the result."""
+    folder, total, parameters = tmp_path_factory.mktemp("saved"), 0, {}
+    for operator in OPERATORS:
+        one = sample(operator)
+        variables = [mx.sym.var(f"{operator}_{name}", lr_mult=2, shape=a.shape) for name, a in one.arrays.items()]
+        total = total + mx.sym.mean(one.call(*variables, name=operator))
+        parameters.update({f"{operator}_{name}": array for name, array in one.ndarrays("float32").items()})
+    net = mx.sym.broadcast_mul(mx.sym.var("data"), total)
+    x = mx.nd.random.normal(shape=(2, 3))
     (result,) = net.bind(mx.cpu(), {"data": x, **parameters}).forward()
     mx.model.save_checkpoint(str(folder / "net"), 0, net, parameters, {})
     mx.nd.save(str(folder / "data.nd"), [x])
@@ -44,7 +36,7 @@ def test_a_fresh_process_loads_and_runs_it(run_program, saved, how):
 def test_without_the_import_the_error_names_the_operator(run_program, saved):
     done = run_program("saved.py", "no import", saved, check=False)
     assert done.returncode == 1
-    assert "Cannot find custom operator Shift" in done.stderr
+    assert f"Cannot find custom operator {OPERATORS[0]}" in done.stderr
 
 
 def test_the_text_of_a_graph_is_stable():

@@ -10,8 +10,8 @@ from __future__ import annotations
 import mxnet as mx
 import numpy as np
 import pytest
-from neighbours import MODES, OPERATORS
-from samples import sample
+from neighbours import MODES
+from samples import OPERATORS, Layer, convolution, sample
 
 
 def _bound_gradients(symbol, arrays: dict, out_grad, req="write", passes=1) -> dict:
@@ -42,20 +42,11 @@ def test_every_input_shared_by_many_operators(operator, consumers, req):
     _check(given, {name: passes * consumers * grad for name, grad in one.gradients().items()})
 
 
-class _Many(mx.gluon.HybridBlock):
-    def __init__(self, one, consumers):
-        super().__init__()
-        self._one, self._consumers = one, consumers
-
-    def hybrid_forward(self, F, *inputs):
-        return sum((self._one.call(*inputs) for _ in range(1, self._consumers)), self._one.call(*inputs))
-
-
 @pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "bind"])
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_twelve_operators_in_gluon(operator, mode):
     one = sample(operator)
-    net, arrays = _Many(one, 12), one.ndarrays()
+    net, arrays = Layer(one, 12), one.ndarrays()
     if MODES[mode] is not None:
         net.hybridize(**MODES[mode])
     for array in arrays.values():
@@ -71,8 +62,8 @@ def test_twelve_operators_in_gluon(operator, mode):
 
 
 def test_one_array_as_data_and_as_offset():
-    one = sample("DeformableConvolution", (2, 8, 5, 6), kernel=(2, 2), stride=(1, 1), dilate=(2, 2), pad=(1, 1),
-                 num_deformable_group=1)  # fmt: skip
+    one = convolution("DeformableConvolution", (2, 8, 5, 6), kernel=(2, 2), stride=(1, 1), dilate=(2, 2), pad=(1, 1),
+                      num_deformable_group=1)  # fmt: skip
     assert one.arrays["offset"].shape == one.arrays["data"].shape
     both, weight, bias = mx.sym.var("both"), mx.sym.var("weight"), mx.sym.var("bias")
     arrays = {"both": one.arrays["data"], "weight": one.arrays["weight"], "bias": one.arrays["bias"]}
@@ -84,7 +75,7 @@ def test_one_array_as_data_and_as_offset():
 
 
 def test_one_weight_in_two_operators_with_different_data():
-    one = sample("ActiveConvolution")
+    one = convolution("ActiveConvolution")
     offset, weight, bias = mx.sym.var("offset"), mx.sym.var("weight"), mx.sym.var("bias")
     total = one.call(mx.sym.var("data"), offset, weight, bias) + one.call(mx.sym.var("other"), offset, weight, bias)
     other = np.flip(one.arrays["data"], 3).copy()
@@ -95,7 +86,7 @@ def test_one_weight_in_two_operators_with_different_data():
 
 
 def test_our_operator_and_a_stock_convolution_read_the_same_data_and_weight():
-    one = sample("DeformableConvolution")
+    one = convolution("DeformableConvolution")
     plain = {name: value for name, value in one.attributes.items() if name != "num_deformable_group"}
     names = ("data", "weight", "bias")
     variables = {name: mx.sym.var(name) for name in one.arrays}

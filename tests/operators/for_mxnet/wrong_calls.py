@@ -10,11 +10,18 @@ from dataclasses import dataclass, field
 
 import mxnet as mx
 import numpy as np
-from samples import sample
+from samples import convolution, sample_of
 
+from operators.checks.case import Case
 from operators.for_mxnet import nd, sym
 
 NODE = "res5a"
+
+
+def right_sample(operator: str):
+    if operator == "Shift":
+        return sample_of(Case("Shift", "in numbers", (2, 4, 7, 6)))
+    return convolution(operator, **({"num_offset_group": 3} if operator == "ActiveConvolution" else {}))
 
 
 @dataclass
@@ -22,14 +29,14 @@ class Wrong:
     expected: list  # parts of the message, besides the node's name and the operator's
     operator: str = "DeformableConvolution"
     attributes: dict = field(default_factory=dict)  # instead of the right ones; None leaves one out
-    shapes: dict = field(default_factory=dict)  # input -> wrong shape
+    shapes: dict = field(default_factory=dict)  # input -> wrong shape, or None for one that is not told
     dtypes: dict = field(default_factory=dict)  # input -> wrong dtype
     more: dict = field(default_factory=dict)  # further keyword arguments
     fronts: tuple = (nd, sym)
 
     def call(self, front):
         """Makes the call; with Symbols it also infers."""
-        right = sample(self.operator)
+        right = right_sample(self.operator)
         attributes = {k: v for k, v in {**right.attributes, **self.attributes}.items() if v is not None}
         shapes = {name: self.shapes.get(name, array.shape) for name, array in right.arrays.items()}
         dtypes = {name: self.dtypes.get(name, "float64") for name in shapes}
@@ -41,13 +48,35 @@ class Wrong:
         if front is nd:
             return result.wait_to_read()
         result.infer_type(**dtypes)
-        return result.infer_shape(**shapes)
+        return result.infer_shape(**{name: shape for name, shape in shapes.items() if shape})
 
 
 MODULATED, ACTIVE = "ModulatedDeformableConvolution", "ActiveConvolution"
 WRONG = {
     "misspelt attribute": Wrong(["'kernal'", "(3, 2)", "nearest known one is 'kernel'"], attributes={"kernal": (3, 2)}),
     "attribute of another library": Wrong(["'dilation'", "'dilate'"], attributes={"dilation": (1, 1)}),
+    "attribute of another operator": Wrong(
+        ["'cudnn_off' (value 'True'); the attributes are kernel, num_filter, stride, "], attributes={"cudnn_off": True}
+    ),
+    "attribute of a million letters": Wrong(
+        ["unknown attribute 'kernelkernel", "; the attributes are kernel, "], attributes={"kernel" * 170000: 3}
+    ),
+    "num_filter is beyond MXNet": Wrong(
+        ["MXNet holds sizes up to 2^31 - 1, got shape (4294967302, 2, 3, 2)"],
+        attributes={"num_filter": 2**32 + 6},
+        shapes={"weight": None, "bias": None},
+        fronts=(sym,),
+    ),  # fmt: skip
+    "stride of three numbers": Wrong(["'stride'", "pair", "got '(1, 1, 1)'"], ACTIVE, {"stride": (1, 1, 1)}),
+    "stride of one": Wrong(["'stride'", "a pair of integers", "got '(1,)'"], attributes={"stride": (1,)}),
+    "an array of mx.np": Wrong(
+        ["offset is of mx.np: give offset.as_nd_ndarray()"], more={"offset": mx.np.zeros(1)}, fronts=(nd,)
+    ),
+    "a Symbol of mx.np": Wrong(
+        ["weight is of mx.np: give weight.as_nd_ndarray()"],
+        more={"weight": mx.sym.var("w").as_np_ndarray()},
+        fronts=(sym,),
+    ),
     "kernel is a word": Wrong(["'kernel'", "a pair of integers (y, x)", "got 'wide'"], attributes={"kernel": "wide"}),
     "kernel of one": Wrong(["'kernel'", "a pair of integers", "got '(3,)'"], attributes={"kernel": (3,)}),
     "kernel of floats": Wrong(["'kernel'", "a pair of integers", "got '(3.5, 2)'"], attributes={"kernel": (3.5, 2)}),
@@ -85,12 +114,10 @@ WRONG = {
     "mask": Wrong(["mask must have shape (2, 12, 4, 8)", "got (2, 6, 4, 8)"], MODULATED, shapes={"mask": (2, 6, 4, 8)}),
     "weight": Wrong(["weight must have shape (6, 2, 3, 2)", "got (6, 4, 3, 2)"], shapes={"weight": (6, 4, 3, 2)}),
     "bias": Wrong(["bias must have shape (6,)", "got (5,)"], shapes={"bias": (5,)}),
-    "all float16": Wrong(
-        ["data must be float32 or float64", "got float16"],
-        dtypes=dict.fromkeys(("data", "offset", "weight", "bias"), "float16"),
-    ),
     "all int32": Wrong(
-        ["data must be float32 or float64", "got int32"], "Shift", dtypes=dict.fromkeys(("data", "offset"), "int32")
+        ["data must be float16, float32 or float64", "got int32"],
+        "Shift",
+        dtypes=dict.fromkeys(("data", "offset"), "int32"),
     ),
     "offset of another dtype": Wrong(
         ["offset must have the dtype of data, float64", "got float32"], dtypes={"offset": "float32"}
@@ -133,7 +160,7 @@ def check(name: str, front):
 
 
 def right_call():
-    one = sample("DeformableConvolution")
+    one = convolution("DeformableConvolution")
     np.testing.assert_allclose(one.call(*one.ndarrays().values()).asnumpy(), one.output(), rtol=1e-10, atol=1e-10)
 
 

@@ -93,11 +93,12 @@ def test_regression_of_one_number_an_image(operator):
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 @pytest.mark.parametrize("valid_thresh", [0.0, 0.3])
 @pytest.mark.parametrize("grad_scale", SCALES)
-def test_make_loss(normalization, valid_thresh, grad_scale):
+@pytest.mark.parametrize("shape", [(5,), (3, 4), (2, 3, 2, 4)])
+def test_make_loss(normalization, valid_thresh, grad_scale, shape):
     values = mx.sym.smooth_l1(mx.sym.var("data"), scalar=3.0)
     attributes = {"normalization": normalization, "valid_thresh": valid_thresh, "grad_scale": grad_scale}
     symbol = scaled(mx.sym.MakeLoss(values, **attributes))
-    expect_same(symbol, {"data": np.random.default_rng(6).standard_normal((3, 4))}, {})
+    expect_same(symbol, {"data": np.random.default_rng(6).standard_normal(shape)}, {})
 
 
 def test_several_heads_of_one_graph():

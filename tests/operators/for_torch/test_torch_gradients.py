@@ -43,14 +43,6 @@ def test_no_graph_without_need(name):
     assert type(function(*tensors).grad_fn).__name__.removesuffix("Backward") in OPERATIONS
 
 
-@each
-def test_second_order_says_so(name):
-    function, tensors = sample(name)
-    (gradient,) = torch.autograd.grad(function(*tensors).square().sum(), tensors[:1], create_graph=True)
-    with pytest.raises(NotImplementedError, match="gradients of gradients are not implemented"):
-        gradient.sum().backward()
-
-
 def test_accumulates_as_autograd_does():
     function, tensors = sample(DEFORMABLE)
     function(*tensors).sum().backward()

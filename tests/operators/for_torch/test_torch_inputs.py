@@ -89,6 +89,46 @@ def test_autocast_computes_in_float32(name, dtype):
     assert [tensor.grad.dtype for tensor in mixed] == [tensor.dtype for tensor in mixed]
 
 
+@each
+@pytest.mark.parametrize("dtype, step", [(torch.float16, 2**-11), (torch.bfloat16, 2**-8)])
+def test_half_types_are_stored_in_16_bits_and_computed_in_float32(name, dtype, step):
+    function, tensors = sample(name, dtype)
+    results = []
+    for kind in (dtype, torch.float32):
+        given = [tensor.detach().to(kind).requires_grad_() for tensor in tensors]
+        out = function(*given)
+        # The same numbers come back, so that only the rounding of results is between the two.
+        grad = torch.randn(out.shape, generator=torch.Generator().manual_seed(1)).to(dtype).to(kind)
+        results.append((out, *torch.autograd.grad(out, given, grad)))
+    for half, single in zip(*results):
+        assert half.dtype is dtype
+        assert torch.equal(half, single.to(dtype))
+        assert single.abs().max() > 0 and (half.float() - single).abs().max() <= step * single.abs().max()
+
+
+def test_half_types_through_layers_and_backward():
+    from operators.for_torch import ActiveConv2d, ModulatedDeformConv2d, param_groups
+
+    for dtype in (torch.float16, torch.bfloat16):
+        torch.manual_seed(0)
+        net = torch.nn.Sequential(ActiveConv2d(3, 8, 3), ModulatedDeformConv2d(8, 4, 3)).to(dtype)
+        optimizer = torch.optim.SGD(param_groups(net, lr=0.1), lr=0.1)
+        images, losses = torch.randn(2, 3, 12, 12, dtype=dtype), []
+        for _ in range(8):
+            loss = net(images).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        assert losses[-1] < 0.9 * losses[0]
+
+
+def test_errors_are_of_the_kinds_that_others_catch():
+    for kind in (ValueError, RuntimeError):
+        with pytest.raises(kind, match="deform_conv2d: offset must have shape"):
+            deform_conv2d(x(1, 4, 5, 5), x(1, 18, 5, 5), x(2, 4, 3, 3))
+
+
 def test_autocast_leaves_float64():
     function, tensors = sample(DEFORMABLE)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -111,17 +151,24 @@ def x(*shape, dtype=torch.float32):
 
 
 WRONG = [
-    (lambda: deform_conv2d(x(1, 4, 5, 5).half(), x(1, 18, 5, 5).half(), x(2, 4, 3, 3).half(), padding=1),
-     "deform_conv2d: input must be torch.float32 or torch.float64 on the CPU, got torch.float16"),
+    (lambda: deform_conv2d(x(1, 4, 5, 5).half(), x(1, 18, 5, 5), x(2, 4, 3, 3).half(), padding=1),
+     "one dtype and one device, got input torch.float16 on cpu, offset torch.float32 on cpu, weight torch.float16"),
     (lambda: deform_conv2d(x(1, 4, 5, 5), x(1, 18, 5, 5).double(), x(2, 4, 3, 3), padding=1),
      "one dtype and one device, got input torch.float32 on cpu, offset torch.float64 on cpu, weight"),
     (lambda: deform_conv2d(x(1, 4, 5, 5), x(1, 18, 5, 5), x(2, 4, 3, 3)),
      "deform_conv2d: offset must have shape (1, 18, 3, 3)"),
     (lambda: deform_conv2d(x(1, 4, 5, 5), x(1, 20, 5, 5), x(2, 4, 3, 3)),
-     "the channels of offset must be a multiple of 2 * offset_groups * kernel y * kernel x, got 20 and 18"),
+     "the channels of offset must be a multiple of 2 * filter_offset_groups * kernel y * kernel x, got 20 and 18"),
     (lambda: deform_conv2d(x(1, 4, 5, 5), x(1, 18, 5, 5), x(2, 3, 3, 3)),
      "the channels of input must be a multiple of weight.shape[1], got 4 and 3"),
-    (lambda: deform_conv2d(x(4, 5, 5), x(18, 5, 5), x(2, 4, 3, 3)), "input must have 4 dimensions (N, C, H, W)"),
+    (lambda: deform_conv2d(x(4, 5), x(18, 5, 5), x(2, 4, 3, 3)), "input must have 4 dimensions (N, C, H, W), or 3"),
+    (lambda: deform_conv2d(x(4, 5, 5), x(1, 18, 5, 5), x(2, 4, 3, 3), padding=1), "offset must have 4 dimensions"),
+    (lambda: deform_conv2d(x(1, 4, 5, 5), x(1, 18, 5, 5), x(2, 4, 3, 3), padding="full"),
+     "'same' or 'valid', got 'full'"),
+    (lambda: deform_conv2d(x(1, 4, 5, 5), x(1, 8, 5, 5), x(2, 4, 2, 2), padding="same"),
+     "padding='same' needs stride 1 and the same padding on both sides, got stride (1, 1), kernel (2, 2)"),
+    (lambda: active_conv2d(x(1, 4, 5, 5), x(1, 1, 3, 3, 2), x(2, 4, 3, 3), groups=1.5),
+     "groups must be an integer, got 1.5"),
     (lambda: deform_conv2d(x(1, 4, 5, 5), x(1, 18, 5, 5), x(2, 4, 3, 3), x(3), padding=1),
      "bias must have shape (2,)"),
     (lambda: deform_conv2d(x(1, 4, 5, 5), x(1, 18, 5, 5), x(2, 4, 3, 3), padding=1, mask=x(1, 18, 5, 5)),
@@ -136,7 +183,8 @@ WRONG = [
     (lambda: active_conv2d(x(1, 4, 5, 5), x(1, 1, 3, 3, 2), x(2, 4, 3, 3), fixed_taps=(9,)),
      "argument 'fixed_taps' must hold numbers from 0 to 8, got 9"),
     (lambda: shift2d(x(1, 4, 5, 5), x(3, 2)), "shift2d: offset must have shape (4, 2)"),
-    (lambda: shift2d(x(1, 4, 5, 5, dtype=torch.int32), x(4, 2, dtype=torch.int32)), "on the CPU, got torch.int32"),
+    (lambda: shift2d(x(1, 4, 5, 5, dtype=torch.int32), x(4, 2, dtype=torch.int32)),
+     "shift2d: input must be one of torch.float32, torch.float64, torch.float16, torch.bfloat16, got torch.int32"),
     (lambda: ps_roi_pool(x(1, 9, 5, 5), x(2, 4), 3), "ps_roi_pool: boxes must have shape (R, 5), got (2, 4)"),
     (lambda: ps_roi_pool(x(1, 8, 5, 5), x(2, 5), 3), "must be a multiple of group_size^2, got 8 and 9"),
     (lambda: ps_roi_pool(x(1, 9, 5, 5), x(2, 5), (3, 2)), "output_size must be square, got (3, 2)"),

@@ -54,7 +54,7 @@ def test_names_in_the_state_dict():
     assert list(for_torch.DeformConv2d(2, 3, 3, bias=False).state_dict()) == names
     assert list(for_torch.ModulatedDeformConv2d(2, 3, 3, bias=False).state_dict()) == names
     assert list(for_torch.Shift(3).state_dict()) == ["offset"]
-    assert for_torch.ActiveConv2d(4, 6, 3, offset_groups=6, deformable_groups=2).offset.shape == (6, 2, 3, 3, 2)
+    assert for_torch.ActiveConv2d(4, 6, 3, filter_offset_groups=6, deformable_groups=2).offset.shape == (6, 2, 3, 3, 2)
     assert for_torch.ModulatedDeformConv2d(4, 6, 3, deformable_groups=2).conv_offset.out_channels == 54
 
 

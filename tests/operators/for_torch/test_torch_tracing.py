@@ -38,7 +38,7 @@ def recorded(name, monkeypatch):
 def test_opcheck(name, monkeypatch):
     (forward, args), (backward, backward_args) = recorded(name, monkeypatch)
     torch.library.opcheck(forward, args)
-    # It has no gradients itself, and says so: test_second_order_says_so.
+    # What AOT dispatch cannot trace, derivatives of derivatives, is tested in test_torch_derivatives.py.
     torch.library.opcheck(backward, [a.detach() if isinstance(a, torch.Tensor) else a for a in backward_args])
 
 
@@ -109,13 +109,6 @@ def test_wrong_shapes_are_refused_while_tracing():
     x, weight = torch.randn(1, 2, 5, 5, device="meta"), torch.randn(3, 2, 3, 3, device="meta")
     with pytest.raises(ValueError, match=r"deform_conv2d: offset must have shape \(1, 18, 3, 3\)"):
         deform_conv2d(x, torch.zeros(1, 18, 5, 5, device="meta"), weight)
-
-
-@each
-def test_vmap_says_that_it_is_not_supported(name):
-    function, tensors = sample(name, requires_grad=False)
-    with pytest.raises(NotImplementedError, match="torch.vmap is not supported; give it a batch"):
-        torch.vmap(lambda first: function(first, *tensors[1:]))(torch.stack([tensors[0]] * 2))
 
 
 def test_exports():

@@ -10,7 +10,7 @@
 namespace acn::cuda {
 
 inline constexpr const char* kBadImage =
-    "the image of a region must be a whole number from 0 to the batch size - 1; such regions gave NaN";
+    "the image of a region must be a whole number from 0 to the batch size - 1, or -1 for no region; others gave NaN";
 
 // A RoI in the type of computing.
 template <class S>

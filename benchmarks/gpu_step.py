@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images per second and memory of a DeepLab training step on a GPU, through the PyTorch engine:
+
+    python -m benchmarks.gpu_step [--gpus 0] [--out FILE]
+
+ResNet-101 with deformable and with active convolutions at the crop of the Cityscapes configurations, in float32 and
+bfloat16; where torchvision is there, the deformable network also with its operator in the place of ours. Inputs are
+random numbers already in memory: this times the step, not the reading of images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+NETWORKS = {
+    "dcn": "deeplab_resnet_v1_101_cityscapes_segmentation_dcn",
+    "acn": "deeplab_resnet_v1_101_cityscapes_segmentation_acn",
+}
+WARM, TIMED = 3, 10
+
+
+def main(arguments: list[str] | None = None) -> int:
+    made = argparse.ArgumentParser("python -m benchmarks.gpu_step", description=__doc__.splitlines()[0])
+    made.add_argument("--gpus", default="0", help="the device, '' is the CPU (default %(default)s)")
+    made.add_argument("--images", type=int, nargs="+", default=[1, 4], help="images per update (default 1 4)")
+    made.add_argument("--out", type=Path, default=Path("step.json"), help="result file (default %(default)s)")
+    made.add_argument("--rehearse", action="store_true", help="a small crop, two updates")
+    options = made.parse_args(arguments)
+    rows: list[dict] = []
+    for name, config in NETWORKS.items():
+        for precision in ("float32", "bfloat16"):
+            for images in options.images[:1] if options.rehearse else options.images:
+                for theirs in (False, True) if name == "dcn" else (False,):
+                    rows.append(_row(name, config, precision, images, theirs, options))
+                    print(json.dumps(rows[-1]), flush=True)
+                    options.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def _row(name: str, config: str, precision: str, images: int, theirs: bool, options) -> dict:
+    row = {"network": name, "precision": precision, "images": images, "operator": "torchvision" if theirs else "ours"}
+    try:
+        return {**row, **_time(config, precision, images, theirs, options)}
+    except (RuntimeError, ImportError, ValueError) as error:  # out of memory, no torchvision: a result, too
+        return {**row, "failed": f"{type(error).__name__}: {str(error).splitlines()[0]}"}
+
+
+def _time(config: str, precision: str, images: int, theirs: bool, options) -> dict:
+    import torch
+
+    from deeplab.task import train_network
+    from lib.engines import open_engine
+    from lib.system import read
+
+    more = ["TRAIN.CROP_HEIGHT=64", "TRAIN.CROP_WIDTH=96"] if options.rehearse else []
+    settings = ["engine=torch", f"gpus='{options.gpus}'", f"run.precision={precision}", f"TRAIN.BATCH_IMAGES={images}"]
+    _, cfg = read(config, [*settings, *more])
+    if theirs:
+        _put_torchvision_in_place()
+    try:
+        with open_engine(cfg, training=True) as engine:
+            network = train_network(cfg)
+            engine.build(network)
+            random = np.random.default_rng(0)
+            batch = {"data": 50 * random.standard_normal(network.inputs["data"], dtype=np.float32)}
+            batch["label"] = random.integers(0, 19, network.inputs["label"]).astype(np.float32)
+            cuda = bool(options.gpus)
+            if cuda:
+                torch.cuda.reset_peak_memory_stats()
+            seconds = []
+            for _ in range(1 if options.rehearse else WARM):
+                engine.update(batch, 1e-5)
+            for _ in range(1 if options.rehearse else TIMED):
+                begin = time.perf_counter()
+                engine.update(batch, 1e-5)  # gives numbers on the CPU, so the device has finished
+                seconds.append(time.perf_counter() - begin)
+            median = float(np.median(seconds))
+            memory = torch.cuda.max_memory_allocated() / 2**30 if cuda else None
+            return {"seconds": median, "images_per_second": images / median, "peak_memory_gib": memory,
+                    "devices": list(engine.devices), "torch": torch.__version__}  # fmt: skip
+    finally:
+        _restore()
+
+
+_OURS: list = []
+
+
+def _put_torchvision_in_place() -> None:
+    """Makes graphs' deformable convolutions run on torchvision's operator, whose boundary rule is another one."""
+    from torchvision.ops import deform_conv2d as theirs
+
+    from operators.for_torch.ops import deform_conv
+
+    def call(input, offset, weight, bias=None, stride=1, padding=0, dilation=1, mask=None, **ours):
+        return theirs(input, offset, weight, bias, stride, padding, dilation, mask)
+
+    _OURS.append(deform_conv.deform_conv2d)
+    deform_conv.deform_conv2d = call
+
+
+def _restore() -> None:
+    from operators.for_torch.ops import deform_conv
+
+    if _OURS:
+        deform_conv.deform_conv2d = _OURS.pop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

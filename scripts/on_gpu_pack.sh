@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Makes build/on_gpu, which scripts/on_gpu.sh needs on a machine without network, MXNet and compiler:
+#   scripts/on_gpu_pack.sh [PYTHON-VERSION of that machine, default 3.12]
+# The libraries themselves must be built here before, with CUDA (scripts/setup.sh mxnet,deeplab,torch where nvcc is found).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+version=${1:-3.12}
+[ -e operators/core/libactive_convnets_cuda.so ] || { echo "on_gpu_pack: no CUDA library here: nvcc must be in PATH when the operators are built" >&2; exit 1; }
+site=build/on_gpu/site
+rm -rf build/on_gpu build/graphs
+mkdir -p "$site"
+pip=(.venv/bin/python -m pip install --quiet --disable-pip-version-check --target "$site" --upgrade)
+"${pip[@]}" --only-binary=:all: --python-version "$version" --implementation cp --platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64 \
+  --no-deps pyyaml pillow tqdm
+"${pip[@]}" --no-deps omegaconf==2.3.0 antlr4-python3-runtime==4.9.3 cityscapesScripts==2.3.0 # pure Python
+find "$site" -name '__pycache__' -prune -exec rm -rf {} +
+.venv/bin/python -m deeplab.graphs quick_acn quick_dcn
+for name in dcn acn; do
+  .venv/bin/python -m deeplab.graphs "deeplab_resnet_v1_101_cityscapes_segmentation_$name"
+done
+.venv/bin/python -m lib.data.streets data/streets --train 200 --val 40 --size 128x192 --seed 7
+du -sh build/on_gpu build/graphs operators/core/*.so
+echo "carry: build/on_gpu build/graphs operators/core/libactive_convnets.so operators/core/libactive_convnets_cuda.so data/streets"

@@ -1,0 +1,381 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ledger on made-up runs: what counts, what is left out and why, which orderings hold, what the pages say."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from experiments.ledger import page, wording
+from experiments.ledger.__main__ import main
+from experiments.ledger.book import BookError, Claim, read_book
+from experiments.ledger.compare import entries, judge
+from experiments.ledger.runs import Run, find, load, save
+from experiments.ledger.settings import Expected, resolve
+from experiments.ledger.train import check_devices, job
+from lib.config import ConfigError
+from lib.run import folder
+
+ROOT = Path(__file__).parents[2]
+ORIGINAL = ROOT.parent / "shared" / "data" / "published_results.csv"
+BOOK = read_book("deeplab")
+LINES = BOOK.lines
+CITYSCAPES, SMALL = BOOK.kind("cityscapes"), BOOK.kind("stand-in")
+REPORT = ROOT / "experiments/deeplab/cfgs/report"
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return Expected(BOOK)
+
+
+def leave_run(output: Path, config: dict, value: float, seed: int = 1, trained: dict | None = None, **changes) -> Path:
+    """What training and evaluation leave behind: three JSON files. trained: what is different in the training's."""
+    config = json.loads(json.dumps(config))
+    config["run"]["seed"] = seed
+    place = output / f"seed{seed}" / config["run"]["name"]
+    for name in ("leftImg8bit_train", "leftImg8bit_val"):
+        (place / name).mkdir(parents=True)
+    epochs = config["TRAIN"]["end_epoch"]
+    lines = [{"event": "update", "loss": 9}]
+    lines += [
+        {
+            "event": "epoch",
+            "loss": 2 / (epoch + 1),
+            "seconds": 60,
+            "offsets": {"a": {"max": 2.5}},
+            "displacement_bound": 4,
+        }
+        for epoch in range(epochs)
+    ]
+    gpus = config["gpus"].split(",") if config["gpus"] else []
+    record = {"commit": "0123456789abcdef", "dirty": True, "threads": 2, "versions": {"mxnet": "1.9.1"}}
+    record.update(config=config, workers=1, devices=[f"gpu({each})" for each in gpus] or ["cpu(0)"])
+    record.update(trained or {})
+    (place / "leftImg8bit_train/metrics.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n")
+    (place / "leftImg8bit_train/run.json").write_text(json.dumps(record))
+    results = {"config": config, "epoch": epochs, "images": 500, "seed": seed, "metric": "meanIU", "value": value,
+               "parts": {"road": 0.9, "car": value}, **changes}  # fmt: skip
+    (place / "leftImg8bit_val/results.json").write_text(json.dumps(results))
+    return place
+
+
+def test_published_numbers_are_those_of_the_shared_table():
+    if not ORIGINAL.is_file():
+        pytest.skip(f"{ORIGINAL} is not there")
+    rows = [line.split(",") for line in ORIGINAL.read_text().splitlines() if "mIoU_cityscapes_val" in line]
+    assert sorted(row[0] for row in rows) == sorted(line.name for line in LINES if line.value is not None)
+    text = ORIGINAL.read_text()
+    for line in LINES:
+        if line.loss is not None:
+            assert re.search(rf"^{re.escape(line.name)},.*,{line.value:.5f},{line.loss:.6f},", text, re.MULTILINE)
+
+
+def test_one_configuration_published_twice_has_two_lines():
+    pair = [line for line in LINES if line.config == "dcn_offdil1"]
+    assert [(line.name, line.value, line.loss) for line in pair] == [
+        ("dcn_offdil1", 0.7526, 0.086104), ("dcn_53ep", 0.74704, 0.084309)]  # fmt: skip
+
+
+def test_a_run_counts_only_with_its_lines_settings(tmp_path, expected):
+    small, full = expected["stand-in"], expected["cityscapes"]
+    leave_run(tmp_path / "a", small["acn_lr1"], 0.5)
+    leave_run(tmp_path / "a", full["deeplab_dil3"], 0.7, seed=2)
+    leave_run(tmp_path / "b", full["deeplab_dil4"], 0.7, images=40)
+    leave_run(tmp_path / "c", small["modulated"], 0.6, epoch=3)
+    changed = {**small["acn_naive"], "net": {**small["acn_naive"]["net"], "width": 99}}
+    leave_run(tmp_path / "d", changed, 0.6)
+    leave_run(tmp_path / "e", {**small["acn_lr1"], "run": {"name": "something else"}}, 0.9)
+    runs, left_out = find(BOOK, tmp_path, expected)
+    assert [(run.config, run.data, run.seed, run.value) for run in runs] == [
+        ("acn_lr1", "stand-in", 1, 0.5), ("deeplab_dil3", "cityscapes", 2, 0.7)]  # fmt: skip
+    one = runs[0]
+    assert (one.commit, one.threads, one.longest, one.bound, one.seconds) == ("01234567+", 2, 2.5, 4, 480)
+    assert len(one.losses) == 8 and one.losses[-1] == 0.25 and one.devices == 0 and runs[1].devices == 4
+    told = "\n".join(left_out)
+    assert "40 pictures; the test set of Cityscapes has 500" in told
+    assert "evaluated after 3 of 8 epochs" in told and "net.width: 16 -> 99" in told and len(left_out) == 3
+    leave_run(tmp_path / "f", small["acn_lr1"], 0.4)
+    again, left_out = find(BOOK, tmp_path, expected)
+    assert again == runs and f"{one.place} is acn_lr1 on stand-in with seed 1 already" in "\n".join(left_out)
+
+
+def test_a_run_counts_only_if_its_training_had_the_lines_settings_and_devices(tmp_path, expected):
+    full, small = expected["cityscapes"]["acn_lr1"], expected["stand-in"]["modulated"]
+    part = {"config": {**full, "gpus": "0,1"}, "devices": ["gpu(0)", "gpu(1)"]}
+    leave_run(tmp_path / "a", full, 0.7, seed=1, trained={**part, "workers": 2})
+    leave_run(tmp_path / "b", full, 0.7, seed=2, trained=part)
+    leave_run(tmp_path / "c", small, 0.6, seed=3, trained={"workers": 2})
+    leave_run(tmp_path / "d", small, 0.6, seed=4, trained={"config": {**small, "TRAIN": {**small["TRAIN"], "lr": 7}}})
+    place = leave_run(tmp_path / "e", small, 0.6, seed=5)
+    (place / "leftImg8bit_train/run.json").unlink()
+    runs, left_out = find(BOOK, tmp_path, expected)
+    assert [(run.config, run.seed) for run in runs] == [("acn_lr1", 1)]
+    for told, reason in zip(left_out, (
+        "trained on 2 devices of all workers together, the line has 4",
+        "trained on 2 devices of all workers together, the line has 1",
+        "trained with other settings than the line's: TRAIN.lr: 0.1 -> 7",
+        "run.json is not there",
+    )):  # fmt: skip
+        assert reason in told
+    assert len(left_out) == 4
+
+
+def test_each_seed_at_the_published_size_has_its_folder_unless_it_stands_in_the_plain_one(tmp_path):
+    path, settings = REPORT / "acn_lr1.yaml", ["run.seed=2", f"output_path={tmp_path}"]
+    made = job(path, CITYSCAPES, settings)
+    assert made.work(1).log == tmp_path / "seed2/acn_lr1/ledger.log"
+    assert made.settings[-1] == f"output_path={tmp_path}/seed2"
+    plain = tmp_path / "acn_lr1" / made.cfg.dataset.image_set
+    plain.mkdir(parents=True)
+    for seed, place in ((1, folder.prefix(made.cfg).parent), (2, plain)):
+        (plain / "run.json").write_text(json.dumps({"seed": seed}))
+        assert folder.prefix(job(path, CITYSCAPES, settings).cfg).parent == place
+    assert job(path, SMALL, settings).work(1).log == tmp_path / "acn_lr1/ledger.log"
+
+
+def test_a_job_trains_and_evaluates_by_the_commands_of_lib_and_counts_its_epochs(tmp_path):
+    made = job(REPORT / "acn_lr1.yaml", SMALL, ["run.seed=2", f"output_path={tmp_path}"])
+    train, test = made.work(3).commands(0)
+    words = [str(REPORT / "acn_lr1.yaml"), "OVER=standin.yaml", "run.seed=2", f"output_path={tmp_path}"]
+    assert list(train.argv) == [sys.executable, "-m", "lib.commands.train", *words]
+    assert list(test.argv) == [sys.executable, "-m", "lib.commands.test", *words]
+    assert train.share == 3 and train.grace > 0 and made.done() == 0
+    place = tmp_path / "acn_lr1" / made.cfg.dataset.image_set
+    place.mkdir(parents=True)
+    for name in ("-0001.json", "-0002.json", "-0003.params", "-symbol.json"):
+        (place / f"{made.cfg.TRAIN.model_prefix}{name}").write_text("{}")
+    assert made.done() == 2
+
+
+def test_runs_side_by_side_divide_the_gpus(expected):
+    made = job(REPORT / "acn_lr1.yaml", CITYSCAPES, ["run.seed=2", "gpus=0,1,2,3,4,5,6,7"])
+    check_devices([made], 2, expected["cityscapes"])
+    assert [made.work(2).commands(place)[0].argv[-1] for place in (0, 1)] == ["gpus='0,1,2,3'", "gpus='4,5,6,7'"]
+    check_devices([job(REPORT / "acn_lr1.yaml", SMALL, [])], 2, expected["stand-in"])
+    with pytest.raises(
+        ValueError, match=r"--jobs 3: each run needs GPUs of its own; expected 12 in gpus, got '0,1,2,3'"
+    ):
+        check_devices([job(REPORT / "acn_lr1.yaml", CITYSCAPES, [])], 3, expected["cityscapes"])
+
+
+def test_kept_runs_come_back(tmp_path):
+    runs = [made_up("acn_lr1", 2, 0.45), made_up("acn_lr1", 1, 0.43)]
+    save(tmp_path / "new/runs.json", runs)
+    assert load(tmp_path / "new/runs.json") == runs[::-1]
+    text = (tmp_path / "new/runs.json").read_text()
+    assert '"value": 0.43' in text
+    (tmp_path / "earlier.json").write_text(text.replace('"value"', '"miou"').replace('"parts"', '"iou"'))
+    assert load(tmp_path / "earlier.json") == runs[::-1]
+    (tmp_path / "other.json").write_text("[{}]")
+    with pytest.raises(ValueError, match="other.json: not a file of runs"):
+        load(tmp_path / "other.json")
+
+
+def test_which_gpus_may_differ_how_many_may_not(expected):
+    config = expected["cityscapes"]["acn_lr1"]
+    assert expected.differences(config, {**config, "gpus": "4,5,6,7", "output_path": "x"}) == []
+    assert expected.differences(config, {**config, "gpus": "0"}) == ["number of GPUs: 4 -> 1"]
+
+
+def test_a_key_counts_only_where_it_is_used(expected):
+    config = expected["cityscapes"]["acn_lr1"]
+    older = {**config, "net": {key: value for key, value in config["net"].items() if key != "num_deformable_group"}}
+    assert expected.differences(config, older) == []
+    for name, told in (("modulated", []), ("acn_lr1", ["net.offset_lr_rate: 1.0 -> 3"])):
+        one = expected["cityscapes"][name]
+        assert expected.differences(one, {**one, "net": {**one["net"], "offset_lr_rate": 3}}) == told
+    grouped = {**config, "net": {**config["net"], "num_deformable_group": 4}}
+    assert expected.differences(grouped, older) == ["net.num_deformable_group: 4 -> 1"]
+
+
+def test_twins_that_coincide_share_a_run_and_full_sizes_never_do(expected):
+    small, full = expected.representatives("stand-in"), expected.representatives("cityscapes")
+    assert {name: first for name, first in small.items() if name != first} == {
+        "deeplab_dil4": "deeplab_dil3", "deeplab_dil6": "deeplab_dil5", "deeplab_dil8": "deeplab_dil7",
+        "deeplab_dil10": "deeplab_dil9"}  # fmt: skip
+    assert all(name == first for name, first in full.items())
+
+
+def made_up(config, seed, value) -> Run:
+    return Run(
+        config, "stand-in", seed, value, {"road": 0.9, "car": value}, [2.0, 1.0], None, None, "abc", 1, 0, {}, 60
+    )
+
+
+def test_an_ordering_needs_every_seed_and_twice_the_standard_error(expected):
+    numbers = {"deeplab_base": (0.50, 0.52, 0.51), "dcn_offdil1": (0.60, 0.63, 0.61), "acn_naive": (0.51, 0.515, 0.53),
+               "acn_lr1": (0.60, 0.61, 0.60)}  # fmt: skip
+    runs = [made_up(name, seed, value) for name, row in numbers.items() for seed, value in enumerate(row, start=1)]
+    same = expected.representatives("stand-in")
+    table = entries(BOOK, runs, expected["stand-in"], same)
+    claims = (Claim("a", "dcn_offdil1", "deeplab_base", ""), Claim("b", "acn_naive", "deeplab_base", ""),
+              Claim("c", "deeplab_base", "acn_lr1", ""), Claim("d", "dcn_100ep", "dcn_53ep", ""),
+              Claim("e", "dcn_offdil1", "dcn_53ep", ""))  # fmt: skip
+    verdicts = judge(replace(BOOK, claims=claims), table)
+    assert [each.text for each in verdicts] == ["holds", "undecided", "reversed", "not run", "one run here"]
+    assert [each.agreeing for each in verdicts] == [3, 2, 0, 0, 0]
+    assert verdicts[0].difference.mean == pytest.approx(0.31 / 3)
+    errors = judge(replace(BOOK, claims=claims, lower_is_better=True), table)
+    assert [each.text for each in errors] == ["reversed", "undecided", "holds", "not run", "one run here"]
+    assert errors[0].difference.mean == -verdicts[0].difference.mean and errors[0].published == -verdicts[0].published
+    by_name = {entry.line.name: entry for entry in table}
+    assert wording.spread(by_name["dcn_53ep"].value) == "0.6133 ± 0.0153"
+    assert wording.spread(by_name["dcn_53ep"].gain, sign=True) == "+0.1033 ± 0.0058"
+    assert by_name["dcn_53ep"].shares == "dcn_offdil1" and by_name["acn_naive"].gain.count == 3
+    assert by_name["modulated"].value is None
+    single = entries(BOOK, runs[:1], expected["stand-in"], same)
+    assert wording.spread(single[0].value) == "0.5000"  # one seed has no spread
+
+
+def test_pages_keep_the_two_kinds_of_data_apart_and_need_no_other_file(tmp_path, expected):
+    runs = [made_up("deeplab_base", 1, 0.41234), made_up("acn_lr1", 1, 0.43), made_up("acn_lr1", 2, 0.45)]
+    runs += [replace(made_up("acn_lr1", 1, 0.69876), data="cityscapes", commit="fff", devices=4)]
+    text_file, html_file = page.write(BOOK, runs, expected, tmp_path / "docs/a.md", tmp_path / "out/a.html")
+    text = text_file.read_text()
+    small, full = text[text.index("## Stand-in") : text.index("## Cityscapes")], text[text.index("## Cityscapes") :]
+    assert "0.4123" in small and "0.6988" not in small and "0.6988" in full and "0.4123" not in full
+    assert "| +0.0134 |" in full  # measured minus published, only where that means something
+    assert "+0.0177" in small and "difference |" not in small[: small.index("###")]
+    assert "`acn_lr1`: " not in small and "- `deeplab_dil9`: net.res5_dilate: 9 -> 5" in small
+    for picture in re.findall(r"\]\((images/.*?)\)", text):
+        assert (text_file.parent / picture).stat().st_size > 5000
+    html = html_file.read_text()
+    assert "streets.md" in text and "streets.md" not in html
+    assert len(re.findall(r'src="data:image/png;base64,', html)) == 6 and 'src="images' not in html
+    assert (
+        html.count("<table>") == html.count("</table>") == text.count("| --- |\n")
+        and "http" not in html.split("<body>")[0]
+    )
+
+
+def test_kept_runs_give_the_page_that_docs_holds_and_are_taken_where_there_are_no_others(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--markdown", "report.md", "--html", "a/report.html"]) == 0
+    said = capsys.readouterr().out
+    assert "no finished run of a line in output: these are the runs kept in" in said and "docs/report.json" in said
+    assert (tmp_path / "report.md").read_text() == (ROOT / "docs/report.md").read_text()
+    for picture in (ROOT / "docs/images").glob("report_standin_*.png"):
+        assert (tmp_path / "images" / picture.name).read_bytes() == picture.read_bytes(), picture
+    assert main(["deeplab", "table", "--runs", str(ROOT / "docs/report.json"), "--markdown", "b.md"]) == 0
+    assert (tmp_path / "b.md").read_text() == (tmp_path / "report.md").read_text().replace("report_stand", "b_stand")
+    assert "kept" not in capsys.readouterr().out
+
+
+def test_command_trains_what_is_missing_and_writes_the_ledger(tmp_path, monkeypatch, capsys):
+    """A twin made tiny; it is left out of the table, for its settings are not the line's, and the ledger says so."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    tiny = ["dataset.streets.train=4", "dataset.streets.val=1", "net.width=4", "net.head_channels=4", "SCALES=[64,96]",
+            "TRAIN.end_epoch=1", "TRAIN.lr_step=''"]  # fmt: skip
+    assert main(["run", *tiny, "--lines", "deeplab_dil10", "--seeds", "101"]) == 0
+    said = capsys.readouterr().out
+    assert "1 runs on stand-in, 1 of them to be made" in said and "deeplab_dil9 seed 101: done" in said
+    assert "left out: output/standin/seed101/deeplab_dil9: other settings than the line's: SCALES" in said
+    assert (tmp_path / "output/ledger/deeplab.html").is_file()
+    assert "evaluate segmentation" in (tmp_path / "output/standin/seed101/deeplab_dil9/ledger.log").read_text()
+    assert main(["run", "TRAIN.end_epoch=0", "--lines", "acn_naive", "--seeds", "101"]) == 1
+    assert re.search(r"error: acn_naive seed 101: .*lib.commands.train .* ended with exit status 1, see output/standin/"
+                     "seed101/acn_naive/ledger.log", capsys.readouterr().err)  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "told"), [
+    (["run", "--lines", "dcn_999"], "--lines: there is no dcn_999; there are deeplab_base,"),
+    (["run", "--data", "mars"], "--data: there is no mars; there are stand-in, cityscapes"),
+    (["run", "net.depht=3"], "command line: net.depht=3: unknown key net.depht; did you mean net.depth?"),
+    (["--runs", "nowhere.json"], "nowhere.json"),
+])  # fmt: skip
+def test_what_cannot_be_is_told(arguments, told, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 1
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("arguments", "told"), [
+    (["detection", "run"], "expected a system (deeplab), table, run or key=value, got detection run"),
+    (["gpus=0"], "settings go with run, not with table: gpus=0"),
+    (["run", "--runs", "a.json"], "--runs goes with table, not with run"),
+    (["run", "--jobs", "0"], "--jobs: expected at least 1, got 0"),
+])  # fmt: skip
+def test_wrong_words_are_refused(arguments, told, capsys):
+    with pytest.raises(SystemExit) as ending:
+        main(arguments)
+    assert ending.value.code == 2 and told in capsys.readouterr().err
+
+
+def test_the_earlier_name_still_leads_here(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "experiments.report",
+        "--runs",
+        str(ROOT / "docs/report.json"),
+        "--markdown",
+        "a.md",
+    ]
+    environment = {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout == "a.md\na.html\n", done.stderr
+
+
+def test_a_setting_that_does_not_exist_is_told():
+    with pytest.raises(ConfigError, match="unknown key net.depht"):
+        resolve(REPORT / "acn_lr1.yaml", SMALL, "net.depht=3")
+
+
+# --- the ledger's file
+
+
+def write_book(place: Path, **changes) -> Path:
+    """A small ledger of a system that does not exist; values replace its keys, None takes one away."""
+    (place / "toy/cfgs").mkdir(parents=True)
+    for name in ("a", "b"):
+        (place / f"toy/cfgs/{name}.yaml").write_text("")
+    (place / "toy/numbers.csv").write_text("id,setting,error,training_loss,source\na,one,0.5,,table 1\nb,two,0.25,3,\n")
+    node = {
+        "title": "Toy", "head": "A toy.", "publication": "paper", "metric": "error", "definition": "error is small",
+        "published": "numbers.csv", "baseline": "a", "lower_is_better": True,
+        "data": [{"name": "real", "title": "Real", "text": "It is."}],
+        "groups": [{"group": "all", "lines": [{"name": "a"}, {"name": "b"}]}],
+        "claims": [{"text": "b beats a", "better": "b", "worse": "a"}], **changes,
+    }  # fmt: skip
+    (place / "toy/ledger.yaml").write_text(json.dumps({key: value for key, value in node.items() if value is not None}))
+    return place
+
+
+def test_a_ledger_of_another_system_and_metric(tmp_path):
+    book = read_book("toy", write_book(tmp_path))
+    assert [(line.name, line.setting, line.value, line.loss, line.source) for line in book.lines] == [
+        ("a", "one", 0.5, None, "table 1"), ("b", "two", 0.25, 3.0, "")]  # fmt: skip
+    assert book.sign == -1 and book.parts is None and book.kind("real").comparable and not book.offsets
+    table = entries(book, [], {"a": {}, "b": {}}, {"a": "a", "b": "b"})
+    text = wording.head(book) + wording.section(book, book.data[0], table)
+    assert text.startswith("# Toy\n\nA toy.\n") and "| `b` | two | 0.25000 | -0.250 | 3.000000 |  |" in text
+    assert "published error" in text and "IoU" not in text and "Cityscapes" not in text
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ({"metrics": "x"}, "unknown key metrics; valid: system, title"),
+    ({"title": None}, "title is missing"),
+    ({"baseline": "c"}, "baseline: there is no line 'c'"),
+    ({"data": [{"name": "real", "titel": "Real"}]}, "data: unknown key titel; valid: name, title, text"),
+    ({"groups": [{"group": "all", "lines": [{"name": "a"}]}]}, "groups: no line for the published b"),
+    ({"groups": [{"group": "all", "lines": [{"name": each} for each in "abc"]}]}, "lines without a configuration: "),
+    ({"claims": [{"text": "a wins", "better": "a", "worse": "b"}]}, "a wins: the published numbers say otherwise"),
+    ({"claims": [{"text": "c wins", "better": "c", "worse": "b"}]}, "c wins: nothing was published for 'c'"),
+])  # fmt: skip
+def test_what_is_wrong_with_a_ledger_is_told(tmp_path, changes, told):
+    with pytest.raises(BookError) as error:
+        read_book("toy", write_book(tmp_path, **changes))
+    assert told in str(error.value) and "ledger.yaml" in str(error.value)
+
+
+def test_a_system_without_a_ledger_is_told():
+    with pytest.raises(BookError, match="does not exist; systems with a ledger: deeplab"):
+        read_book("nothing")

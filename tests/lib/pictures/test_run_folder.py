@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of a run's folders is its training, where evaluations have left a run.json too."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lib.pictures.runs import Run, RunError, find_run, runs_in
+
+
+def leave(folder, name, **dataset):
+    config = {"symbol": "resnet_v1_dcn", "dataset": dataset, "TRAIN": {"model_prefix": "m"}}
+    (folder / name).mkdir(parents=True)
+    (folder / name / "run.json").write_text(json.dumps({"config": config}))
+
+
+@pytest.mark.parametrize(("trained", "tested"), [
+    ("leftImg8bit_train", "leftImg8bit_test"),
+    ("2012_train_seg", "2007_test"),
+    ("2007_trainval+2012_trainval", "2007_test"),
+])  # fmt: skip
+def test_training_is_the_folder_of_the_training_set(tmp_path, trained, tested):
+    sets = {"image_set": trained, "test_image_set": tested}
+    for name in (tested, trained.replace("+", "_")):
+        leave(tmp_path / "a", name, **sets)
+    run = Run(tmp_path / "a")
+    assert run.training == tmp_path / "a" / trained.replace("+", "_") and run.prefix.name == "m"
+
+
+def test_folder_with_an_evaluation_alone_is_no_run(tmp_path):
+    leave(tmp_path / "a", "2007_test", image_set="2007_train", test_image_set="2007_test")
+    with pytest.raises(RunError, match="a is no run: it has no <image set>/run.json of a training; .*a has 2007_test"):
+        Run(tmp_path / "a")
+    with pytest.raises(RunError, match="holds no trained run"):
+        runs_in(tmp_path)
+
+
+def test_a_name_that_is_no_run_is_answered_with_each_run_once(tmp_path):
+    for name in ("2007_train", "2007_test"):
+        leave(tmp_path / "voc/a", name, image_set="2007_train", test_image_set="2007_test")
+    with pytest.raises(RunError, match=f"no run b: .*runs in {tmp_path}: {tmp_path}/voc/a$"):
+        find_run("b", tmp_path)

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The learning rate by update."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deeplab.schema import Config, load
+from lib.run.schedule import Schedule, schedule
+
+ORIGINAL = Path(__file__).parents[2] / "deeplab" / "configs"
+
+
+def test_schedule_of_the_original_cityscapes_training():
+    cfg = load(ORIGINAL / "cityscapes_dcn.yaml")
+    rate = schedule(cfg, images=2 * 2975, batch=4)
+    drop = int(40.336 * 5950 / 4)
+    assert rate.drops == (drop,) and drop == 59999
+    assert rate(1) == rate(999) == 5e-5
+    assert rate(1000) == rate(drop) == 5e-4
+    assert rate(drop + 1) == rate(10**6) == pytest.approx(5e-5)
+
+
+def test_schedule_without_warm_up_and_with_two_drops():
+    cfg = Config()
+    cfg.TRAIN.lr, cfg.TRAIN.lr_step, cfg.TRAIN.warmup_step, cfg.run.lr_factor = 1.0, "2, 3.5", 5, 0.5
+    rate = schedule(cfg, images=10, batch=2)
+    assert [rate(update) for update in (1, 10, 11, 17, 18)] == [1, 1, 0.5, 0.5, 0.25]
+
+
+def test_schedule_does_not_depend_on_what_was_asked_before():
+    rate = Schedule(lr=1.0, factor=0.1, drops=(3,), warmup_lr=0.2, warmup_step=2)
+    assert [rate(update) for update in (5, 1, 3, 5)] == [pytest.approx(0.1), 0.2, 1.0, pytest.approx(0.1)]

@@ -57,12 +57,12 @@ def restore(prefix: Path, epoch: int, engine, momentum: float) -> None:
         arg, aux = params.loads(path, content)
     except ValueError as error:
         raise CheckpointError(f"{error}; {remedy}") from None
-    if read_state(prefix, epoch).get("params_sha256", digest_of(content)) != digest_of(content):
-        raise CheckpointError(f"{path}: not the file that training wrote (its SHA-256 is another); {remedy}")
     try:
         params.check_fit({name: value.shape for part in held for name, value in part.items()}, held[1], arg, aux)
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from None
+    if read_state(prefix, epoch).get("params_sha256", digest_of(content)) != digest_of(content):
+        raise CheckpointError(f"{path}: not the file that training wrote (its SHA-256 is another); {remedy}")
     before = read_momentum(prefix, epoch)
     if momentum and not before:
         raise CheckpointError(f"TRAIN.momentum: 0 when {prefix} was trained, cannot become {momentum} on the way")

@@ -41,11 +41,8 @@ PARAMETERS = {
 def network(folder, kind: str, inside: str = "", outside: str = "", above: str = "", blobs=None, bottom='"data"'):
     """A network of one layer `l`; what it makes of it: what it computes, or CaffeError."""
     bottoms = " ".join(f"bottom: {each}" for each in ([bottom] * (2 if kind == "Eltwise" else 1)))
-    text = (
-        above
-        + INPUT
-        + f'layer {{ name: "l" type: "{kind}" {bottoms} top: "l" {PARAMETERS[kind] % inside} {outside} }}\n'
-    )
+    inside = PARAMETERS[kind] % inside
+    text = above + INPUT + f'layer {{ name: "l" type: "{kind}" {bottoms} top: "l" {inside} {outside} }}\n'
     net = text_format.Parse(text, NetParameter(), allow_unknown_field=True)
     for array in BLOBS.get(kind, ()) if blobs is None else blobs:
         blob = net.layer[-1].blobs.add()
@@ -131,7 +128,7 @@ REFUSED = [
     ("Convolution", "kernel_h: 3 kernel_w: 3", "", "convolution_param.kernel_size and kernel_h, kernel_w"),
     ("Convolution", "pad: 1 pad_h: 2 pad_w: 2", "", "convolution_param.pad and pad_h, pad_w"),
     ("Convolution", "pad_h: 1", "", "pad_h and pad_w stand together"),
-    ("Convolution", "dilation: 1 dilation: 2 dilation: 3", "", "convolution_param.dilation: expected one number or two"),
+    ("Convolution", "dilation: 1 dilation: 2 dilation: 3", "", "convolution_param.dilation: expected one number"),
     ("Convolution", "stride: 0", "", "convolution_param.stride: expected at least 1"),
     ("Convolution", "group: 0", "", "convolution_param.group: expected at least 1"),
     ("Convolution", "dilation: 0", "", "convolution_param.dilation: expected at least 1"),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The walls between the parts of the project: one table of who may import whom, held against every tracked Python file.
 
-(Which C++ file may include what, and what a room must hold, stands in tests/operators/test_walls.py.)
+(Which C++ file may include what, and what a room must hold, stands in tests/operators/test_operator_walls.py.)
 """
 
 from __future__ import annotations

@@ -89,7 +89,8 @@ bool small_enough(const FuzzCase& drawn, Random* random) {
   int64_t most = 0;
   for (const Shape& shape : drawn.shapes) most = std::max(most, elements(shape));
   const int64_t out = elements(drawn.output);
-  return most < 60000 && out < 60000 && most * out < (random->chance(0.02) ? 20000000 : 300000);
+  const bool large = random->chance(0.02);  // several tiles and blocks; the rest is small, so that there are many
+  return std::max(most, out) < (large ? 60000 : 4000) && most * out < (large ? 20000000 : 60000);
 }
 
 bool try_case(const acn::OperatorInfo& info, Random* random, FuzzCase* found) {

@@ -214,6 +214,7 @@ def _about_driver(version: int, gpus) -> Finding:
 def _about_cuda_library(version: int, gpus) -> list:
     code = (
         f"import ctypes, json; ctypes.CDLL({LIBRARY_PATH!r}); lib = ctypes.CDLL({CUDA_LIBRARY_PATH!r});"
+        f"from operators.library import check_abi; check_abi(lib, {CUDA_LIBRARY_PATH!r});"
         "lib.acn_cuda_architectures.restype = ctypes.c_char_p;"
         "print(json.dumps([lib.acn_cuda_architectures().decode(), lib.acn_cuda_runtime_version()]))"
     )

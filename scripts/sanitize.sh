@@ -23,19 +23,22 @@ abi=$("$python" operators/core/abi.py)
 levels=(v2)
 [ "$(uname -m)" != x86_64 ] || levels=(v2 v3 v4)
 
+newest_header() { find "$@" -name '*.h' -printf '%T@ %p\n' | sort -n | tail -n1 | cut -d' ' -f2-; }
+
 # compile FOLDER FLAGS...: reads lines "object source flags..." and compiles what is older than its source or any header.
 compile() {
   local folder=$1
   shift
   mkdir -p "$folder"
-  local newest object source extra
-  newest=$(find operators tests/operators/fuzz -name '*.h' -printf '%T@ %p\n' | sort -n | tail -n1 | cut -d' ' -f2-)
+  local library fuzzer newest object source extra
+  library=$(newest_header operators) fuzzer=$(newest_header operators tests/operators/fuzz)
   while read -r object source extra; do
-    object=$folder/$object.o
+    object=$folder/$object.o newest=$library
+    case $source in tests/*) newest=$fuzzer ;; esac
     [ "$object" -nt "$source" ] && [ "$object" -nt "$newest" ] && continue
     # shellcheck disable=SC2086
     printf '%s\0' "$compiler $* $extra -c $source -o $object"
-  done | xargs -0 -r -P "${JOBS:-$(nproc)}" -I{} sh -c '{}'
+  done | xargs -0 -r -P "${JOBS:-$(nproc)}" -I{} ${EACH:-} sh -c '{}'
 }
 
 sources() { # of a kind

@@ -11,6 +11,7 @@ from device_arrays import CudaOperator, from_storage, to_storage
 from operators import library
 from operators.checks.agreement import expected
 from operators.checks.backends import reference
+from operators.checks.case import Case
 from operators.checks.catalogue import all_cases, boundaries_of
 from operators.checks.inputs import between_lines, draw_inputs, draw_out_grad, on_lines, special
 from operators.checks.tolerance import TOLERANCE, assert_close
@@ -20,7 +21,6 @@ from operators.for_numpy import Operator
 # rounded inputs a few units of 2^-11 and 2^-8 are left.
 TOLERANCES = {**TOLERANCE, "float16": 4e-3, "bfloat16": 3e-2}
 DTYPES = list(TOLERANCES)
-BOUNDARIES = ["zero", "inside", "border"]
 
 
 CASES = [(case, boundary) for case in all_cases() for boundary in boundaries_of(case.operator)]
@@ -128,12 +128,24 @@ def test_the_smallest_workspace(host_library, case, dtype, deterministic):
     before = library.workspace_bytes()
     library.set_workspace_bytes(1 << 20)
     try:
-        check(host_library, case, boundaries_of(case)[0], dtype, deterministic=deterministic)
+        check(host_library, case, boundaries_of(case.operator)[0], dtype, deterministic=deterministic)
         operator = CudaOperator(host_library, case.operator, dtype, **case.attributes)
         arrays = [to_storage(values, dtype) for values in draw_inputs(case).values()]
         assert operator.workspace_bytes(arrays, True, deterministic) < 2 << 20
     finally:
         library.set_workspace_bytes(before)
+
+
+def exploded(random, shape, case):
+    """Every second point far outside: under `border` they all look at one of four pixels."""
+    values = between_lines(random, shape, case)
+    return np.where(random.random(shape) < 0.5, np.copysign(2.0**20, values), values)
+
+
+def test_thousands_of_points_that_look_at_one_pixel(host_library):
+    """Their list is not sorted by its one thread but read off in order: the same sum, in the same order."""
+    case = Case("DeformableConvolution", "exploded", (1, 3, 20, 21), dict(kernel=(3, 3), num_filter=2, pad=(1, 1)))
+    check(host_library, case, "border", "float64", exploded, deterministic=True)
 
 
 def test_wrong_arguments_are_named(host_library):

@@ -20,7 +20,7 @@ namespace {
 
 acn_tensor as_c(const Array& array) {
   return {array.data(), static_cast<int32_t>(array.dtype()), static_cast<int32_t>(array.shape().size()),
-          array.shape().data()};
+          array.sizes()};
 }
 
 std::vector<acn_tensor> as_c(const std::vector<Array>& arrays) {

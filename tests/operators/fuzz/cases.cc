@@ -89,7 +89,8 @@ bool small_enough(const FuzzCase& drawn, Random* random) {
   int64_t most = 0;
   for (const Shape& shape : drawn.shapes) most = std::max(most, elements(shape));
   const int64_t out = elements(drawn.output);
-  return most < 100000 && out < 100000 && most * out < (random->chance(0.03) ? 30000000 : 1500000);
+  const bool large = random->chance(0.02);  // several tiles and blocks; the rest is small, so that there are many
+  return std::max(most, out) < (large ? 60000 : 4000) && most * out < (large ? 20000000 : 60000);
 }
 
 bool try_case(const acn::OperatorInfo& info, Random* random, FuzzCase* found) {
@@ -160,11 +161,14 @@ bool draw_case(Random* random, FuzzCase* found, int64_t* refused) {
 
 Array::Array(const Shape& shape, acn::DType dtype)
     : shape_(shape),
+      sizes_(shape),
       dtype_(dtype),
       size_(dtype == acn::DType::kFloat64 ? 8 : dtype == acn::DType::kFloat32 ? 4 : 2),
       bytes_(static_cast<size_t>(elements(shape)) * size_),
       offset_(bytes_ % 3 * size_),  // aligned as its numbers must be, and often no better
-      memory_(new char[offset_ + bytes_]) {}
+      memory_(new char[offset_ + bytes_]) {
+  sizes_.resize(8, 3);
+}
 
 void Array::set(int64_t i, double value) {
   char* const place = memory_.get() + offset_ + static_cast<size_t>(i) * size_;

@@ -33,6 +33,7 @@ class Array {
 
   void* data() const { return memory_.get() + offset_; }
   const acn::Shape& shape() const { return shape_; }
+  const int64_t* sizes() const { return sizes_.data(); }  // the shape, and room for a wrong number of dimensions
   acn::DType dtype() const { return dtype_; }
   size_t bytes() const { return bytes_; }
   void set(int64_t i, double value);
@@ -42,7 +43,7 @@ class Array {
   bool same_bits(const Array& other) const;
 
  private:
-  acn::Shape shape_;
+  acn::Shape shape_, sizes_;
   acn::DType dtype_;
   size_t size_, bytes_, offset_;
   std::unique_ptr<char[]> memory_;

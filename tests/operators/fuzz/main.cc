@@ -60,15 +60,19 @@ void try_seed(uint64_t seed, Tally* tally, bool alone) {
   }
   FuzzCase drawn;
   if (!draw_case(&random, &drawn, &tally->shapes)) return;
-  switch (random.between(0, 3)) {
-    case 0:
-      return through_mxnet(drawn, &random, tally);
+  for (int64_t rounds = random.between(1, 12); rounds > 0; --rounds) {  // finding what is accepted takes longest
+    switch (random.between(0, 3)) {
+      case 0:
+        through_mxnet(drawn, &random, tally);
+        break;
 #ifdef FUZZ_CUDA
-    case 1:
-      return through_cuda(drawn, &random, tally);
+      case 1:
+        through_cuda(drawn, &random, tally);
+        break;
 #endif
-    default:
-      return through_c(drawn, &random, tally);
+      default:
+        through_c(drawn, &random, tally);
+    }
   }
 }
 
@@ -97,6 +101,8 @@ bool reached_all(const Tally& tally) {
 
 int main(const Options& options) {
   using Clock = std::chrono::steady_clock;
+  int level = 0;
+  if (acn_instruction_set(&level)) return std::fprintf(stderr, "fuzz: %s\n", acn_last_error()), 2;
   const auto start = Clock::now();
   const auto end = start + std::chrono::duration<double>(options.minutes * 60);
   std::atomic<int64_t> next{0};
@@ -119,8 +125,6 @@ int main(const Options& options) {
   for (int caller = 1; caller < options.callers; ++caller) others.emplace_back(work, caller);
   work(0);
   for (std::thread& other : others) other.join();
-  int level = 0;
-  acn_instruction_set(&level);
   std::printf("fuzz: %lld calls of forward and backward (%lld refused), %lld others, seeds from %llu, %d callers, level "
               "v%d, %.0f s: no finding\n",
               static_cast<long long>(total.calls), static_cast<long long>(total.refused),

@@ -21,7 +21,9 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-ROOMS = runpy.run_path(os.path.join(os.path.dirname(os.path.abspath(__file__)), "operators", "rooms.py"))["ROOMS"]
+OPERATORS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "operators")
+ROOMS = runpy.run_path(os.path.join(OPERATORS, "rooms.py"))["ROOMS"]
+ABI = runpy.run_path(os.path.join(OPERATORS, "core", "abi.py"))["abi"]()
 HEADERS = glob.glob("operators/**/*.h", recursive=True)
 LIBRARY = "operators.core.libactive_convnets"
 CUDA_LIBRARY = "operators.core.libactive_convnets_cuda"
@@ -29,7 +31,10 @@ LEVELS_SOURCE = "operators/core/simd/table.cc"
 QUICK_ARCHS = "sm_80 sm_90"
 RELEASE_ARCHS = "sm_75 sm_80 sm_86 sm_89 sm_90 sm_100 sm_120"
 CUDA_FLAGS = ["-std=c++17", "-O3", "-Xcompiler", "-fPIC,-fvisibility=hidden,-Wall"]
-FLAGS = ["-std=c++17", "-O3", "-g0", "-fopenmp-simd", "-fvisibility=hidden", "-Wall", "-Wextra"]
+FLAGS = ["-std=c++17", "-O3", "-g0", "-fopenmp-simd", "-fvisibility=hidden", "-Wall", "-Wextra", f'-DACN_ABI="{ABI}"']
+# Where a point falls is decided by sums and products that are rounded one by one, whatever the machine could do at once
+# (CXXFLAGS=-march=native, or aarch64). The levels' loops decide nothing of the kind and may.
+EXACT = ["-ffp-contract=off"]
 
 
 def sources() -> list:
@@ -87,6 +92,13 @@ def is_older(target, sources) -> bool:
     return not os.path.exists(target) or os.path.getmtime(target) < max(os.path.getmtime(s) for s in sources)
 
 
+def remove_stale(path) -> None:
+    """A CUDA library of an earlier build, which this build leaves as it is, may not fit what it does make."""
+    if os.path.exists(path):
+        os.remove(path)
+        print(f"removed {path}: this build is for the CPU only")
+
+
 class Build(build_ext):
     """Compiles the library's sources side by side, then the front and the CUDA library that link to it."""
 
@@ -96,10 +108,15 @@ class Build(build_ext):
                 return os.path.join(*name.split(".")) + ".so"
         return super().get_ext_filename(name)
 
+    def run(self):
+        super().run()
+        if len(self.extensions) == 2:
+            remove_stale(self.get_ext_fullpath(CUDA_LIBRARY))
+
     def build_extensions(self):
         library, front, *cuda = self.extensions
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            jobs = [(source, []) for source in library.sources] + level_jobs()
+            jobs = [(source, EXACT) for source in library.sources] + level_jobs()
             library.extra_objects = [o for objects in pool.map(self.compile_one, *zip(*jobs)) for o in objects]
         library.sources = []
         self.build_extension(library)
@@ -109,7 +126,7 @@ class Build(build_ext):
             self.build_cuda(find_nvcc())
 
     def compile_one(self, source, extra):
-        folder = os.path.join(self.build_temp, *(flag.split("=")[-1] for flag in extra))
+        folder = os.path.join(self.build_temp, *(flag.split("=")[-1] for flag in extra if flag not in EXACT))
         return self.compiler.compile([source], output_dir=folder, extra_postargs=FLAGS + extra, depends=HEADERS)
 
     def build_cuda(self, nvcc):
@@ -117,7 +134,12 @@ class Build(build_ext):
         print(f"building the CUDA library with {nvcc} for {' '.join(archs)}")
         folder = os.path.join(self.build_temp, "cuda", "-".join(archs))
         os.makedirs(folder, exist_ok=True)
-        flags = [*CUDA_FLAGS, *gencode_flags(archs), f'-DACN_CUDA_ARCHITECTURES="{" ".join(archs)}"']
+        flags = [
+            *CUDA_FLAGS,
+            *gencode_flags(archs),
+            f'-DACN_CUDA_ARCHITECTURES="{" ".join(archs)}"',
+            f'-DACN_ABI="{ABI}"',
+        ]
 
         def compile_one(source):
             target = os.path.join(folder, source.replace("/", "_") + ".o")

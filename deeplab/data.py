@@ -17,19 +17,21 @@ STREETS = Path("data/streets")
 """What the quick_* configurations train on; made where it is not there."""
 
 
-def load_dataset(cfg, image_set: str) -> Cityscapes | PascalVOC:
-    """The dataset that cfg.dataset names, one image set of it; generated streets are made if they are not there.
+def load_dataset(cfg, image_set: str, labels: bool = True) -> Cityscapes | PascalVOC:
+    """The dataset that cfg.dataset names, one image set of it or several; streets are made if they are not there.
 
     Args:
         cfg: configuration; reads dataset.{dataset, dataset_path, annotation_prefix, NUM_CLASSES, streets}.
-        image_set: 'leftImg8bit_train', '2012_train_seg', ... (cfg.dataset.image_set or .test_image_set).
+        image_set: 'leftImg8bit_train', '2012_train_seg', ... (cfg.dataset.image_set or .test_image_set); several are
+            joined by '+', as in the original.
+        labels: False: pictures of Cityscapes alone, such as those of its test set.
     Raises DatasetError naming the setting or the file that does not fit.
     """
     kind = kind_of(cfg)
     streets = cfg.dataset.streets
     if streets.train:
         generate(cfg.dataset.dataset_path, Settings(streets.train, streets.val, *cfg.SCALES[0], streets.seed))
-    more = {"annotation_prefix": cfg.dataset.annotation_prefix} if kind is Cityscapes else {}
+    more = {"annotation_prefix": cfg.dataset.annotation_prefix, "labelled": labels} if kind is Cityscapes else {}
     dataset = kind(cfg.dataset.dataset_path, image_set, **more)
     name, classes = cfg.dataset.dataset, cfg.dataset.NUM_CLASSES
     if classes != dataset.num_classes:

@@ -14,7 +14,7 @@ from PIL import Image
 from lib.data import images, labels
 from lib.data.images import DatasetError
 from lib.metrics.iou import confusion_matrix, iou_per_class, present_classes
-from lib.run.atomic import replacing, write_json
+from lib.run.atomic import write_json, write_with
 
 STAMP = "made_by.json"
 _log = logging.getLogger(__name__)
@@ -95,8 +95,7 @@ class Evaluator:
         image.putpalette(self._ds.palette.astype(np.uint8).tobytes())
         path = self.path(record)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as new:
-            image.save(new, format="PNG")
+        write_with(path, lambda file: image.save(file, format="PNG"))
         return path
 
     def report(self) -> dict:
@@ -113,7 +112,10 @@ class Evaluator:
         total = np.zeros((self._ds.num_classes,) * 2, np.int64)
         for record in self._ds.records:
             truth = self._ds.truth(record)
-            predicted = images.read_label(self.path(record))
+            try:
+                predicted = images.read_label(self.path(record))
+            except DatasetError as error:
+                raise DatasetError(f"{error}; --ignore_cache predicts all anew") from None
             if self._ds.judged_at == "truth":
                 predicted = images.resize_label(predicted, truth.shape)
             else:

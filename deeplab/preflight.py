@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 
 from lib.data import images
+from lib.data.cityscapes import image_sets
 from lib.data.preflight.check import Report, check
 from lib.data.preflight.findings import Finding
 
@@ -24,12 +25,12 @@ def check_config(cfg, workers: int = 1) -> Report:
     crop = (cfg.TRAIN.CROP_HEIGHT, cfg.TRAIN.CROP_WIDTH) if cfg.TRAIN.ENABLE_CROP else None
     uses = (("image_set", cfg.TRAIN.BATCH_IMAGES, crop), ("test_image_set", cfg.TEST.BATCH_IMAGES, None))
     whole = None
-    for key, batch, window in uses:
-        folder, separator, split = getattr(cfg.dataset, key).partition("_")
+    named = [(key, name, batch, crop) for key, batch, crop in uses for name in image_sets(getattr(cfg.dataset, key))]
+    for key, name, batch, window in named:
+        folder, separator, split = name.partition("_")
         if not separator or not split:
             raise images.DatasetError(
-                f"dataset.{key}: expected '<folder>_<split>' such as 'leftImg8bit_train', "
-                f"got {getattr(cfg.dataset, key)!r}"
+                f"dataset.{key}: expected '<folder>_<split>' such as 'leftImg8bit_train', got {name!r}"
             )
         report = check(cfg.dataset.dataset_path, folder, cfg.dataset.annotation_prefix, [split], workers)
         if split in report.splits:

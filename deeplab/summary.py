@@ -21,8 +21,9 @@ from lib.pictures import panels, taps
 from lib.pictures.sampling import draw_sampling
 from lib.pictures.style import picture
 from lib.run import checkpoint, folder
-from lib.run.atomic import replacing
+from lib.run.atomic import write_with
 from lib.run.metrics import read_metrics
+from lib.run.program import tell
 
 PICTURES = 2
 LEAST_GAIN = 0.03  # meanIU that offsets must add before a run shows that they matter
@@ -32,9 +33,9 @@ WIDTH, DPI = 13.0, 110  # inches, pixels per inch
 def summary(cfg) -> Path:
     """Prints the run's numbers, draws summary.png and gives its path."""
     results, zero = folder.read_results(cfg)
-    print(headline(cfg, results, zero))
+    tell(headline(cfg, results, zero))
     if text := warning(cfg, results, zero):
-        print(text, file=sys.stderr)
+        tell(text, sys.stderr)
     return draw(cfg, results, zero)
 
 
@@ -63,7 +64,7 @@ def draw(cfg, results: dict, zero: dict | None) -> Path:
     offsets = named_by_layer(layers, checkpoint.read_offsets(folder.prefix(cfg), results["epoch"]))
     columns = ["image", "truth", "prediction"] + (["prediction, offsets set to 0"] if zero else [])
     height, width = dataset.image(dataset.records[0]).shape[:2]
-    heights = [PICTURES * (WIDTH / len(columns) - 0.1) * height / width + 1.0]
+    heights = [len(_chosen(dataset)) * (WIDTH / len(columns) - 0.1) * height / width + 1.0]
     heights += [3.4] if offsets else []
     heights += [3.9]
     figure = Figure(figsize=(WIDTH, sum(heights) + 0.5), layout="constrained")
@@ -75,19 +76,19 @@ def draw(cfg, results: dict, zero: dict | None) -> Path:
         _offsets(blocks.pop(0), cfg, offsets, dataset, results, zero)
     _numbers(blocks.pop(0), cfg, results, zero)
     path = Path(cfg.output_path) / cfg.run.name / "summary.png"
-    with replacing(path) as new:
-        figure.savefig(new, format="png", dpi=DPI)
+    write_with(path, lambda file: figure.savefig(file, format="png", dpi=DPI))
     return path
 
 
 def _chosen(dataset) -> np.ndarray:
-    """Numbers of the test images that are shown, evenly spaced in the list."""
-    return np.linspace(0, len(dataset.records) - 1, PICTURES + 2).astype(int)[1:-1]
+    """Numbers of the test images that are shown, evenly spaced in the list, each once."""
+    return np.unique(np.linspace(0, len(dataset.records) - 1, PICTURES + 2).astype(int)[1:-1])
 
 
 def _pictures(block, cfg, dataset, columns) -> None:
     """Some test images: image, truth, prediction, prediction with offsets 0."""
-    axes = block.subplots(PICTURES, len(columns), gridspec_kw={"wspace": 0.02, "hspace": 0.02})
+    rows = len(_chosen(dataset))
+    axes = block.subplots(rows, len(columns), squeeze=False, gridspec_kw={"wspace": 0.02, "hspace": 0.02})
     seen: set[int] = set()
     for row, number in enumerate(_chosen(dataset)):
         record = dataset.records[number]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from deeplab.schema import SCHEMA
+from lib.run.program import tell
 from lib.system import System
 
 
@@ -35,6 +36,16 @@ class DeepLab(System):
         from deeplab.evaluation import evaluate
 
         return evaluate(cfg, predictor, place, ignore_cache, log)
+
+    def hidden_test_set(self, cfg) -> str:
+        from deeplab.submission import hidden_test_set
+
+        return hidden_test_set(cfg)
+
+    def submit(self, cfg, predictor, place, log) -> Path:
+        from deeplab.submission import submit
+
+        return submit(cfg, predictor, place, log)
 
     def draw(self, cfg, predictor, image):
         from deeplab.data import kind_of
@@ -78,7 +89,7 @@ class DeepLab(System):
 
         return check_config(cfg, workers)
 
-    def prepare(self, cfg, log=print) -> None:
+    def prepare(self, cfg, log=tell) -> None:
         from deeplab.data import STREETS
         from lib.data.streets.write import Settings, generate
 

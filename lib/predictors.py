@@ -23,14 +23,15 @@ def predictor(system, cfg, epoch: int = 0, zero_offsets: bool = False, file: Pat
     path, epoch = (file, 0) if file else parameters_of(cfg, epoch)
     if file and not file.is_file():
         raise FileNotFoundError(f"--params {file}: no such file")
-    arg, aux = params.load(path)
+    content = path.read_bytes()  # once: what is told is what was taken, whoever writes there meanwhile
+    arg, aux = params.loads(path, content)
     if zero_offsets and not set_offsets_zero(arg, system.layers(cfg)):
         raise ValueError(f"--zero_offsets: the network {cfg.symbol} has no offsets")
     try:
         made = system.predictor(cfg, open_engine(cfg), arg, aux)
     except ValueError as error:
         raise ValueError(f"{path} does not fit {cfg.symbol} of {cfg.run.name}: {error}") from None
-    made.path, made.digest, made.epoch = path, checkpoint.digest(path), epoch
+    made.path, made.digest, made.epoch = path, checkpoint.digest_of(content), epoch
     return made
 
 

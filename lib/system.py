@@ -18,6 +18,7 @@ import numpy as np
 from lib.config import ConfigError, Schema, load
 from lib.config.load import read_file
 from lib.config.sections import Common
+from lib.run.program import tell
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -50,6 +51,14 @@ class System(ABC):
         Gives {"metric", "value", "images", "parts": {class or part: value}, ...}, plain data.
         """
 
+    def hidden_test_set(self, cfg) -> str:
+        """The image set whose truth only a benchmark's server has. Raises ConfigError where there is none."""
+        raise ConfigError(f"--submission: no benchmark's server is known for what {self.name} is tested on")
+
+    def submit(self, cfg, predictor, place: Path, log) -> Path:
+        """Predicts cfg.dataset.test_image_set, without its truth, as that server takes it; gives the folder to send."""
+        raise ConfigError(f"--submission: no benchmark's server is known for what {self.name} is tested on")
+
     @abstractmethod
     def draw(self, cfg, predictor, image: np.ndarray):
         """A PIL image that shows what the network sees in `image`, uint8 (h, w, 3) RGB."""
@@ -62,7 +71,7 @@ class System(ABC):
     def rules(self, cfg) -> dict:
         """The `lib.run.rules.Rule` of every parameter of the network for training."""
 
-    def prepare(self, cfg, log=print) -> None:
+    def prepare(self, cfg, log=tell) -> None:
         """Makes what a run needs and can be generated, such as its data set; nothing where all of it must be there."""
         return
 

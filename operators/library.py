@@ -13,6 +13,9 @@ LIBRARY_PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "core", 
 CUDA_LIBRARY_PATH = os.path.join(os.path.dirname(LIBRARY_PATH), "libactive_convnets_cuda.so")
 
 
+MOST_THREADS = 1024  # as in core/runtime/threads.h
+
+
 class OperatorError(ValueError, RuntimeError):
     """An argument is wrong; the text names the operator, the argument, what came and what was expected.
 
@@ -30,6 +33,7 @@ def library() -> ctypes.CDLL:
         )
     lib = ctypes.CDLL(LIBRARY_PATH)
     lib.acn_last_error.restype = ctypes.c_char_p
+    lib.acn_abi.restype = ctypes.c_char_p
     lib.acn_describe.restype = ctypes.c_char_p
     lib.acn_input_name.restype = ctypes.c_char_p
     lib.acn_input_name.argtypes = [ctypes.c_void_p, ctypes.c_int]
@@ -45,14 +49,28 @@ def declare_cuda(lib: ctypes.CDLL) -> ctypes.CDLL:
     """Gives the functions of core/contract/cuda_api.h in a loaded library their types."""
     pointer, int64, code = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
     lib.acn_cuda_last_error.restype = ctypes.c_char_p
+    lib.acn_cuda_abi.restype = ctypes.c_char_p
     lib.acn_cuda_architectures.restype = ctypes.c_char_p
     lib.acn_cuda_device_count.argtypes = [pointer]
     lib.acn_cuda_check.argtypes = [code]
     lib.acn_cuda_workspace_bytes.argtypes = [pointer, code, pointer, code, code, pointer]
-    place = [pointer, int64, code, pointer]  # workspace, its bytes, device, stream
+    place: list = [pointer, int64, code, pointer]  # workspace, its bytes, device, stream
     lib.acn_cuda_forward.argtypes = [pointer, code, pointer, ctypes.c_int32, pointer, *place]
     lib.acn_cuda_backward.argtypes = [pointer, pointer, code, pointer, pointer, pointer, code, *place]
     return lib
+
+
+def check_abi(lib: ctypes.CDLL, path: str) -> None:
+    """OperatorError unless a CUDA library was built from the headers of this CPU library: they share C++ objects."""
+    mine, its = library().acn_abi().decode(), "none"
+    if hasattr(lib, "acn_cuda_abi"):
+        lib.acn_cuda_abi.restype = ctypes.c_char_p
+        its = lib.acn_cuda_abi().decode()
+    if its != mine:
+        raise OperatorError(
+            f"{path} was built from other sources than {LIBRARY_PATH} (stamps {its} and {mine}): build both again, "
+            "with `python setup.py build_ext --inplace` (and scripts/build_cuda11.sh where that made it)"
+        )
 
 
 @functools.cache
@@ -64,7 +82,9 @@ def cuda_library() -> ctypes.CDLL:
             f"this is a CPU-only build of active-convnets: {CUDA_LIBRARY_PATH} is missing. It is built where nvcc is "
             "found (PATH, or CUDA_HOME); see docs/cuda.md"
         )
-    return declare_cuda(ctypes.CDLL(CUDA_LIBRARY_PATH))
+    lib = ctypes.CDLL(CUDA_LIBRARY_PATH)
+    check_abi(lib, CUDA_LIBRARY_PATH)
+    return declare_cuda(lib)
 
 
 def cuda_available() -> bool:
@@ -80,7 +100,7 @@ def cuda_available() -> bool:
 
 def address(function) -> int:
     """The address of a ctypes function, for handing it to compiled code."""
-    return ctypes.cast(function, ctypes.c_void_p).value
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
 @dataclass(frozen=True)
@@ -147,8 +167,8 @@ def num_threads() -> int:
 
 def set_num_threads(count: int) -> None:
     """Sets the number of threads of the CPU kernels; 0 returns to the default. Results do not depend on it."""
-    if count < 0:
-        raise ValueError(f"set_num_threads: count must be 0 (default) or more, got {count}")
+    if not 0 <= count <= MOST_THREADS:
+        raise ValueError(f"set_num_threads: count must be 0 (default) to {MOST_THREADS}, got {count}")
     library().acn_set_num_threads(int(count))
 
 
@@ -175,6 +195,6 @@ def workspace_bytes() -> int:
 
 def set_workspace_bytes(count: int) -> None:
     """Sets that bound (at least 1 MiB). It fixes how sums are split, so changing it may change the last bits."""
-    if count < 1 << 20:
-        raise ValueError(f"set_workspace_bytes: at least {1 << 20} bytes are needed, got {count}")
+    if not 1 << 20 <= count < 1 << 62:
+        raise ValueError(f"set_workspace_bytes: count must be {1 << 20} bytes to 2^62 - 1, got {count}")
     library().acn_set_workspace_bytes(int(count))

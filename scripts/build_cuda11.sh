@@ -61,7 +61,7 @@ fi
 flags=(-x cuda "--cuda-path=$root" -std=c++17 -O3 -fPIC -fvisibility=hidden -Wno-unknown-cuda-version)
 for arch in "${archs[@]}"; do flags+=("--cuda-gpu-arch=$arch"); done
 names="${archs[*]} ${archs[*]/sm_/compute_}" # clang adds PTX for each
-flags+=("-DACN_CUDA_ARCHITECTURES=\"$names\"")
+flags+=("-DACN_CUDA_ARCHITECTURES=\"$names\"" "-DACN_ABI=\"$("$python" operators/core/abi.py)\"")
 
 rooms=$("$python" -c 'import runpy; print(*runpy.run_path("operators/rooms.py")["ROOMS"])')
 objects=()

@@ -27,7 +27,6 @@ PACKAGES = {
     "operators.gpu_suite": "tests and times a GPU",
     "operators.doctor": "what is installed and served",
     "operators.__main__": "python -m operators",
-    "operators.bench": "how fast",
     "operators": "core and rooms (C++, CUDA)",
     "lib.config": "keys, YAML, command line",
     "lib.run": "loop, run folder, checkpoints",

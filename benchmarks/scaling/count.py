@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 
-from deeplab import symbols
-from lib.config import load
-from lib.run.rules import INPUTS, network_shapes, rules
+from deeplab.rules import rules_of
+from deeplab.symbols import get_symbol
+from lib.engines.mxnet.network import infer_shapes
+from lib.system import read
 
-CONFIGS = Path(__file__).parents[2] / "experiments" / "deeplab" / "cfgs"
 NETWORKS = {kind: f"deeplab_resnet_v1_101_cityscapes_segmentation_{kind}" for kind in ("base", "dcn", "acn")}
 FLOAT = 4  # bytes
 
@@ -38,15 +37,15 @@ class Count:
 
 def count(name: str) -> Count:
     """name: a configuration in experiments/deeplab/cfgs; one image of the size that it trains on."""
-    cfg = load(CONFIGS / f"{name}.yaml")
-    size = (cfg.TRAIN.CROP_HEIGHT, cfg.TRAIN.CROP_WIDTH) if cfg.TRAIN.ENABLE_CROP else cfg.SCALES[0]
-    symbol = symbols.get_symbol(cfg)
-    shapes = network_shapes(symbol, (1, 3, *size))
-    inner = network_shapes(symbol.get_internals(), (1, 3, *size))
-    names = [n for n in symbol.list_arguments() if n not in INPUTS] + symbol.list_auxiliary_states()
-    trained = [name for name, rule in rules(cfg, names).items() if rule.grad_req != "null"]
+    _, cfg = read(f"deeplab/{name}", [])
+    size = (cfg.TRAIN.CROP_HEIGHT, cfg.TRAIN.CROP_WIDTH) if cfg.TRAIN.ENABLE_CROP else tuple(cfg.SCALES[0])
+    symbol = get_symbol(cfg)
+    rules = rules_of(cfg, symbol.tojson())
+    shapes = infer_shapes(symbol.get_internals(), {"data": (1, 3, *size), "label": (1, *size)})
+    names = [name for name in symbol.list_arguments() + symbol.list_auxiliary_states() if name in rules]
+    trained = [name for name in names if rules[name].grad_req != "null"]
     weights = [name for name in names if name.endswith("_weight")]
-    work = {weight: prod(shapes[weight]) * _places(weight, inner) for weight in weights}
+    work = {weight: prod(shapes[weight]) * _places(weight, shapes) for weight in weights}
     # The gradient of a weight and that of its layer's input each cost as much as forward; below the lowest trained
     # layer there is neither. An upsampling that is not trained still passes its gradient on.
     lowest = min(weights.index(name) for name in trained if name in weights)
@@ -60,9 +59,9 @@ def count(name: str) -> Count:
     )
 
 
-def _places(weight: str, inner: dict) -> int:
+def _places(weight: str, shapes: dict) -> int:
     """How many positions a weight is applied at: those of its output; of an upsampling those of its input."""
     layer = weight[: -len("_weight")]
     if layer == "upsampling":
-        return prod(inner["score_output"][2:])
-    return prod(inner[f"{layer}_output"][2:])
+        return prod(shapes["score_output"][2:])
+    return prod(shapes[f"{layer}_output"][2:])

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from deeplab.batches import Batches
 from deeplab.data import load_dataset
-from lib.config import load
 from lib.data.streets.write import Settings, generate
 from lib.launch.plan import plan
+from lib.run.metrics import read_metrics
+from lib.system import read
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,7 +40,7 @@ def measure(rounds: int) -> dict:
 
 
 def _machine() -> dict:
-    from operators.bench.machine import describe  # only what describes a machine; loads no framework
+    from benchmarks.operators.machine import describe  # only what describes a machine; loads no framework
 
     described = {**describe(), "load_before": _load()}
     described["command"] = ["python", "-m", "benchmarks.scaling", *sys.argv[1:]]
@@ -66,13 +67,13 @@ def _store(workers: int, rounds: int) -> dict:
 def _reading(place: Path, rounds: int) -> dict:
     """CPU seconds that one thread takes to read, decode and crop one Cityscapes-sized picture with its labels."""
     generate(place / "large", Settings(train=2, val=1, height=1024, width=2048, seed=1))
-    cfg = load(ROOT / "experiments/deeplab/cfgs/deeplab_resnet_v1_101_cityscapes_segmentation_base.yaml",
-               [f"dataset.dataset_path={place}/large"])  # fmt: skip
+    base = "deeplab/deeplab_resnet_v1_101_cityscapes_segmentation_base"
+    _, cfg = read(base, [f"dataset.dataset_path={place}/large"])
     seconds = []
     for _ in range(rounds):
         batches = Batches(load_dataset(cfg, cfg.dataset.image_set), cfg, batch=4)
         begin = time.process_time()  # of the reading thread, mostly: this one only waits for it
-        assert sum(len(data) for data, _ in batches.epoch(0)) == 4
+        assert sum(len(batch["data"]) for batch in batches.epoch(0)) == 4
         seconds.append((time.process_time() - begin) / 4)
     return {"cpu_seconds_per_image": {"median": statistics.median(seconds), "least": min(seconds)}}
 
@@ -82,19 +83,19 @@ def _training(place: Path) -> dict:
     generate(place / "streets", Settings(train=24, val=1, height=128, width=192, seed=7))
     settings = ["run.threads=1", "TRAIN.end_epoch=2", f"dataset.dataset_path={place}/streets", f"output_path={place}"]
     ways = {
-        "one_device": ("deeplab.train", ["TRAIN.BATCH_IMAGES=4"]),
-        "two_devices": ("deeplab.train", ["TRAIN.BATCH_IMAGES=4", "run.cpus=2"]),
+        "one_device": ("lib.commands.train", ["TRAIN.BATCH_IMAGES=4"]),
+        "two_devices": ("lib.commands.train", ["TRAIN.BATCH_IMAGES=4", "run.cpus=2"]),
         "two_workers": ("lib.launch", ["TRAIN.BATCH_IMAGES=4", "--workers", "2"]),
     }
     speeds = {}
     for name, (program, more) in ways.items():
-        command = [sys.executable, "-m", program, "--cfg", str(ROOT / "experiments/deeplab/cfgs/quick_acn.yaml")]
+        command = [sys.executable, "-m", program, "deeplab/quick_acn"]
         run = subprocess.run([*command, *settings, f"run.name={name}", *more], capture_output=True, text=True,
                              env=_environment())  # fmt: skip
         if run.returncode:
             raise RuntimeError(f"{name} ended with {run.returncode}:\n{run.stderr}")
-        lines = (place / name / "leftImg8bit_train/metrics.jsonl").read_text().splitlines()
-        epochs = [line for line in map(json.loads, lines) if line["event"] == "epoch"]
+        lines = read_metrics(place / name / "leftImg8bit_train/metrics.jsonl")
+        epochs = [line for line in lines if line["event"] == "epoch"]
         speeds[name] = epochs[-1]["images_per_second"]
     return {"images_per_second": speeds}
 

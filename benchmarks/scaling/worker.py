@@ -17,11 +17,12 @@ from pathlib import Path
 import mxnet as mx
 
 from benchmarks.scaling.count import FLOAT, NETWORKS, count
-from lib.engines.mxnet.group import Group
+from lib.engines.mxnet.group import KVStoreGroup
 
 
 def main(network: str, rounds: int) -> None:
-    with Group("dist_sync") as group:
+    group = KVStoreGroup("dist_sync")
+    try:
         store, sizes = group.kvstore, count(NETWORKS[network]).gradients
         arrays = [mx.nd.ones(size) for size in sizes]
         for key, array in enumerate(arrays):
@@ -39,6 +40,9 @@ def main(network: str, rounds: int) -> None:
             "worker_cpu_seconds": (after[1] - before[1]) / rounds,
             "sum_of_three_seconds": {"median": statistics.median(latency), "least": min(latency)},
         }
+    except BaseException:
+        group.abandon()
+        raise
     print(json.dumps(told) if group.first else "", flush=True)
 
 

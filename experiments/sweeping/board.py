@@ -5,22 +5,26 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from experiments.sweeping.outcome import metric_name, number, parts_of
 from experiments.sweeping.plan import Sweep
 
 
 class Board:
     """rows: {trial name: {"state", and what is known of epoch, update, loss, seconds and the metric}}.
 
-    on_change: called after each trial that ends, well or not.
+    parts: of the results, a column for each, see `parts_of`. on_change: called after each trial that ends, well or not.
     """
 
-    def __init__(self, sweep: Sweep, finished: dict[str, dict], on_change=lambda: None):
-        self.sweep, self._on_change = sweep, on_change
+    def __init__(
+        self, sweep: Sweep, finished: dict[str, dict], parts: Sequence[str] | None = None, on_change=lambda: None
+    ):
+        self.sweep, self._parts, self._on_change = sweep, parts, on_change
         self.rows = {trial.name: {"state": "waiting"} for trial in sweep.trials}
         self.errors: dict[str, str] = {}
         for name, numbers in finished.items():
@@ -53,8 +57,8 @@ class Board:
 
     def finished(self, name: str, numbers: dict) -> None:
         self.rows[name] = {**self.rows[name], **numbers, "state": "finished"}
-        value = numbers.get(self.sweep.metric)
-        self._say(name, f"finished, {self.sweep.metric} {_number(value)}")
+        value = number(numbers, self.sweep.metric)
+        self._say(name, f"finished, {metric_name(self.sweep, [numbers])} {_number(value)}")
         self._on_change()
 
     def failed(self, name: str, text: str) -> None:
@@ -72,7 +76,8 @@ class Board:
         )
         for key in self.sweep.keys:
             table.add_column(key.rpartition(".")[2])
-        for heading in ("state", "epoch", "update", "loss", self.sweep.metric, "seconds"):
+        shown, parts = metric_name(self.sweep, self.rows.values()), parts_of(self._parts, self.rows.values())
+        for heading in ("state", "epoch", "update", "loss", shown, *parts, "seconds"):
             table.add_column(heading, justify="left" if heading == "state" else "right")
         for trial in self.sweep.trials:
             row = self.rows[trial.name]
@@ -82,7 +87,7 @@ class Board:
                 row.get("epochs", row.get("epoch")),
                 row.get("update"),
                 row.get("loss"),
-                row.get(self.sweep.metric),
+                *(number(row, key) for key in (self.sweep.metric, *parts)),
             ]
             cells = [*(str(trial.point.get(key, "")) for key in self.sweep.keys), row["state"]]
             table.add_row(*cells, *map(_number, numbers), "" if seconds is None else f"{seconds:.0f}",

@@ -22,6 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("sweep", help="YAML file, see experiments/sweeps and docs/sweeps.md")
     parser.add_argument("--address", default="", help="of a Ray cluster (host:port, or 'auto'); default: this machine")
+    parser.add_argument("--parts", nargs="?", const="", metavar="NAME,NAME",
+                        help="table and summary.csv show these parts of the results, too (such as classes); all parts "
+                        "where none is named")  # fmt: skip
     parser.add_argument("--list", action="store_true", help="print each trial's state and command, run nothing")
     options = parser.parse_args(arguments)
     try:
@@ -31,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
             for trial in sweep.trials:
                 print("finished" if trial.name in done else "to do   ", *trial.command)
             return 0
-        return _run(sweep, done, options.address)
+        return _run(sweep, done, options)
     except (SweepError, OSError, RuntimeError, ConnectionError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -40,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _run(sweep, done: dict[str, dict], address: str) -> int:
+def _run(sweep, done: dict[str, dict], options) -> int:
     try:
         from experiments.sweeping import engine, summary
         from experiments.sweeping.board import Board
@@ -52,14 +55,15 @@ def _run(sweep, done: dict[str, dict], address: str) -> int:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise SweepError(f"{sweep.folder}: this sweep is already running") from None
-        board = Board(sweep, done, on_change=lambda: summary.write_csv(sweep, board.rows))
+        parts = None if options.parts is None else tuple(filter(None, options.parts.split(",")))
+        board = Board(sweep, done, parts, on_change=lambda: summary.write_csv(sweep, board.rows, parts))
         left = [trial for trial in sweep.trials if trial.name not in done]
         try:
             with board:
                 if left:
-                    engine.run(sweep, left, board, address)
+                    engine.run(sweep, left, board, options.address)
         finally:
-            print(summary.write_csv(sweep, board.rows))
+            print(summary.write_csv(sweep, board.rows, parts))
             drawn = summary.draw(sweep, board.rows)
             if drawn:
                 print(drawn)

@@ -25,8 +25,9 @@ os.environ.update(
 import ray  # noqa: E402
 from ray import tune  # noqa: E402
 
-from experiments.sweeping.plan import ROOT, Sweep, Trial  # noqa: E402
+from experiments.sweeping.plan import Sweep, Trial  # noqa: E402
 from experiments.sweeping.work import run_trial  # noqa: E402
+from lib.system import ROOT  # noqa: E402
 
 OBJECT_STORE = 80 << 20  # bytes; trials hand over a few numbers only
 

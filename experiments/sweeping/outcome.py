@@ -7,12 +7,16 @@
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from experiments.sweeping.plan import Trial
+from experiments.sweeping.plan import Sweep, Trial
+from lib.run import results
+from lib.run.atomic import write_json
+from lib.run.metrics import read_metrics
 
 RECORD, LOG = "trial.json", "trial.log"
+VALUE = "value"  # the metric that every system has
 
 
 def progress(folder: str | Path) -> dict:
@@ -22,10 +26,27 @@ def progress(folder: str | Path) -> dict:
 
 
 def metrics(folder: str | Path) -> list[dict]:
-    """All complete lines of metrics.jsonl; a process that was killed may have left half a line."""
+    """All complete lines of the training's metrics."""
     paths = sorted(Path(folder).glob("*/metrics.jsonl"))
-    text = paths[0].read_text(encoding="utf-8") if paths else ""
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+    return read_metrics(paths[0]) if paths else []
+
+
+def number(numbers: dict, name: str):
+    """The number of a trial that a metric's name means: one of `numbers`, or of its parts; None if there is none."""
+    return numbers.get(name, numbers.get("parts", {}).get(name))
+
+
+def metric_name(sweep: Sweep, rows: Iterable[dict]) -> str:
+    """What the sweep's metric is called: that of the trials themselves where it is their value."""
+    named = [row["metric"] for row in rows if row.get("metric")] if sweep.metric == VALUE else []
+    return named[0] if named else sweep.metric
+
+
+def parts_of(wanted: Sequence[str] | None, rows: Iterable[dict]) -> list[str]:
+    """The parts to show: none for None, those that are wanted, or all that the trials have where () is."""
+    if wanted is None:
+        return []
+    return list(wanted) or list(dict.fromkeys(part for row in rows for part in row.get("parts", {})))
 
 
 def finished(trial: Trial) -> dict | None:
@@ -34,7 +55,7 @@ def finished(trial: Trial) -> dict | None:
         record = json.loads((Path(trial.folder) / RECORD).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return record["numbers"]
+    return results.in_todays_form(record["numbers"])
 
 
 def conclude(trial: Trial) -> dict:
@@ -42,30 +63,30 @@ def conclude(trial: Trial) -> dict:
 
     Raises RuntimeError if there are no results.
     """
-    results = sorted(Path(trial.folder).glob("*/results.json"))
-    if not results:
-        raise RuntimeError(f"{trial.command[0]} ended well, but there is no {trial.folder}/*/results.json")
-    found = json.loads(results[0].read_text(encoding="utf-8"))
-    zero = results[0].with_name("results_zero_offsets.json")
+    found = sorted(Path(trial.folder).glob(f"*/{results.NAME}"))
+    if not found:
+        raise RuntimeError(f"{trial.command[0]} ended well, but there is no {trial.folder}/*/{results.NAME}")
+    measured, zero = results.read(found[0])
     lines = metrics(trial.folder)
     epochs = [line for line in lines if line.get("event") == "epoch"]
     layers = [line["layers"] for line in lines if line.get("event") == "offsets"]
     lengths = [each.get("max") for each in layers[-1].values()] if layers else []
     numbers = {
-        "meanIU": found.get("meanIU"),
-        "meanIU_present": found.get("meanIU_present"),
-        "meanIU_zero_offsets": json.loads(zero.read_text(encoding="utf-8"))["meanIU"] if zero.is_file() else None,
+        **{key: value for key, value in measured.items() if isinstance(value, (int, float)) and key not in _ASIDE},
+        "metric": measured.get("metric", VALUE),
+        "parts": measured.get("parts", {}),
+        "value_zero_offsets": zero["value"] if zero else None,
         "loss": epochs[-1]["loss"] if epochs else None,
         "offset_max": max(lengths) if lengths and None not in lengths else None,
-        "epochs": found.get("epoch"),
+        "epochs": measured.get("epoch"),
         "update": progress(trial.folder).get("update"),
         "seconds": round(sum(line["seconds"] for line in epochs), 1),
-        "threads": found.get("threads"),
-        "commit": found.get("commit"),
+        "threads": measured.get("threads"),
+        "commit": measured.get("commit"),
         "losses": [line["loss"] for line in epochs],
-        **{key: value for key, value in found.items() if key not in _SHOWN and isinstance(value, (int, float))},
     }
-    _write(Path(trial.folder) / RECORD, {"name": trial.name, "command": list(trial.command), "numbers": numbers})
+    record = {"name": trial.name, "command": list(trial.command), "numbers": numbers}
+    write_json(Path(trial.folder) / RECORD, record)
     return numbers
 
 
@@ -76,14 +97,4 @@ def last_words(folder: str | Path, lines: int = 8) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
-_SHOWN = {"meanIU", "meanIU_present", "epoch", "threads", "commit", "seed", "images", "zero_offsets"}
-
-
-def _write(path: Path, content) -> None:
-    """Completely or not at all."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(new, "w", encoding="utf-8") as file:
-        file.write(json.dumps(content, indent=1) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(new, path)
+_ASIDE = {"epoch", "seed", "images", "zero_offsets", "dirty"}  # numbers of results.json that measure nothing

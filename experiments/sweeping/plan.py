@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the YAML file of a sweep and lists its trials.
 
-base: quick_acn                           # a configuration: a file, or the name of one in experiments/deeplab/cfgs
+base: quick_acn                           # a configuration: a file, or the name of one in experiments/*/cfgs
 set: [TRAIN.end_epoch=4]                  # key=value for every trial
 axes:                                     # every combination of these is a trial
   net.offset_lr_rate: [1, 0.1]
@@ -9,7 +9,7 @@ axes:                                     # every combination of these is a tria
 also:                                     # and so is each of these, again with each value of the `average` axis
   - {net.offset_lr_rate: 0.05, run.offset_warmup_epochs: 1}
 average: run.seed                         # the axis whose values only repeat a trial; the plot averages over it
-metric: meanIU                            # a number of results.json: what the table and the plot show
+metric: value                             # what table and plot show: a number of results.json or one of its parts
 resources: {cpus: 1, gpus: 0}             # of one trial; its threads are as many as its CPUs
 retries: 0                                # how often a trial that fails is started again
 command: ./train.sh                       # run as `command CONFIG key=value ...` in the project's folder
@@ -28,10 +28,11 @@ from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = ROOT / "experiments" / "deeplab" / "cfgs"
+from lib.config import ConfigError
+from lib.system import ROOT, find_config
+
 DEFAULTS = {
-    "base": None, "set": [], "axes": {}, "also": [], "average": "", "metric": "meanIU",
+    "base": None, "set": [], "axes": {}, "also": [], "average": "", "metric": "value",
     "resources": {"cpus": 1, "gpus": 0}, "retries": 0, "command": "./train.sh", "output": "output/sweeps",
 }  # fmt: skip
 OURS = ("run.name", "output_path")  # what the sweep itself sets
@@ -145,11 +146,14 @@ def _own(node: dict):
 
 
 def _base(text: str, sweep: Path) -> Path:
-    tried = [sweep.parent / text, ROOT / text, CONFIGS / f"{text.removesuffix('.yaml')}.yaml"]
-    found = next((path.resolve() for path in tried if path.is_file()), None)
-    if found is None:
-        raise SweepError(f"{sweep}: base: no configuration {text!r}; tried {', '.join(map(str, tried))}")
-    return found
+    """The configuration's file; a path may be relative to the sweep or to the project."""
+    for path in (sweep.parent / text, ROOT / text):
+        if path.is_file():
+            return path.resolve()
+    try:
+        return find_config(text).resolve()
+    except ConfigError as error:
+        raise SweepError(f"{sweep}: base: {error}") from None
 
 
 def _points(node: dict) -> list[dict]:

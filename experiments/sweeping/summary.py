@@ -5,36 +5,53 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
 import matplotlib.ticker
 
+from experiments.sweeping import outcome
 from experiments.sweeping.plan import Sweep
+from lib.run.atomic import replacing
 
 matplotlib.use("Agg")  # no window, wherever this runs
 from matplotlib import pyplot  # noqa: E402
 
-NUMBERS = ("meanIU", "meanIU_present", "meanIU_zero_offsets", "loss", "offset_max", "epochs", "seconds", "threads")
+NUMBERS = ("value", "value_zero_offsets", "loss", "offset_max", "epochs", "seconds", "threads")
 
 
-def write_csv(sweep: Sweep, rows: dict[str, dict]) -> Path:
-    """rows: {trial name: {"state", numbers}}. Columns: the sweep's keys, state, numbers, commit, trial (its folder)."""
+def write_csv(sweep: Sweep, rows: dict[str, dict], parts: Sequence[str] | None = None) -> Path:
+    """rows: {trial name: {"state", numbers}}. Columns: the sweep's keys, state, the sweep's metric, metric (the name of
+    the value), numbers, `parts` (see `parts_of`), commit, trial (its folder)."""
     extra = [] if sweep.metric in NUMBERS else [sweep.metric]
-    columns = [*sweep.keys, "state", *extra, *NUMBERS, "commit", "trial"]
+    columns = [
+        *sweep.keys,
+        "state",
+        *extra,
+        "metric",
+        *NUMBERS,
+        *outcome.parts_of(parts, rows.values()),
+        "commit",
+        "trial",
+    ]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     for trial in sweep.trials:
         row = {**rows[trial.name], "trial": trial.name}
         row["state"] = "finished" if row["state"].startswith("finished") else row["state"]
-        values = [trial.point.get(key) for key in sweep.keys] + [row.get(key) for key in columns[len(sweep.keys) :]]
+        values = [trial.point.get(key) for key in sweep.keys] + [
+            outcome.number(row, key) for key in columns[len(sweep.keys) :]
+        ]
         writer.writerow(
             ["" if value is None else round(value, 6) if isinstance(value, float) else value for value in values]
         )
-    return _replace(sweep.folder / "summary.csv", lambda new: new.write_text(text.getvalue(), encoding="utf-8"))
+    path = sweep.folder / "summary.csv"
+    with replacing(path) as new:
+        new.write_text(text.getvalue(), encoding="utf-8")
+    return path
 
 
 def draw(sweep: Sweep, rows: dict[str, dict]) -> Path | None:
@@ -43,7 +60,7 @@ def draw(sweep: Sweep, rows: dict[str, dict]) -> Path | None:
     None if no trial has finished.
     """
     ended = [(trial, rows[trial.name]) for trial in sweep.trials if rows[trial.name]["state"].startswith("finished")]
-    done = [(trial, row) for trial, row in ended if row.get(sweep.metric) is not None]
+    done = [(trial, row) for trial, row in ended if outcome.number(row, sweep.metric) is not None]
     if not done:
         return None
     axis_key = next(key for key in sweep.keys if key != sweep.average or len(sweep.keys) == 1)
@@ -58,14 +75,18 @@ def draw(sweep: Sweep, rows: dict[str, dict]) -> Path | None:
     _metric(left, groups, places, sweep, axis_key)
     _losses(right, groups, places, axis_key)
     figure.suptitle(f"{sweep.name}: {len(done)} of {len(sweep.trials)} trials", fontsize=11)
-    path = _replace(sweep.folder / "summary.png", lambda new: figure.savefig(new, dpi=110, format="png"))
+    path = sweep.folder / "summary.png"
+    with replacing(path) as new:
+        figure.savefig(new, dpi=110, format="png")
     pyplot.close(figure)
     return path
 
 
 def _metric(axis, groups, places, sweep: Sweep, axis_key: str) -> None:
     for number, (others, at) in enumerate(groups.items()):
-        found = [(places.index(place), [row[sweep.metric] for row in each]) for place, each in at.items()]
+        found = [
+            (places.index(place), [outcome.number(row, sweep.metric) for row in each]) for place, each in at.items()
+        ]
         found.sort()
         x = [place + 0.08 * number for place, _ in found]
         means = [sum(values) / len(values) for _, values in found]
@@ -78,7 +99,8 @@ def _metric(axis, groups, places, sweep: Sweep, axis_key: str) -> None:
     axis.set_xticks(range(len(places)), [str(place) for place in places])
     axis.set_xlabel(axis_key, fontsize=9)
     repeats = f", mean and each {sweep.average}" if sweep.average else ""
-    axis.set_title(f"{sweep.metric}{repeats}", fontsize=10)
+    shown = outcome.metric_name(sweep, [row for at in groups.values() for each in at.values() for row in each])
+    axis.set_title(f"{shown}{repeats}", fontsize=10)
     axis.margins(x=0.12, y=0.15)
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(axis="y", color="0.92")
@@ -101,11 +123,3 @@ def _losses(axis, groups, places, axis_key: str) -> None:
     axis.set_title("Training loss, mean of each epoch", fontsize=10)
     axis.spines[["top", "right"]].set_visible(False)
     axis.legend(fontsize=8, frameon=False)
-
-
-def _replace(path: Path, write) -> Path:
-    """Completely or not at all."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    write(new)
-    os.replace(new, path)
-    return path

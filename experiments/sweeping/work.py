@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 from collections.abc import Callable
 from pathlib import Path
 
-from experiments.sweeping import leash, outcome
-from experiments.sweeping.plan import ROOT, Trial
+from experiments.sweeping import outcome
+from experiments.sweeping.plan import Trial
+from lib.run.processes import GRACE_SECONDS, Command, Leashed
+from lib.system import ROOT
 
 REPORT_SECONDS = 1.0
 
@@ -22,31 +23,21 @@ def run_trial(trial: Trial, report: Callable[[dict], None]) -> dict:
     """
     folder = Path(trial.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / outcome.LOG, "ab") as log:
-        leashed = [sys.executable, leash.__file__, str(folder / ".leash"), *trial.command]
-        process = subprocess.Popen(leashed, cwd=ROOT, stdin=subprocess.PIPE, stdout=log, stderr=log,
-                                   start_new_session=True)  # fmt: skip
-        try:
-            _follow(process, folder, report)
-        finally:
-            process.stdin.close()
-            process.wait()
-    if process.returncode:
-        said = outcome.last_words(folder)
-        raise RuntimeError(
-            f"{trial.command[0]} ended with status {process.returncode}; {folder / outcome.LOG} ends:\n{said}"
-        )
-    return outcome.conclude(trial)
-
-
-def _follow(process, folder: Path, report) -> None:
-    told: dict = {}
-    while True:
-        try:
-            process.wait(REPORT_SECONDS)
-            return
-        except subprocess.TimeoutExpired:
+    command = Command(
+        trial.command,
+        env={"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive")},  # trials run side by side
+        cwd=str(ROOT),
+        lock=str(folder / ".leash"),  # of the next sweep it waits until this one is really gone
+        grace=GRACE_SECONDS,
+    )
+    with open(folder / outcome.LOG, "ab") as log, Leashed(command, stdout=log, stderr=log) as running:
+        told: dict = {}
+        while running.wait(REPORT_SECONDS) is None:
             now = outcome.progress(folder)
             if now and now != told:
                 report(now)
                 told = now
+    if running.status:
+        said = outcome.last_words(folder)
+        raise RuntimeError(f"{trial.command[0]} {running.ending}; {folder / outcome.LOG} ends:\n{said}")
+    return outcome.conclude(trial)

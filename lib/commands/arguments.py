@@ -8,16 +8,13 @@ form of earlier versions, --cfg CONFIG, stays valid.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from lib.config import ConfigError
 from lib.pictures.runs import Run, RunError, find_run
+from lib.run.program import tell
 from lib.system import System, find_config, load_system, read
-
-ERRORS = (ConfigError, OSError, ValueError, RuntimeError)
 
 
 def parser(program: str, text: str, takes: str = "CONFIG", more: bool = False) -> argparse.ArgumentParser:
@@ -38,12 +35,34 @@ def parse(made: argparse.ArgumentParser, arguments: list[str] | None, default: s
     options = made.parse_intermixed_args(arguments)
     settings, others = [], []
     for word in options.words:
-        (settings if "=" in word and not Path(word).exists() else others).append(word)
+        (settings if "=" in word and not _is_there(word) else others).append(word)
+    for key, values in _twice(settings).items():
+        tell(f"{key} is given {len(values)} times, {', then '.join(map(repr, values))}: the last counts", sys.stderr)
     first = options.cfg or (others.pop(0) if others else default)
     if not first:
         made.error("expected a configuration or a run as the first word")
     options.config, options.settings, options.files = first, settings, others
     return options
+
+
+def path(text: str) -> Path:
+    """The path that an option names; a leading ~ is the home folder."""
+    return Path(text).expanduser()
+
+
+def _is_there(word: str) -> bool:
+    try:
+        return Path(word).exists()
+    except OSError:  # longer than any name can be
+        return False
+
+
+def _twice(settings: list[str]) -> dict[str, list[str]]:
+    """By key the values of every setting that is given more than once, and not the same each time."""
+    found: dict[str, list[str]] = {}
+    for key, _, value in (each.partition("=") for each in settings):
+        found.setdefault(key, []).append(value)
+    return {key: values for key, values in found.items() if len(set(values)) > 1}
 
 
 def no_files(made: argparse.ArgumentParser, options: argparse.Namespace) -> None:
@@ -80,17 +99,3 @@ def is_config(text: str) -> bool:
     except ConfigError:
         return Path(text).suffix in (".yaml", ".yml")
     return True
-
-
-def guarded(work: Callable[[], int]) -> int:
-    """The exit status of `work`, or 1 after an error told on standard error."""
-    try:
-        status = work()
-        sys.stdout.flush()
-        return status
-    except BrokenPipeError:  # `| head`: who reads has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except ERRORS as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1

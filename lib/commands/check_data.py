@@ -7,14 +7,16 @@ import os
 import sys
 from pathlib import Path
 
-from lib.commands.arguments import guarded, is_config, no_files, parse, parser
+from lib.commands.arguments import is_config, no_files, parse, parser
 from lib.data.preflight import Finding, Report, check
 from lib.data.preflight.findings import ERROR, WARNING
+from lib.run.program import program, tell
 from lib.system import read
 
 SHOWN = 5  # files named per fault
 
 
+@program
 def main(arguments: list[str] | None = None) -> int:
     """Gives the exit status: 0 usable (warnings at most), 1 something is wrong, 2 the command is."""
     made = parser("lib.commands.check_data", "Count the pictures and labels of a data set in Cityscapes' format, read "
@@ -24,20 +26,16 @@ def main(arguments: list[str] | None = None) -> int:
     made.add_argument("--all", action="store_true", help=f"name every file, not the first {SHOWN} of each fault")
     options = parse(made, arguments)
     no_files(made, options)
-
-    def work() -> int:
-        if is_config(options.config):
-            system, cfg = read(options.config, options.settings)
-            report = system.check_data(cfg, options.workers)
-        elif options.settings:
-            made.error(f"{options.settings[0]}: settings need a configuration, {options.config} is a folder")
-        else:
-            report = check(options.config, workers=options.workers)
-        for line in lines(report, None if options.all else SHOWN):
-            print(line)
-        return 0 if report.usable else 1
-
-    return guarded(work)
+    if is_config(options.config):
+        system, cfg = read(options.config, options.settings)
+        report = system.check_data(cfg, options.workers)
+    elif options.settings:
+        made.error(f"{options.settings[0]}: settings need a configuration, {options.config} is a folder")
+    else:
+        report = check(options.config, workers=options.workers)
+    for line in lines(report, None if options.all else SHOWN):
+        tell(line)
+    return 0 if report.usable else 1
 
 
 def lines(report: Report, shown: int | None = SHOWN) -> list[str]:

@@ -17,12 +17,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from lib.commands.arguments import guarded, parse, parser, read_config_or_run
+from lib.commands.arguments import parse, parser, path, read_config_or_run
+from lib.run.program import program, tell
 from lib.run.threads import use_threads
 
 DPI = 110
 
 
+@program
 def main(arguments: list[str] | None = None) -> int:
     """Gives the exit status: 0, or 1 after an error told on standard error."""
     made = parser("lib.commands.inspect", "Show where a trained network looks.", "CONFIG-or-RUN", more=True)
@@ -30,13 +32,13 @@ def main(arguments: list[str] | None = None) -> int:
                       "last, move furthest")  # fmt: skip
     made.add_argument("--layer", default="", help="only this layer, such as res5a_branch2b")
     made.add_argument("--epoch", type=int, default=0, help="default: the last one")
-    made.add_argument("--params", type=Path, help="a .params file of whatever origin, not one of the run's epochs")
-    made.add_argument("--out", type=Path, help="folder; default: <run>/inspect/<name of the picture>")
+    made.add_argument("--params", type=path, help="a .params file of whatever origin, not one of the run's epochs")
+    made.add_argument("--out", type=path, help="folder; default: <run>/inspect/<name of the picture>")
     options = parse(made, arguments)
     if len(options.files) != 1:
         made.error(f"expected one picture, got {' '.join(options.files) or 'none'}")
     options.image = Path(options.files[0])
-    return guarded(lambda: _inspect(options))
+    return _inspect(options)
 
 
 def parse_place(text: str, height: int, width: int) -> tuple[int, int]:
@@ -52,13 +54,30 @@ def parse_place(text: str, height: int, width: int) -> tuple[int, int]:
 
 def _inspect(options) -> int:
     from lib.data import images
-    from lib.looking import look as looks
+    from lib.predictors import parameters_of
+    from lib.run.folder import Lock
 
     system, cfg, run = read_config_or_run(options)
-    run = run or _run_of(cfg)
-    image = images.read_image(options.image)
-    place = parse_place(options.at, *image.shape[:2]) if options.at else None
     truth = system.truth_of(cfg, options.image)
+    image = images.read_image(options.image, upright=truth is not None)
+    if truth is not None:
+        images.check_sizes(options.image, "its labels", image, truth)
+    place = parse_place(options.at, *image.shape[:2]) if options.at else None
+    if not options.params:
+        parameters_of(cfg, options.epoch)  # what is not there is told before a folder is made
+    out = options.out or Path(cfg.output_path) / cfg.run.name / "inspect" / options.image.stem
+    out.mkdir(parents=True, exist_ok=True)
+    with Lock(out, "inspecting"):  # the files of two at once would be mixed
+        for each in _look(system, cfg, run or _run_of(cfg), options, out, (image, truth, place)):
+            tell(str(each))
+    return 0
+
+
+def _look(system, cfg, run, options, out: Path, shown) -> list[Path]:
+    """Looks at the picture, and writes everything. shown: the picture, its truth or None, a pixel or None."""
+    from lib.looking import look as looks
+
+    image, truth, place = shown
     use_threads(cfg.run.threads)  # before anything imports a framework
     from lib.predictors import predictor
 
@@ -66,14 +85,9 @@ def _inspect(options) -> int:
     if options.layer and options.layer not in looker.names:
         raise ValueError(f"--layer {options.layer}: {cfg.run.name} has {', '.join(looker.names) or 'no such layers'}")
     look = looker.look(image, options.image.stem, truth)
-    pixel = look.pixel_moved_most(options.layer) if place is None else tuple(int(part * look.zoom) for part in place)
-    out = options.out or Path(cfg.output_path) / cfg.run.name / "inspect" / options.image.stem
-    out.mkdir(parents=True, exist_ok=True)
+    pixel = look.pixel_moved_most(options.layer) if place is None else look.seen_pixel(place)
     looks.save(out / "look.npz", look)
-    history = None if options.params else run
-    for path in write(out, history, look, pixel, options.layer):
-        print(path)
-    return 0
+    return write(out, None if options.params else run, look, pixel, options.layer, place)
 
 
 def _run_of(cfg):
@@ -86,19 +100,18 @@ def _run_of(cfg):
         return None
 
 
-def write(out: Path, run, look, pixel: tuple[int, int], layer: str = "") -> list[Path]:
+def write(out: Path, run, look, pixel: tuple[int, int], layer: str = "", place=None) -> list[Path]:
     """Writes everything but look.npz into the folder `out` and gives the paths, the page's last.
 
     run: `lib.pictures.runs.Run`, for what its epochs were, or None. pixel: (y, x) in look.image.
-    layer: only this one; '' means all.
+    layer: only this one; '' means all. place: the pixel of the picture's file that was asked for, for titles.
     """
     from lib.pictures import page, taps
-    from lib.run.atomic import replacing
+    from lib.run.atomic import write_bytes, write_with
 
     paths = []
-    for name, figure in _figures(look, pixel, layer):
-        with replacing(out / name) as new:
-            figure.savefig(new, format="png", dpi=DPI)
+    for name, figure in _figures(look, pixel, layer, place or look.file_pixel(pixel)):
+        write_with(out / name, lambda file, figure=figure: figure.savefig(file, format="png", dpi=DPI))
         paths.append(out / name)
     texts: dict[str, bytes] = {}
     active = [each for each in look.layers if each.kind == "active" and layer in ("", each.name)]
@@ -111,13 +124,12 @@ def write(out: Path, run, look, pixel: tuple[int, int], layer: str = "") -> list
         texts["taps.gif"] = taps.animation(epochs, stacks, {each.name: each.geometry.dilate[0] for each in active})
     texts["page.html"] = page.build(look, pixel, layer).encode()
     for name, content in texts.items():
-        with replacing(out / name) as new:
-            new.write_bytes(content)
+        write_bytes(out / name, content)
         paths.append(out / name)
     return paths
 
 
-def _figures(look, pixel, layer):
+def _figures(look, pixel, layer, place):
     """(file name, figure) of every picture."""
     from matplotlib.figure import Figure
 
@@ -129,7 +141,7 @@ def _figures(look, pixel, layer):
         return
     height = look.image.shape[0] / look.image.shape[1]
     figure = Figure(figsize=(13, 0.7 + 4.2 * height * (1 + (len(shown) > 1))), layout="constrained")
-    draw_overview(figure, look, shown, pixel)
+    draw_overview(figure, look, shown, pixel, place)
     yield "sampling.png", figure
     for each in shown:
         figure = Figure(figsize=(13, 0.7 + 12 * height), layout="constrained")

@@ -8,31 +8,29 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from lib.commands.arguments import guarded, parse, parser, read_config_or_run
-from lib.run.atomic import replacing
+from lib.commands.arguments import parse, parser, path, read_config_or_run
+from lib.run.atomic import write_with
+from lib.run.program import program, tell
 from lib.run.threads import use_threads
 
 
+@program
 def main(arguments: list[str] | None = None) -> int:
     """Gives the exit status: 0, or 1 after an error told on standard error."""
     made = parser(
         "lib.commands.predict", "Draw over pictures what a trained network sees in them.", "CONFIG-or-RUN", True
     )
-    made.add_argument("--out", type=Path, help="folder for the overlays; default: the run's folder, predictions/")
+    made.add_argument("--out", type=path, help="folder for the overlays; default: the run's folder, predictions/")
     made.add_argument("--epoch", type=int, default=0, help="default: TEST.test_epoch, else the last one")
-    made.add_argument("--params", type=Path, help="a .params file of whatever origin, not one of the run's epochs")
+    made.add_argument("--params", type=path, help="a .params file of whatever origin, not one of the run's epochs")
     made.add_argument("--set", action="append", default=[], metavar="key=value", help="a setting, the older form")
     options = parse(made, arguments)
     options.settings += options.set
     if not options.files:
         made.error("expected at least one picture")
-
-    def work() -> int:
-        system, cfg, _ = read_config_or_run(options)
-        use_threads(cfg.run.threads)
-        return _predict(system, cfg, options)
-
-    return guarded(work)
+    system, cfg, _ = read_config_or_run(options)
+    use_threads(cfg.run.threads)
+    return _predict(system, cfg, options)
 
 
 def _predict(system, cfg, options) -> int:
@@ -51,9 +49,8 @@ def _predict(system, cfg, options) -> int:
     out.mkdir(parents=True, exist_ok=True)
     for name, overlaid in tqdm(list(zip(names, overlays)), unit="picture", disable=None):
         drawn = system.draw(cfg, made, images.read_image(name))
-        with replacing(out / overlaid) as new:
-            drawn.save(new, format="PNG")
-        tqdm.write(str(out / overlaid))
+        write_with(out / overlaid, lambda file, drawn=drawn: drawn.save(file, format="PNG"))
+        tell(str(out / overlaid))
     return 0
 
 

@@ -8,11 +8,13 @@ import sys
 import threading
 from contextlib import ExitStack, nullcontext
 
-from lib.commands.arguments import guarded, no_files, parse, parser
+from lib.commands.arguments import no_files, parse, parser
+from lib.run.program import program, tell
 from lib.run.threads import use_threads
 from lib.system import read
 
 
+@program
 def main(arguments: list[str] | None = None) -> int:
     """Gives the exit status: 0 trained or already done, 1 an error told on standard error, 130 interrupted."""
     made = parser("lib.commands.train", "Train the network of a configuration.")
@@ -21,13 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(made, arguments)
     no_files(made, options)
     frequent = [f"default.frequent={options.frequent}"] if options.frequent else []
-
-    def work() -> int:
-        system, cfg = read(options.config, [*options.settings, *frequent])
-        threads = use_threads(cfg.run.threads)  # before anything imports a framework
-        return _train(system, cfg, threads, options.resume or cfg.TRAIN.RESUME)
-
-    return guarded(work)
+    system, cfg = read(options.config, [*options.settings, *frequent])
+    threads = use_threads(cfg.run.threads)  # before anything imports a framework
+    return _train(system, cfg, threads, options.resume or cfg.TRAIN.RESUME)
 
 
 def _train(system, cfg, threads: int, resume: bool) -> int:
@@ -48,7 +46,7 @@ def _train(system, cfg, threads: int, resume: bool) -> int:
             held.callback(folder.Lock(place).release)
         begin = folder.starting_epoch(cfg, resume, count)  # under the lock: nobody changes it any more
         if begin >= cfg.TRAIN.end_epoch:
-            print(f"{place} has all {cfg.TRAIN.end_epoch} epochs: nothing to train")
+            tell(f"{place} has all {cfg.TRAIN.end_epoch} epochs: nothing to train")
             return 0
         asked = threading.Event()  # an exception raised by the handler itself could be lost inside a destructor
         for number in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C, and a batch system's way to say it

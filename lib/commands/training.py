@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import zlib
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from lib.engines import Engine
 from lib.looking.layers import looking_layers, steering
 from lib.looking.watchers import BoundOffsets, HoldOffsets, WatchOffsets, bound_of
 from lib.run import checkpoint, folder
+from lib.run.atomic import write_bytes
 from lib.run.folder import prefix
 from lib.run.loop import Diverged, Plan, loop
 from lib.run.schedule import schedule
@@ -86,7 +87,7 @@ def _start(cfg, begin: int, task: Task, engine: Engine, log) -> None:
     """Gives the network its initial, pretrained or checkpointed state."""
     place = prefix(cfg).parent
     if engine.group.first and task.source:
-        shutil.copy(task.source, place)  # as the original does
+        write_bytes(place / Path(task.source).name, Path(task.source).read_bytes())  # as the original does
     if begin:
         state = checkpoint.read_state(prefix(cfg), begin)
         if state["images"] != task.images:

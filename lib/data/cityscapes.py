@@ -29,17 +29,26 @@ class Record:
     name: str
 
 
+def image_sets(text: str) -> list[str]:
+    """The image sets that a text such as 'leftImg8bit_train+leftImg8bit_val' names. Raises DatasetError."""
+    names = text.split("+")
+    if not all(names) or len(set(names)) != len(names):
+        raise DatasetError(f"image set {text!r}: expected different image sets, joined by '+'")
+    return names
+
+
 class Cityscapes:
     """The records of one image set and how to read them.
 
     Args:
         root: folder that holds leftImg8bit and the annotations.
-        image_set: '<folder>_<split>', such as 'leftImg8bit_train'.
+        image_set: '<folder>_<split>', such as 'leftImg8bit_train'; several are joined by '+'.
         annotation_prefix: 'gtFine' or 'gtCoarse'.
+        labelled: False: the label files need not be there, and are not asked for.
     Raises DatasetError if a folder is missing or empty, or a picture has no labels.
 
     Attributes:
-        records: list of Record, sorted by city and name.
+        records: list of Record, sorted by city and name, one image set after the other.
         num_classes, class_names, palette: 19, their names by train id, (256, 3) uint8 colours by train id.
         one_size: True, a picture of another size than the others is a mistake.
         judged_at: 'truth': evaluation brings the prediction to the size of the truth.
@@ -51,35 +60,41 @@ class Cityscapes:
     one_size = True
     judged_at = "truth"
 
-    def __init__(self, root: str | Path, image_set: str, annotation_prefix: str = "gtFine"):
+    def __init__(self, root: str | Path, image_set: str, annotation_prefix: str = "gtFine", labelled: bool = True):
         self.root, self.image_set = Path(root), image_set
+        self.records = []
+        for one in image_sets(image_set):
+            self.records += self._records(one, annotation_prefix, labelled)
+
+    def _records(self, image_set: str, annotation_prefix: str, labelled: bool) -> list[Record]:
         folder, separator, split = image_set.partition("_")
         if not separator or not split:
             raise DatasetError(f"image set {image_set!r}: expected '<folder>_<split>' such as 'leftImg8bit_train'")
-        images = self.root / folder / split
+        pictures = self.root / folder / split
         truth = self.root / annotation_prefix / split
-        if not images.is_dir():
+        if not pictures.is_dir():
             raise DatasetError(
-                f"dataset.dataset_path: {images} is not a folder; expected the Cityscapes tree with {folder}/ and "
+                f"dataset.dataset_path: {pictures} is not a folder; expected the Cityscapes tree with {folder}/ and "
                 f"{annotation_prefix}/ (python -m lib.data.streets makes a stand-in)"
             )
-        files = sorted(path for path in images.glob(f"*/*_{folder}.png"))
+        files = sorted(path for path in pictures.glob(f"*/*_{folder}.png"))
         if not files:
-            raise DatasetError(f"{images}: no file <city>/*_{folder}.png in it")
-        self.records = [
+            raise DatasetError(f"{pictures}: no file <city>/*_{folder}.png in it")
+        records = [
             Record(path, _label_file(path, folder, truth, annotation_prefix), path.parent.name, path.stem)
             for path in files
         ]
-        missing = [record.label for record in self.records if not record.label.is_file()]
+        missing = [record.label for record in records if not record.label.is_file()] if labelled else []
         if missing:
             raise DatasetError(
                 f"{missing[0]}: no such label file, nor its *_labelTrainIds.png "
-                f"({len(missing)} of {len(files)} pictures in {images} have none)"
+                f"({len(missing)} of {len(files)} pictures in {pictures} have none)"
             )
+        return records
 
     def image(self, record: Record) -> np.ndarray:
         """The picture, uint8 (height, width, 3), RGB."""
-        return images.read_image(record.image)
+        return images.read_image(record.image, upright=True)
 
     def truth(self, record: Record) -> np.ndarray:
         """Its train ids, uint8 (height, width), labels.IGNORE where no class is meant."""
@@ -88,7 +103,7 @@ class Cityscapes:
     def pair(self, record: Record) -> tuple[np.ndarray, np.ndarray]:
         """`image` and `truth` of a record. Raises DatasetError if their sizes differ."""
         image, truth = self.image(record), self.truth(record)
-        images.check_sizes(record, image, truth)
+        images.check_sizes(record.image, record.label, image, truth)
         return image, truth
 
 

@@ -9,16 +9,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
+
+from lib.data import picture_file
+from lib.data.picture_file import DatasetError
 
 
-class DatasetError(ValueError):
-    """A dataset cannot be used. The text names the file or folder, what is there and what was expected."""
+def read_image(path: str | Path, upright: bool = False) -> np.ndarray:
+    """The picture as every viewer shows it, uint8 (height, width, 3), RGB; see `picture_file` for what is refused.
 
-
-def read_image(path: str | Path) -> np.ndarray:
-    """The picture as uint8 (height, width, 3), RGB. Raises DatasetError naming a missing or broken file."""
-    return np.asarray(_decode(path, lambda image: image.convert("RGB")))
+    upright: one that EXIF says must be turned is refused, because its labels do not say whether they are.
+    Raises DatasetError naming a missing or broken file, or one that viewers show differently.
+    """
+    return picture_file.rgb(path, upright)
 
 
 def read_label(path: str | Path) -> np.ndarray:
@@ -26,31 +29,15 @@ def read_label(path: str | Path) -> np.ndarray:
 
     Raises DatasetError naming a missing or broken file, or one that is no 8-bit single-channel picture.
     """
-    image = _decode(path, lambda image: image)
-    if image.mode not in ("L", "P"):
-        raise DatasetError(f"{path}: expected an 8-bit picture with one channel (mode L or P), got mode {image.mode}")
-    return np.array(image)
+    return picture_file.stored_values(path)
 
 
-def _decode(path, convert):
-    try:
-        with Image.open(path) as image:
-            image.load()
-            return convert(image)
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: no such file") from None
-    except UnidentifiedImageError:
-        raise DatasetError(f"{path}: not a picture that Pillow can read ({Path(path).stat().st_size} bytes)") from None
-    except (OSError, SyntaxError, ValueError) as error:  # a truncated or corrupt PNG raises any of the three
-        raise DatasetError(f"{path}: broken picture: {error}") from None
-
-
-def check_sizes(record, image: np.ndarray, truth: np.ndarray) -> None:
-    """Raises DatasetError, naming both files of the record, if its picture and its labels differ in size."""
+def check_sizes(picture, label, image: np.ndarray, truth: np.ndarray) -> None:
+    """Raises DatasetError, naming both files, if a picture and its labels differ in size."""
     if image.shape[:2] != truth.shape:
         raise DatasetError(
-            f"{record.label}: {truth.shape[1]} x {truth.shape[0]} pixels (width x height), "
-            f"but its picture {record.image} has {image.shape[1]} x {image.shape[0]}"
+            f"{label}: {truth.shape[1]} x {truth.shape[0]} pixels (width x height), "
+            f"but its picture {picture} has {image.shape[1]} x {image.shape[0]}"
         )
 
 

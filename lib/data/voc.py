@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lib.config.text_file import read_text
 from lib.data import images, voc_labels
-from lib.data.cityscapes import Record
+from lib.data.cityscapes import Record, image_sets
 from lib.data.images import DatasetError
 
 AUGMENTED = "SegmentationClassAug"
@@ -28,13 +29,14 @@ class PascalVOC:
         root: the folder that holds VOC<year>.
         image_set: '<year>_<list>': '2012_train', '2012_val', '2012_trainaug'. The original's '2012_train_seg' and
             '2012_val_seg' mean ImageSets/Main/train_seg.txt where that is, as its authors made it (with the SBD masks
-            in SegmentationClass), else ImageSets/Segmentation/train.txt, which everybody has.
+            in SegmentationClass), else ImageSets/Segmentation/train.txt, which everybody has. Several image sets are
+            joined by '+', as in '2007_trainval+2012_trainval'; no picture may stand in two of them.
     Raises DatasetError if a folder, a list or a file is missing.
 
     Attributes:
         records: list of Record in the order of the list; their `city` is the folder that the original keeps results
             in, VOC<year>/Segmentation.
-        listing: the list's file.
+        listings: the lists' files.
         num_classes, class_names, palette: 21, their names by number, (256, 3) uint8 colours.
         one_size: False, the pictures have many sizes.
         judged_at: 'prediction': as the original, evaluation brings the truth to the size of the prediction.
@@ -48,6 +50,16 @@ class PascalVOC:
 
     def __init__(self, root: str | Path, image_set: str):
         self.root, self.image_set = Path(root), image_set
+        self.records, self.listings = [], []
+        for one in image_sets(image_set):
+            self._add(one)
+
+    @property
+    def listing(self) -> Path:
+        """The file of the first list."""
+        return self.listings[0]
+
+    def _add(self, image_set: str) -> None:
         year, _, name = image_set.partition("_")
         if not year.isdigit() or not name:
             raise DatasetError(f"image set {image_set!r}: expected '<year>_<list>' such as '2012_train'")
@@ -57,25 +69,28 @@ class PascalVOC:
                 f"dataset.dataset_path: {kit} is not a folder; expected VOC's development kit, whose VOC{year}/ holds "
                 "JPEGImages, SegmentationClass and ImageSets"
             )
-        self.listing = _listing(kit / "ImageSets", name)
-        ids = self.listing.read_text(encoding="utf-8").split()
+        listing = _listing(kit / "ImageSets", name)
+        ids = read_text(listing).split()
         if not ids:
-            raise DatasetError(f"{self.listing}: empty, expected one picture's name per line")
-        self.records = [
-            Record(kit / "JPEGImages" / f"{each}.jpg", _mask(kit, name, each), f"VOC{year}/Segmentation", each)
-            for each in ids
-        ]
+            raise DatasetError(f"{listing}: empty, expected one picture's name per line")
+        folder = f"VOC{year}/Segmentation"
+        records = [Record(kit / "JPEGImages" / f"{each}.jpg", _mask(kit, name, each), folder, each) for each in ids]
         for what in ("image", "label"):
-            missing = [path for path in (getattr(record, what) for record in self.records) if not path.is_file()]
+            missing = [path for path in (getattr(record, what) for record in records) if not path.is_file()]
             if missing:
                 raise DatasetError(
-                    f"{missing[0]}: no such file ({len(missing)} of the {len(ids)} pictures of {self.listing} have no "
+                    f"{missing[0]}: no such file ({len(missing)} of the {len(ids)} pictures of {listing} have no "
                     f"{what})"
                 )
+        known = {(record.city, record.name) for record in self.records}
+        if twice := [record for record in records if (record.city, record.name) in known]:
+            raise DatasetError(f"image set {self.image_set!r}: {twice[0].name} of {listing} stands in another one, too")
+        self.records += records
+        self.listings.append(listing)
 
     def image(self, record: Record) -> np.ndarray:
         """The picture, uint8 (height, width, 3), RGB."""
-        return images.read_image(record.image)
+        return images.read_image(record.image, upright=True)
 
     def truth(self, record: Record) -> np.ndarray:
         """Its classes, uint8 (height, width), 255 where none is told."""
@@ -84,7 +99,7 @@ class PascalVOC:
     def pair(self, record: Record) -> tuple[np.ndarray, np.ndarray]:
         """`image` and `truth` of a record. Raises DatasetError if their sizes differ."""
         image, truth = self.image(record), self.truth(record)
-        images.check_sizes(record, image, truth)
+        images.check_sizes(record.image, record.label, image, truth)
         return image, truth
 
 

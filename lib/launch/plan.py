@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from lib.config.text_file import read_text
+
 # What a remote process is given of this environment; a local one has all of it.
 PASSED_ON = ("ACTIVE_CONVNETS_", "DNNL_", "MXNET_", "OMP_", "PS_", "PYTHONPATH")
 
@@ -95,7 +97,7 @@ def part_of(gpus: str, number: int, share: int) -> str:
 
 def read_hosts(path: Path) -> list[str]:
     """One host a line; what follows a # does not count. Raises PlanError if there is none."""
-    lines = [line.partition("#")[0].split() for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = [line.partition("#")[0].split() for line in read_text(path).splitlines()]
     wrong = [line for line in lines if len(line) > 1]
     if wrong:
         raise PlanError(f"{path}: expected one host a line, got {' '.join(wrong[0])!r}")

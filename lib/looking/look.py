@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from lib.looking.places import Geometry
-from lib.run.atomic import replacing
+from lib.run.atomic import write_arrays
+from lib.run.damage import DamagedFile, read_arrays
 
 KINDS = ("active", "deformable", "modulated")
 FORMAT = 2
+REMEDY = "remove it; python -m lib.commands.inspect makes it anew"
 
 
 @dataclass
@@ -86,6 +88,14 @@ class Look:
         known = ", ".join(layer.name for layer in self.layers) or "none that learns where to look"
         raise ValueError(f"no layer {name!r} in {self.run}; it has {known}")
 
+    def seen_pixel(self, place: tuple[int, int]) -> tuple[int, int]:
+        """The pixel of `image` in which a pixel (y, x) of the picture's file has its middle."""
+        return tuple(int(min((each + 0.5) * self.zoom, n - 1)) for each, n in zip(place, self.image.shape))
+
+    def file_pixel(self, pixel: tuple[int, int]) -> tuple[int, int]:
+        """The pixel of the picture's file in which a pixel (y, x) of `image` has its middle."""
+        return tuple(int((each + 0.5) / self.zoom) for each in pixel)
+
     def pixel_moved_most(self, name: str = "") -> tuple[int, int]:
         """The image pixel (y, x) at whose cell a layer moves its taps furthest; the middle for an active layer.
 
@@ -122,17 +132,25 @@ def save(path: Path, look: Look) -> None:
         if layer.mask is not None:
             arrays[f"mask{number}"] = small(layer.mask)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as new, open(new, "wb") as file:
-        np.savez_compressed(file, facts=json.dumps({"format": FORMAT, **facts, "layers": layers}), **arrays)
+    text = json.dumps({"format": FORMAT, **facts, "layers": layers})
+    write_arrays(path, {"facts": np.array(text), **arrays}, compressed=True)
 
 
 def load(path: Path) -> Look:
-    """The look of a file that `save` wrote. Raises ValueError naming the file if it is of another format."""
-    with np.load(path) as saved:
-        arrays = dict(saved)
-    facts = json.loads(str(arrays.pop("facts", "{}")))
-    if facts.pop("format", None) != FORMAT:
-        raise ValueError(f"{path}: not a look of format {FORMAT}; python -m deeplab.inspect makes one")
+    """The look of a file that `save` wrote. Raises DamagedFile if it is damaged or of another format."""
+    arrays = read_arrays(path, REMEDY)
+    try:
+        facts = json.loads(str(arrays.pop("facts", "{}")))
+        if facts.pop("format", None) != FORMAT:
+            raise DamagedFile(f"{path}: not a look of format {FORMAT}; {REMEDY}")
+        return _look(facts, arrays)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, DamagedFile):
+            raise
+        raise DamagedFile(f"{path}: damaged ({type(error).__name__}: {error}); {REMEDY}") from None
+
+
+def _look(facts: dict, arrays: dict[str, np.ndarray]) -> Look:
     layers = []
     for number, each in enumerate(facts.pop("layers")):
         geometry = Geometry(**{key: tuple(value) for key, value in each["geometry"].items()})

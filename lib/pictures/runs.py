@@ -7,7 +7,7 @@ is made by running the network once, and then kept in the run's folder `inspect`
 
 from __future__ import annotations
 
-import json
+import glob
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,11 @@ from lib.looking import look as looks
 from lib.looking.layers import LookingLayer, looking_layers, named_by_layer
 from lib.looking.look import Look
 from lib.run import checkpoint, params
-from lib.run.atomic import replacing
+from lib.run.atomic import write_arrays
+from lib.run.damage import read_arrays, read_json
 from lib.run.initial import initial_value
 from lib.run.metrics import read_metrics
+from lib.run.record import read_record
 from lib.system import ROOT, load_system, named_by
 from lib.weights.pretrained import read_pretrained
 
@@ -136,19 +138,20 @@ class Run:
     def result(self, zero_offsets: bool = False) -> dict | None:
         """What evaluation wrote, or None if there was none."""
         name = f"results{'_zero_offsets' if zero_offsets else ''}.json"
-        path = self.folder / self.config["dataset"]["test_image_set"] / name
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        path = self.folder / self.config["dataset"]["test_image_set"].replace("+", "_") / name
+        return read_json(path, "evaluate again (./test.sh CONFIG)") if path.is_file() else None
 
     def look(self) -> Look:
         """What the network of the last epoch does with a picture: the first that `inspect` stored.
 
         If there is none, one is made of the test picture in the middle of the list, and stored.
         """
+        epoch = self.last  # once: a training may go on meanwhile
         for path in sorted((self.folder / "inspect").glob("*/look.npz")):
             stored = looks.load(path)
-            if stored.epoch == self.last and self._made_by(stored.checkpoint):
+            if stored.epoch == epoch and self._made_by(stored.checkpoint, epoch):
                 return stored
-        looker, dataset = self._network()
+        looker, dataset = self._network(epoch)
         record = dataset.records[len(dataset.records) // 2]
         image, truth = dataset.pair(record)
         look = looker.look(image, record.name, truth)
@@ -160,35 +163,33 @@ class Run:
 
         {layer: (count, sets, taps, 2, H', W')}; stored in <run>/inspect/offsets-<epoch>.npz, read from there next time.
         """
-        path = self.folder / "inspect" / f"offsets-{self.last:04d}.npz"
+        epoch = self.last  # once: a training may go on meanwhile
+        path = self.folder / "inspect" / f"offsets-{epoch:04d}.npz"
         if path.is_file():
-            with np.load(path) as saved:
-                stored = dict(saved)
+            stored = read_arrays(path, "remove it, it is then made anew")
             made_by, pictures = str(stored.pop("checkpoint", "")), int(stored.pop("pictures", count))
             least = min(count, pictures)  # of so many test pictures
-            if stored and len(next(iter(stored.values()))) >= least and self._made_by(made_by):
+            if stored and len(next(iter(stored.values()))) >= least and self._made_by(made_by, epoch):
                 return {name: value[:count].astype(np.float32) for name, value in stored.items()}
-        looker, dataset = self._network()
+        looker, dataset = self._network(epoch)
         chosen = np.linspace(0, len(dataset.records) - 1, min(count, len(dataset.records))).astype(int)
         each = [looker.look(dataset.image(dataset.records[number]), "") for number in chosen]
         found = {name: np.stack([one.layer(name).offset for one in each]) for name in looker.names}
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as new, open(new, "wb") as file:
-            facts = {"checkpoint": looker.checkpoint, "pictures": len(dataset.records)}
-            np.savez_compressed(file, **facts, **{name: looks.small(value) for name, value in found.items()})
+        facts = {"checkpoint": np.array(looker.checkpoint), "pictures": np.array(len(dataset.records))}
+        write_arrays(path, {**facts, **{name: looks.small(value) for name, value in found.items()}}, compressed=True)
         return found
 
-    def _made_by(self, digest: str) -> bool:
-        """Whether the last epoch's parameters still are those of this digest; '' is a sample's: nothing to ask."""
-        return (
-            not digest or not self.has_arrays() or digest == checkpoint.digest(f"{self.prefix}-{self.last:04d}.params")
-        )
+    def _made_by(self, digest: str, epoch: int) -> bool:
+        """Whether an epoch's parameters still are those of this digest; '' is a sample's: nothing to ask."""
+        path = Path(f"{self.prefix}-{epoch:04d}.params")
+        return not digest or not path.is_file() or digest == checkpoint.digest(path)
 
-    def _network(self):
+    def _network(self, epoch: int):
         from lib.predictors import predictor  # a framework is loaded for this alone
 
         system, cfg = load_system(self.system), self.settings()
-        return system.looker(cfg, predictor(system, cfg)), system.dataset(cfg)
+        return system.looker(cfg, predictor(system, cfg, epoch)), system.dataset(cfg)
 
 
 def runs_in(output: str | Path) -> list[Run]:
@@ -206,12 +207,13 @@ def find_run(text: str | Path, output: Path = Path("output")) -> Run:
     path = Path(text)
     if path.is_dir():
         return Run(path.parent if (path / "run.json").is_file() else path)
-    named = sorted(output.glob(f"*/{text}")) if len(path.parts) == 1 else []
+    named = sorted(output.glob(f"*/{glob.escape(str(text))}")) if len(path.parts) == 1 else []
     if len(named) > 1:
         raise RunError(f"run {text}: there are {', '.join(map(str, named))}; give the folder")
     if named:
         return Run(named[0])
-    there = map(str, sorted({each.parent.parent for each in output.glob("*/*/*/run.json")}))
+    folders = sorted({each.parent.parent for each in output.glob("*/*/*/run.json")})
+    there = (str(each) for each in folders if any(each.glob("*/*-[0-9][0-9][0-9][0-9]*.json")))  # not of failed starts
     known = ", ".join(there) or "none yet; ./train.sh quick_acn makes one"
     raise RunError(f"no run {text}: there is no such folder; runs in {output}: {known}")
 
@@ -219,7 +221,7 @@ def find_run(text: str | Path, output: Path = Path("output")) -> Run:
 def _training(folder: Path) -> tuple[Path, dict] | None:
     """The folder of the image set a run was trained on, and its record; evaluations leave a run.json too."""
     for path in sorted(folder.glob("*/run.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_record(path.parent)
         config = record["config"]
         if path.parent.name == config["dataset"]["image_set"].replace("+", "_"):
             return path.parent, record

@@ -5,11 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
-from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -135,11 +132,11 @@ def animation(
     title.set_text(f"epoch {epochs[-1]}")
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once, not for every picture
-    film = FuncAnimation(figure, show, frames=len(epochs), blit=False)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "taps.gif"
-        film.save(path, writer=PillowWriter(fps=1000 / PAUSE))
-        return _fewer_colours(path.read_bytes())
+    frames = []
+    for frame in range(len(epochs)):
+        show(frame)
+        frames.append(_rendered(figure))
+    return _film(frames)
 
 
 def draw_key(axis, dilate: int, stride: int) -> None:
@@ -171,12 +168,18 @@ def _paper(axis, half: float) -> None:
     axis.tick_params(labelsize=8)
 
 
-def _fewer_colours(gif: bytes) -> bytes:
-    """The same film with 32 colours and without what repeats: a third of the size."""
-    from PIL import Image, ImageSequence
+def _rendered(figure):
+    """The figure as a PIL image of 32 colours."""
+    from PIL import Image
 
-    with Image.open(BytesIO(gif)) as film:
-        frames = [frame.convert("RGB").quantize(32) for frame in ImageSequence.Iterator(film)]
+    out = BytesIO()
+    figure.savefig(out, format="png", dpi=figure.dpi)
+    with Image.open(out) as drawn:
+        return drawn.convert("RGB").quantize(32)
+
+
+def _film(frames) -> bytes:
+    """The pictures one after the other, as a GIF that stays longer on the last one."""
     duration = [PAUSE] * (len(frames) - 1) + [4 * PAUSE]
     out = BytesIO()
     frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=duration, loop=0, optimize=True)

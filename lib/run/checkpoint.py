@@ -13,17 +13,17 @@ plain data, the same from every engine: a run goes on with whichever.
 
 from __future__ import annotations
 
+import glob
 import hashlib
-import json
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from lib.run import params
-from lib.run.atomic import replacing, write_json
+from lib.run.atomic import write_arrays, write_json, write_text
+from lib.run.damage import read_arrays, read_json
 
 
 class CheckpointError(ValueError):
@@ -36,13 +36,13 @@ def save(prefix: Path, epoch: int, engine, state: dict, graph: str, offsets: Map
     state: plain data that goes into the .json. graph: the network's text. offsets: those that are parameters, by name.
     """
     prefix.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(f"{prefix}-symbol.json") as new:
-        new.write_text(graph, encoding="utf-8")
-    params.save(_file(prefix, epoch, "params"), *engine.parameters())
-    _save_arrays(_file(prefix, epoch, "momentum.npz"), engine.momentum())
+    write_text(f"{prefix}-symbol.json", graph)
+    parameters = _file(prefix, epoch, "params")
+    params.save(parameters, *engine.parameters())
+    write_arrays(_file(prefix, epoch, "momentum.npz"), engine.momentum())
     if offsets:
-        _save_arrays(_file(prefix, epoch, "npz"), offsets)
-    write_json(_file(prefix, epoch, "json"), {"epoch": epoch, **state})
+        write_arrays(_file(prefix, epoch, "npz"), offsets)
+    write_json(_file(prefix, epoch, "json"), {"epoch": epoch, "params_sha256": digest(parameters), **state})
 
 
 def restore(prefix: Path, epoch: int, engine, momentum: float) -> None:
@@ -52,11 +52,17 @@ def restore(prefix: Path, epoch: int, engine, momentum: float) -> None:
     and for momentum that is not there or cannot be read.
     """
     path, held = find(prefix, epoch), engine.parameters()
-    arg, aux = params.load(path)
+    content, remedy = path.read_bytes(), f"remove {_file(prefix, epoch, 'json')}, and the run goes on before it"
+    try:
+        arg, aux = params.loads(path, content)
+    except ValueError as error:
+        raise CheckpointError(f"{error}; {remedy}") from None
     try:
         params.check_fit({name: value.shape for part in held for name, value in part.items()}, held[1], arg, aux)
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from None
+    if read_state(prefix, epoch).get("params_sha256", digest_of(content)) != digest_of(content):
+        raise CheckpointError(f"{path}: not the file that training wrote (its SHA-256 is another); {remedy}")
     before = read_momentum(prefix, epoch)
     if momentum and not before:
         raise CheckpointError(f"TRAIN.momentum: 0 when {prefix} was trained, cannot become {momentum} on the way")
@@ -94,13 +100,8 @@ def complete_epochs(prefix: Path) -> list[int]:
 
 def read_state(prefix: Path, epoch: int) -> dict:
     """The `state` that was saved with a checkpoint, and its `epoch`."""
-    path = _file(prefix, epoch, "json")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(
-            f"{path}: damaged ({error}); remove it, and the run goes on from the epoch before"
-        ) from None
+    remedy = "remove it, and the run goes on from the epoch before"
+    return read_json(_file(prefix, epoch, "json"), remedy, ("epoch", "config", "threads"), CheckpointError)
 
 
 def read_offsets(prefix: Path, epoch: int) -> dict[str, np.ndarray]:
@@ -113,7 +114,7 @@ def find(prefix: Path, epoch: int) -> Path:
     """The .params file of an epoch. Raises FileNotFoundError that says which epochs there are."""
     path = _file(prefix, epoch, "params")
     if not path.is_file():
-        there = sorted(prefix.parent.glob(f"{prefix.name}-*.params"))
+        there = sorted(prefix.parent.glob(f"{glob.escape(prefix.name)}-*.params"))
         have = ", ".join(other.name for other in there) or "no checkpoint"
         raise FileNotFoundError(f"checkpoint {path} does not exist; the folder has {have}")
     return path
@@ -121,24 +122,19 @@ def find(prefix: Path, epoch: int) -> Path:
 
 def digest(path: str | Path) -> str:
     """SHA-256 of a .params file, in hexadecimal digits: whether two evaluations are of the same parameters."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return digest_of(Path(path).read_bytes())
 
 
-def _save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    with replacing(path) as new, open(new, "wb") as file:
-        np.savez(file, **arrays)
+def digest_of(content: bytes) -> str:
+    """The same of a file's content."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def _load_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as saved:
-            return dict(saved)
+        return read_arrays(path, "remove this epoch's .json, and the run goes on before it", CheckpointError)
     except FileNotFoundError:
         raise CheckpointError(f"{path} does not exist, so this checkpoint is not complete; remove its .json") from None
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise CheckpointError(
-            f"{path}: damaged ({error}); remove this epoch's .json, and the run goes on before it"
-        ) from None
 
 
 def _file(prefix: Path, epoch: int, ending: str) -> Path:

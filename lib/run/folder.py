@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from pathlib import Path
 
 from lib.config import as_dict
@@ -115,18 +116,40 @@ def changes(old: dict, new: dict) -> list[str]:
 
 
 class Lock:
-    """Held while a process trains in a folder; a second one gets a FolderError. Released when the process ends."""
+    """Held while a process writes in a folder; a second one gets a FolderError. Released when the process ends.
 
-    def __init__(self, folder: Path):
-        self._file = open(folder / ".lock", "a+", encoding="utf-8")  # open as long as the lock is held
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.close()
-            raise FolderError(f"another process is training in {folder}") from None
+    what: it does there, training, evaluating or inspecting; of each there is one at a time.
+    """
+
+    def __init__(self, folder: Path, what: str = "training"):
+        path = folder / (".lock" if what == "training" else f".lock-{what}")
+        while True:
+            self._file = open(path, "a+", encoding="utf-8")  # open as long as the lock is held
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._file.close()
+                raise FolderError(f"another process is {what} in {folder}") from None
+            if _is_file_of(path, self._file):
+                return
+            self._file.close()  # the folder was removed, and perhaps made anew, before it was locked
 
     def release(self) -> None:
         self._file.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused) -> None:
+        self.release()
+
+
+def _is_file_of(path: Path, file) -> bool:
+    """Whether an open file still is the one of that name."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def flat(tree: dict, above: str = "") -> dict:

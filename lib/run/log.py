@@ -10,6 +10,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from lib.run.program import tell
+
 HEAD = "%(asctime)-15s %(message)s"
 
 
@@ -17,7 +19,16 @@ class _Console(logging.StreamHandler):
     """Writes above the progress bar instead of through it."""
 
     def emit(self, record):
-        tqdm.write(self.format(record), file=sys.stderr)
+        tell(self.format(record), sys.stderr)
+
+
+class _File(logging.FileHandler):
+    """Says once, and by name, that it cannot be written; the run goes on."""
+
+    def handleError(self, record):  # noqa: N802  (logging's name)
+        if not getattr(self, "told", False):
+            self.told = True
+            tell(f"warning: {self.baseFilename}: {sys.exc_info()[1]}; the log has gaps from here on", sys.stderr)
 
 
 def open_log(folder: Path, name: str, first: bool = True) -> logging.Logger:
@@ -35,7 +46,7 @@ def open_log(folder: Path, name: str, first: bool = True) -> logging.Logger:
     handlers = [_Console()]
     if first:
         path = folder / f"{name}_{time.strftime('%Y-%m-%d-%H-%M')}.log"
-        handlers.append(logging.FileHandler(path, encoding="utf-8"))
+        handlers.append(_File(path, encoding="utf-8"))
     for handler in handlers:
         handler.setFormatter(logging.Formatter(HEAD))
         log.addHandler(handler)

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
-from lib.run.atomic import replacing
+from lib.run.atomic import write_text
+from lib.run.damage import DamagedFile
 
 
 class Sums:
@@ -40,21 +42,30 @@ class Metrics:
         """path: the file. update: the last update that the run goes on from; what stands there of later ones goes."""
         kept = [line for line in read_metrics(path) if line["update"] <= update]
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as new:
-            new.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
         self._file = open(path, "a", buffering=1, encoding="utf-8")  # by lines, so that it can be watched
 
     def write(self, **values) -> None:
         """values: plain data; `update` must be among them."""
-        self._file.write(json.dumps(values) + "\n")
+        with self._named():
+            self._file.write(json.dumps(values) + "\n")
 
     def flush(self) -> None:
         """Makes what was written so far last, before the checkpoint that stands for it is written."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with self._named():
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        self._file.close()
+        with self._named():
+            self._file.close()
+
+    @contextmanager
+    def _named(self):
+        try:
+            yield
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self._file.name) from error
 
 
 class NoMetrics:
@@ -69,9 +80,20 @@ class NoMetrics:
 def read_metrics(path: Path) -> list[dict]:
     """All complete lines, in their order ([] if there is no file); their `event` is 'update', 'epoch' or 'offsets'.
 
-    A process that was killed may have left half a line at the end.
+    A process that was killed may have left half a line at the end. Raises DamagedFile for any other line that is none.
     """
     if not path.exists():
         return []
-    text = path.read_text(encoding="utf-8")
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+    content = path.read_bytes()
+    lines = content[: content.rfind(b"\n") + 1].split(b"\n")[:-1]
+    return [_line(path, number, each) for number, each in enumerate(lines, 1)]
+
+
+def _line(path: Path, number: int, text: bytes) -> dict:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise DamagedFile(f"{path}: line {number} is damaged ({error}); remove that line") from None
+    if not isinstance(found, dict) or not {"event", "update", "epoch"} <= set(found):
+        raise DamagedFile(f"{path}: line {number} is damaged (no event, update and epoch); remove that line")
+    return found

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from lib.run.atomic import replacing
+from lib.run.atomic import write_bytes
 
 FILE_MAGIC = 0x112
 V2_MAGIC = 0xF993FAC9
@@ -39,8 +39,14 @@ def load(path: str | os.PathLike) -> tuple[Arrays, Arrays]:
     Raises ValueError naming the file and the byte where it stops being a .params file, or a name that is neither
     an argument nor an auxiliary state; OSError if the file cannot be read.
     """
+    with open(path, "rb") as file:
+        return loads(path, file.read())
+
+
+def loads(path: str | os.PathLike, content: bytes) -> tuple[Arrays, Arrays]:
+    """The same from the file's content; path: for errors."""
     parts: dict[str, Arrays] = {"arg": {}, "aux": {}}
-    for key, value in load_named(path).items():
+    for key, value in _read_file(_Source(path, content)).items():
         kind, _, name = key.partition(":")
         if kind not in parts or not name:
             raise ValueError(f"{path}: the name {key!r} starts with neither 'arg:' nor 'aux:', so it is no checkpoint")
@@ -69,8 +75,7 @@ def save(path: str | os.PathLike, arg: Mapping[str, np.ndarray], aux: Mapping[st
     for key in named:
         text = key.encode()
         chunks += [struct.pack("<Q", len(text)), text]
-    with replacing(path) as new:
-        new.write_bytes(b"".join(chunks))
+    write_bytes(path, chunks)
 
 
 def check_fit(

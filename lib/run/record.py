@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +10,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from lib.run.atomic import write_json
+from lib.run.damage import read_json
 
 NAME = "run.json"
+REMEDY = "remove it: the next training or evaluation in this folder writes a new one"
 
 
 @contextmanager
@@ -26,7 +27,7 @@ def recorded(folder: Path, facts: dict) -> Iterator[None]:
     path = folder / NAME
     earlier = []
     if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
+        before = read_json(path, REMEDY)
         earlier = [*before.pop("earlier", []), before]
     record = {"status": "running", "error": None, "started": _now(), "ended": None, "seconds": None, **facts}
     write_json(path, {**record, "earlier": earlier})
@@ -46,8 +47,8 @@ def recorded(folder: Path, facts: dict) -> Iterator[None]:
 
 
 def read_record(folder: Path) -> dict:
-    """The content of <folder>/run.json."""
-    return json.loads((folder / NAME).read_text(encoding="utf-8"))
+    """The content of <folder>/run.json. Raises DamagedFile."""
+    return read_json(folder / NAME, REMEDY, ("config",))
 
 
 def _now() -> str:

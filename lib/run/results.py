@@ -7,8 +7,9 @@ number}, such as classes), `sha256` of the parameters, `epoch`, and what `lib.ru
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from lib.run.damage import read_json
 
 NAME, ZERO_NAME = "results.json", "results_zero_offsets.json"
 
@@ -35,11 +36,7 @@ def in_todays_form(numbers: dict) -> dict:
 
 
 def _read(path: Path) -> dict:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: damaged ({error}); remove it and evaluate again") from None
-    content = in_todays_form(content) if isinstance(content, dict) else {}
+    content = in_todays_form(read_json(path, "remove it and evaluate again"))
     if not isinstance(content.get("value"), (int, float)):
         raise ValueError(f"{path}: expected an evaluation with a number `value`")
     return content

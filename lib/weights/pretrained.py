@@ -9,6 +9,7 @@ import numpy as np
 import yaml
 
 from lib.config import ConfigError, as_dict
+from lib.config.text_file import read_text
 from lib.run import checkpoint, params
 
 
@@ -56,7 +57,7 @@ def take_pretrained(cfg, engine) -> tuple[Path, list[str]]:
 
 def check_settings(cfg, beside: Path) -> None:
     """Raises ConfigError unless the configuration says all that the YAML file says."""
-    wanted, have = yaml.safe_load(beside.read_text(encoding="utf-8")), as_dict(cfg)
+    wanted, have = yaml.safe_load(read_text(beside)), as_dict(cfg)
     wrong = [
         f"{section}.{key}: {beside} needs {value}, the configuration has {have.get(section, {}).get(key)}"
         for section, keys in wanted.items()

@@ -3,8 +3,18 @@
 
 from __future__ import annotations
 
+from operators.checks import inputs
 from operators.checks.case import Case
-from operators.checks.conv_cases import conv_cases
+from operators.checks.conv_cases import conv_cases, sample
+
+DRAWERS = {"offset": inputs.offset}
+SAMPLES = {"ActiveConvolution": sample("ActiveConvolution", num_group=2, num_offset_group=3, num_deformable_group=2)}
+
+
+def random_case(operator: str):
+    from operators.checks import random_cases  # wants hypothesis
+
+    return random_cases.convolutions(operator)
 
 
 def _case(name, data, attributes, **more):

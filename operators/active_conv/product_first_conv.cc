@@ -42,10 +42,11 @@ class ProductFirstConv {
         weight_row_(round_up(s_.channels / s_.weight_groups, kernels_.lanes) + kSkew),
         image_tiles_((s_.pixels() + kPixels - 1) / kPixels),
         map_row_(image_tiles_ * kPixels),
-        wave_(std::clamp<int64_t>(kWavePixels / s_.pixels(), 1, std::max<int64_t>(s_.batch, 1))) {
+        wave_(std::clamp<int64_t>(kWavePixels / s_.pixels(), 1, s_.batch)) {
     for (int64_t g = 0; g < s_.weight_groups; ++g) segments_.push_back(find_segments(g));
     const int64_t product_bytes = filter_rows() * wave_ * map_row_ * int64_t{sizeof(T)};
     filters_ = std::clamp<int64_t>(workspace_bytes() / 4 / product_bytes, 1, kMostFilters);
+    workers_ = workers_for(wave_ * std::max(filters_, image_tiles_));
     const int64_t per_group = s_.filters / s_.weight_groups;
     for (int64_t g = 0; g < s_.weight_groups; ++g) {
       for (int64_t k = 0; k < per_group; k += filters_) {
@@ -107,9 +108,6 @@ class ProductFirstConv {
         if (wants_weight) weight_gradient(batch, images, first == 0 ? g.weight_req : Req::kAdd, g.weight);
       }
     });
-    if (s_.batch == 0 && g.weight_req == Req::kWrite) {
-      std::fill_n(g.weight, s_.filters * (s_.channels / s_.weight_groups) * s_.taps(), T(0));
-    }
     if (g.bias_req != Req::kNull) bias_gradient(s_, out_grad, g.bias_req, g.bias);
   }
 
@@ -351,7 +349,7 @@ class ProductFirstConv {
   const T* data_;
   const VectorKernels<T>& kernels_;
   const int64_t channel_row_, weight_row_, image_tiles_, map_row_, wave_;
-  const int workers_ = num_threads();
+  int workers_;
   int64_t filters_;  // at a time, so that their product maps fit the workspace
   std::vector<Batch> batches_;
   std::vector<std::vector<Segment>> segments_;  // of each weight group
@@ -383,6 +381,10 @@ template <class T>
 void product_first_conv_backward(const ConvShape& shape, const T* offset, Boundary rule, const T* out_grad,
                                  const T* data, const T* weight, const ConvGradientArrays<T>& gradients,
                                  std::vector<double>* offset_sums) {
+  if (shape.batch == 0) {
+    if (offset_sums) offset_sums->assign(shape.offset_sets() * shape.taps() * 2, 0.0);
+    return empty_batch_gradients<T>(shape, gradients);
+  }
   ProductFirstConv<T>(shape, offset, rule, data, weight).backward(out_grad, gradients, offset_sums);
 }
 

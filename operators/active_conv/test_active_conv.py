@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from operators.active_conv.cases import CASES
-from operators.checks import backends, random_cases
+from operators.active_conv.cases import CASES, random_case
+from operators.checks import backends
 from operators.checks.agreement import cast, mxnet_backends
 from operators.checks.case import Case
 from operators.checks.convolution import ConvolutionTester
@@ -19,7 +19,7 @@ from operators.for_numpy import Operator
 
 class TestActiveConvolution(ConvolutionTester):
     cases = CASES
-    random_case = random_cases.convolutions("ActiveConvolution", filter_sets=True)
+    random_case = random_case("ActiveConvolution")
 
     def offset_index(self, tap, axis, channel_set=0):
         return (0, channel_set, tap // 3, tap % 3, axis)

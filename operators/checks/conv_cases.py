@@ -46,6 +46,12 @@ _BUSY = [
 ]
 
 
+def sample(operator: str, **attributes) -> Case:
+    """One small convolution with nothing square about it."""
+    lopsided = {"kernel": (3, 2), "stride": (2, 1), "dilate": (1, 2), "pad": (1, 2), "num_filter": 6}
+    return Case(operator, "sample", (2, 4, 7, 6), {**lopsided, **attributes})
+
+
 def conv_cases(operator: str) -> list:
     """The list of Case for a convolution."""
     quiet = [Case(operator, name, data, attributes) for name, data, attributes in _SIZES]

@@ -11,9 +11,12 @@ a grid of integers is exact in both and a point lies on the same side of a line.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Callable
+
 import numpy as np
 
-from operators.checks import roi_inputs
+from operators.checks import catalogue
 from operators.checks.case import Case
 from operators.for_numpy import Operator
 
@@ -40,12 +43,35 @@ def special(random, shape, case: Case):
     return np.where(random.random(shape) < 0.25, random.choice(SPECIALS, shape), values)
 
 
-# What trans is where offsets would be drawn so. Differences take half the clearance as their step.
-_TRANS = {
-    between_lines: {"reach": CLEARANCE / 2},
-    on_lines: {"reach": 0, "grid": 1 / 8},
-    special: {"reach": 0, "strange": SPECIALS},
-}
+@dataclass
+class Request:
+    """What a drawer is told. It is called with the Request and the shape of the input, and returns an array.
+
+    offsets : one of the three functions above: where points shall fall
+    arrays : the inputs that were drawn before, by name
+    stored : rounds float64 numbers to those that the dtype under test can hold
+    """
+
+    random: np.random.Generator
+    case: Case
+    offsets: Callable
+    arrays: dict
+    stored: Callable
+
+
+def offset(request: Request, shape):
+    """Drawer of offsets in pixels."""
+    return request.offsets(request.random, shape, request.case)
+
+
+def factor(request: Request, shape):
+    """Drawer of masks."""
+    return request.random.uniform(-0.5, 2, shape)
+
+
+def number(request: Request, shape):
+    """The drawer of every input that has no other."""
+    return request.random.standard_normal(shape)
 
 
 def _unchanged(values):
@@ -61,20 +87,12 @@ def draw_inputs(case: Case, offsets=between_lines, seed: int = 0, stored=_unchan
     operator = Operator(case.operator, **case.attributes)
     shapes, _ = case.shapes(operator)
     random = np.random.default_rng([seed, len(case.name), *case.data])
-    arrays = {}
+    request = Request(random, case, offsets, {}, stored)
+    drawers = catalogue.drawers_of(case.operator)
     for name, shape in zip(operator.inputs, shapes):
-        if name == "offset":
-            values = offsets(random, shape, case)
-        elif name == "mask":
-            values = random.uniform(-0.5, 2, shape)
-        elif name == "rois":
-            values = roi_inputs.rois(random, shape, case, SPECIALS if offsets is special else (), stored)
-        elif name == "trans":
-            values = roi_inputs.trans(random, shape, case, arrays["rois"], stored=stored, **_TRANS[offsets])
-        else:
-            values = random.standard_normal(shape)
-        arrays[name] = stored(values.astype(np.float32).astype(np.float64))
-    return arrays
+        values = drawers.get(name, number)(request, shape)
+        request.arrays[name] = stored(values.astype(np.float32).astype(np.float64))
+    return request.arrays
 
 
 def draw_out_grad(case: Case, seed: int = 1):

@@ -72,7 +72,7 @@ class PoolingTester(OperatorTester):
 
     def test_the_fraction_of_an_image_is_dropped(self, small_case, dtype):
         """Towards 0, as a cast does: stock MXNet and torchvision do so, and numeric gradients move every number."""
-        inputs, out_grad = cast(draw.inputs(small_case), dtype), draw.out_grad(small_case).astype(dtype)
+        inputs, out_grad = cast(draw_inputs(small_case), dtype), draw_out_grad(small_case).astype(dtype)
         operator = Operator(small_case.operator, **small_case.attributes)
         moved = {**inputs, "rois": inputs["rois"].copy()}
         moved["rois"][:, 0] += np.where(inputs["rois"][:, 0] == 0, -0.75, 0.75)
@@ -83,7 +83,7 @@ class PoolingTester(OperatorTester):
 
     def test_image_minus_1_is_no_region(self, small_case, dtype):
         """Its bins are 0, whatever its corners are, and nothing gets a gradient from it; the others do not notice."""
-        inputs, out_grad = cast(draw.inputs(small_case), dtype), draw.out_grad(small_case).astype(dtype)
+        inputs, out_grad = cast(draw_inputs(small_case), dtype), draw_out_grad(small_case).astype(dtype)
         operator = Operator(small_case.operator, **small_case.attributes)
         padded = {**inputs, "rois": inputs["rois"].copy()}
         padded["rois"][-1] = -1

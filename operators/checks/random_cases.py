@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from operators.checks.case import Case
@@ -25,14 +27,14 @@ def _fit(size: int, kernel: int, stride: int, dilate: int, pad: int) -> int:
 
 
 @st.composite
-def convolutions(draw, operator: str, filter_sets: bool = False):
-    """Convolutions; with filter_sets also several offset sets over the filters (num_offset_group)."""
+def convolutions(draw, operator: str):
+    """Convolutions, with offset sets over the filters (num_offset_group) and over the channels."""
     kernel, dilate, pad = draw(_pairs(1, 3)), draw(_pairs(1, 3)), draw(_pairs(0, 3))
     stride = draw(st.one_of(st.just((1, 1)), _pairs(1, 3)))
     out = draw(_pairs(1, 6))
     height, width = (_fit(out[i], kernel[i], stride[i], dilate[i], pad[i]) for i in (0, 1))
     num_group, num_deformable_group = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    num_offset_group = draw(st.integers(1, 3)) if filter_sets else 1
+    num_offset_group = draw(st.integers(1, 3))
     channels = num_group * num_deformable_group * draw(st.sampled_from([1, 2, 3, 11, 17]))
     attributes = {
         "kernel": kernel,
@@ -42,10 +44,9 @@ def convolutions(draw, operator: str, filter_sets: bool = False):
         "num_filter": num_group * num_offset_group * draw(st.integers(1, 3)),
         "num_group": num_group,
         "num_deformable_group": num_deformable_group,
+        "num_offset_group": num_offset_group,
         "no_bias": draw(st.booleans()),
     }
-    if filter_sets:
-        attributes["num_offset_group"] = num_offset_group
     return Case(operator, "random", (draw(st.integers(0, 3)), channels, height, width), attributes)
 
 
@@ -63,13 +64,23 @@ def poolings(draw, operator: str):
     }
     data = draw(st.tuples(st.integers(0 if regions == 0 else 1, 3), st.just(output_dim * group_size**2),
                           st.integers(1, 9), st.integers(1, 9)))  # fmt: skip
-    given = {"rois": (regions, 5)}
-    if operator == "DeformablePSROIPooling":
-        classes = draw(st.sampled_from([k for k in (0, 1, 2) if k == 0 or output_dim % k == 0]))
-        part_size = draw(st.integers(0, 4))
-        attributes.update(part_size=part_size, sample_per_part=draw(st.integers(1, 4)), no_trans=classes == 0,
-                          trans_std=draw(st.sampled_from([0.0, 0.1, 0.5])))  # fmt: skip
-        if classes:
-            parts = part_size or pooled_size
-            given["trans"] = (regions, 2 * classes, parts, parts)
-    return Case(operator, "random", data, attributes, no_derivative=("rois",), given=given)
+    return Case(operator, "random", data, attributes, no_derivative=("rois",), given={"rois": (regions, 5)})
+
+
+@st.composite
+def moved_poolings(draw, operator: str):
+    """Poolings whose bins are moved by an input trans, or have none."""
+    case = draw(poolings(operator))
+    output_dim, pooled_size = case.attributes["output_dim"], case.attributes["pooled_size"]
+    classes = draw(st.sampled_from([k for k in (0, 1, 2) if k == 0 or output_dim % k == 0]))
+    part_size = draw(st.integers(0, 4))
+    more = {
+        "part_size": part_size,
+        "sample_per_part": draw(st.integers(1, 4)),
+        "no_trans": classes == 0,
+        "trans_std": draw(st.sampled_from([0.0, 0.1, 0.5])),
+    }
+    given, parts = dict(case.given), part_size or pooled_size
+    if classes:
+        given["trans"] = (given["rois"][0], 2 * classes, parts, parts)
+    return replace(case, attributes={**case.attributes, **more}, given=given)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-import operators
+from operators import library
 from operators.checks import backends
 from operators.checks.agreement import cast, check, expected
 from operators.checks.tolerance import assert_same_bits
@@ -31,21 +31,21 @@ class SchedulingTests:
 
     @pytest.fixture(autouse=True)
     def restored_settings(self):
-        workspace = operators.workspace_bytes()
+        workspace = library.workspace_bytes()
         yield
-        operators.set_num_threads(0)
-        operators.set_workspace_bytes(workspace)
+        library.set_num_threads(0)
+        library.set_workspace_bytes(workspace)
 
     def test_same_bits_for_any_number_of_threads(self, busy_case, boundary, dtype):
-        operators.set_num_threads(1)
+        library.set_num_threads(1)
         want = _run(busy_case, boundary, dtype)
         for count in (2, 3, 5, 8):
-            operators.set_num_threads(count)
+            library.set_num_threads(count)
             _assert_same(_run(busy_case, boundary, dtype), want, f"{busy_case}, {count} threads")
 
     def test_two_calls_at_once(self, busy_case, boundary):
         """Two Python threads, each with its own dtype, over and over; the kernels release the GIL."""
-        operators.set_num_threads(3)
+        library.set_num_threads(3)
         want = {dtype: _run(busy_case, boundary, dtype) for dtype in ("float32", "float64")}
         with ThreadPoolExecutor(2) as pool:
             for _ in range(3):
@@ -55,8 +55,8 @@ class SchedulingTests:
 
     def test_smallest_workspace(self, busy_case, boundary, dtype):
         """A small workspace cuts the work into slabs of positions and waves of images; sums are split, no more."""
-        operators.set_workspace_bytes(SMALLEST_WORKSPACE)
+        library.set_workspace_bytes(SMALLEST_WORKSPACE)
         check(backends.for_numpy, busy_case, boundary, dtype)
         want = _run(busy_case, boundary, dtype)
-        operators.set_num_threads(5)
+        library.set_num_threads(5)
         _assert_same(_run(busy_case, boundary, dtype), want, f"{busy_case}, small workspace, 5 threads")

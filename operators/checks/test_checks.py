@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import Phase, find, settings
 
-from operators.checks import backends, random_cases
+from operators import library
+from operators.checks import backends, catalogue, random_cases
 from operators.checks.agreement import AgreementTests, check, check_derivatives
 from operators.checks.case import Case
 from operators.checks.guards import Guarded
@@ -212,16 +213,39 @@ def test_the_tester_runs_every_boundary_dtype_and_case():
     assert issubclass(Example, AgreementTests)
 
 
+@pytest.mark.parametrize("operator", catalogue.names())
+def test_a_room_says_all_that_generic_tests_ask_for(operator):
+    cases, described = catalogue.cases_of(operator), library.descriptions()
+    roommates = [each for each in described.values() if each.room == described[operator].room]
+    assert any(case.busy for case in cases) and not all(case.busy for case in cases)
+    assert set(catalogue.drawers_of(operator)) <= {name for each in roommates for name in each.inputs}
+    sample = catalogue.sample_of(operator)
+    assert sample.operator == operator and not sample.no_derivative or sample.no_derivative == ("rois",)
+    assert list(draw_inputs(sample)) == list(Operator(operator, **sample.attributes).inputs)
+    quick = settings(derandomize=True, database=None, phases=[Phase.generate])
+    assert find(catalogue.random_case_of(operator), lambda case: True, settings=quick).operator == operator
+
+
+def test_a_room_that_says_less_is_an_error(monkeypatch):
+    from operators.shift import cases
+
+    monkeypatch.setattr(cases, "SAMPLES", {})
+    with pytest.raises(LookupError, match=r"shift/cases.py has no sample of Shift"):
+        catalogue.sample_of("Shift")
+    monkeypatch.delattr(cases, "DRAWERS")
+    with pytest.raises(LookupError, match=r"shift/cases.py says nothing of DRAWERS"):
+        draw_inputs(Case("Shift", "any", (1, 2, 3, 4)))
+
+
 @pytest.mark.parametrize("operator", ["DeformableConvolution", "ActiveConvolution"])
 def test_random_convolutions_are_valid_and_vary(operator):
     quick = settings(derandomize=True, database=None, phases=[Phase.generate])
-    active = operator == "ActiveConvolution"
-    strategy = random_cases.convolutions(operator, filter_sets=active)
+    strategy = random_cases.convolutions(operator)
     for wanted in (
         lambda case: case.data[0] == 0,
         lambda case: case.data[1] > 32,
         lambda case: case.attributes["num_group"] > 1 and case.attributes["num_deformable_group"] > 1,
-        lambda case: not active or case.attributes["num_offset_group"] == case.attributes["num_filter"] > 1,
+        lambda case: case.attributes["num_offset_group"] == case.attributes["num_filter"] > 1,
     ):
         case = find(strategy, wanted, settings=quick)
         Operator(case.operator, **case.attributes).shapes(case.data)

@@ -3,27 +3,24 @@
 
     class TestShift(OperatorTester):
         cases = CASES
-        random_case = random_cases.maps("Shift")
+        random_case = random_case("Shift")
 
 and gets all tests of this folder, for every case, boundary rule and dtype.
 """
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from operators.checks import backends
 from operators.checks.agreement import AgreementTests, check
 from operators.checks.edges import EdgeTests
-from operators.checks.inputs import between_lines, on_lines
+from operators.checks.inputs import between_lines, on_lines, special
 from operators.checks.scheduling import SchedulingTests
 from operators.core.reference_bilinear import BOUNDARIES
 
 DTYPES = ("float32", "float64")
-# The same examples in every run, and no deadline: other work may share the machine.
-RANDOM = settings(max_examples=40, deadline=None, derandomize=True, database=None,
-                  suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors])  # fmt: skip
 
 
 class OperatorTester(AgreementTests, EdgeTests, SchedulingTests):
@@ -53,13 +50,12 @@ class OperatorTester(AgreementTests, EdgeTests, SchedulingTests):
         if "dtype" in metafunc.fixturenames:
             metafunc.parametrize("dtype", DTYPES)
 
-    @RANDOM
     @given(drawn=st.data())
     def test_random_shapes(self, drawn):
         case = drawn.draw(self.random_case)
         boundary = drawn.draw(st.sampled_from(self.boundaries))
-        offsets = drawn.draw(st.sampled_from([between_lines, on_lines]))
-        check(backends.for_numpy, case, boundary, "float64", offsets)
+        offsets = drawn.draw(st.sampled_from([between_lines, on_lines, special]))
+        check(backends.for_numpy, case, boundary, drawn.draw(st.sampled_from(DTYPES)), offsets)
 
     def test_case_names_are_unique(self):
         names = [(case.operator, case.name) for case in self.cases]

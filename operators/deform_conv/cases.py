@@ -3,8 +3,22 @@
 
 from __future__ import annotations
 
+from operators.checks import inputs
 from operators.checks.case import Case
-from operators.checks.conv_cases import conv_cases
+from operators.checks.conv_cases import conv_cases, sample
+
+DRAWERS = {"offset": inputs.offset, "mask": inputs.factor}
+SAMPLES = {
+    "DeformableConvolution": sample("DeformableConvolution", num_group=2, num_deformable_group=2),
+    "ModulatedDeformableConvolution": sample("ModulatedDeformableConvolution", num_deformable_group=2),
+}
+
+
+def random_case(operator: str):
+    from operators.checks import random_cases  # wants hypothesis
+
+    return random_cases.convolutions(operator)
+
 
 _FILTER_SETS = [
     ("filter offset sets", (2, 4, 5, 6), dict(kernel=(3, 3), num_filter=6, num_offset_group=3, pad=(1, 1))),

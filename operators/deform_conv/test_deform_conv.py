@@ -4,12 +4,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from operators.checks import backends, random_cases
+from operators.checks import backends
 from operators.checks.agreement import cast, mxnet_backends
 from operators.checks.convolution import ConvolutionTester
 from operators.checks.inputs import between_lines, draw_inputs, draw_out_grad, on_lines
 from operators.checks.tolerance import assert_close
-from operators.deform_conv.cases import CASES, MODULATED_CASES, has_one_filter_set
+from operators.deform_conv.cases import CASES, MODULATED_CASES, has_one_filter_set, random_case
 from operators.for_numpy import Operator
 
 OFFSETS = pytest.mark.parametrize("offsets", [between_lines, on_lines])
@@ -27,7 +27,7 @@ class _DeformTester(ConvolutionTester):
 
 class TestDeformableConvolution(_DeformTester):
     cases = CASES
-    random_case = random_cases.convolutions("DeformableConvolution")
+    random_case = random_case("DeformableConvolution")
 
     @OFFSETS
     def test_inside_is_stock_with_its_gradients(self, case, dtype, offsets):
@@ -46,7 +46,7 @@ class TestDeformableConvolution(_DeformTester):
 
 class TestModulatedDeformableConvolution(_DeformTester):
     cases = MODULATED_CASES
-    random_case = random_cases.convolutions("ModulatedDeformableConvolution")
+    random_case = random_case("ModulatedDeformableConvolution")
 
     @OFFSETS
     def test_zero_is_stock(self, case, dtype, offsets):

@@ -4,6 +4,16 @@
 from __future__ import annotations
 
 from operators.checks.case import Case
+from operators.checks.roi_inputs import Moves, Regions, sampled
+
+_REGIONS = Regions(-0.5, sampled)
+DRAWERS = {"rois": _REGIONS, "trans": Moves(_REGIONS)}
+
+
+def random_case(operator: str):
+    from operators.checks import random_cases  # wants hypothesis
+
+    return random_cases.moved_poolings(operator)
 
 
 def _case(name: str, data: tuple, regions: int, classes: int, busy=False, **attributes) -> Case:
@@ -66,3 +76,9 @@ CASES = [
         spatial_scale=0.5, output_dim=70, group_size=2, pooled_size=2, sample_per_part=2, trans_std=0.125,
     ),
 ]  # fmt: skip
+SAMPLES = {
+    "DeformablePSROIPooling": _case(
+        "sample", (2, 18, 7, 6), 3, 2,
+        spatial_scale=0.5, output_dim=2, group_size=3, pooled_size=3, part_size=2, sample_per_part=2, trans_std=0.125,
+    )
+}  # fmt: skip

@@ -4,15 +4,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from operators.checks import random_cases
 from operators.checks.pooling import PoolingTester
-from operators.deform_psroi_pool.cases import CASES
+from operators.deform_psroi_pool.cases import CASES, random_case
 from operators.for_numpy import Operator
 
 
 class TestDeformablePSROIPooling(PoolingTester):
     cases = CASES
-    random_case = random_cases.poolings("DeformablePSROIPooling")
+    random_case = random_case("DeformablePSROIPooling")
 
 
 # value = 10 y + x, so that a sample tells its place

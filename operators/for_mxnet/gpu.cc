@@ -56,6 +56,10 @@ Gpu::Gpu(const std::string& name) {
   void* library = dlopen(path.c_str(), RTLD_NOW);
   require(library != nullptr, name, ": an array lies on a GPU, and this build serves the CPU only (", dlerror(),
           "); docs/cuda.md tells how to build the CUDA library");
+  decltype(&acn_cuda_abi) abi;
+  find(library, "acn_cuda_abi", &abi);
+  require(std::strcmp(abi(), acn_abi()) == 0, path, " was built from other sources than the library beside it (", abi(),
+          " and ", acn_abi(), "): build both again");
   auto* found = new Functions;
   find(library, "acn_cuda_last_error", &found->last_error);
   find(library, "acn_cuda_forward_and_wait", &found->forward);

@@ -4,7 +4,7 @@
 MXNet 1.9.1 hands a custom operator an array that is in oneDNN's blocked layout (what a stock Convolution leaves behind)
 as a pointer to a temporary copy, which may be gone when the operator runs in its own thread. What comes out of a whole
 ``slice_axis`` is never in that layout, and neither is the gradient that comes back through it. A bias is one line of
-numbers, for which there is but one layout; and tools such as ``mx.viz.print_summary`` fail at nodes with such an output.
+numbers, for which there is one layout only; and ``mx.viz.print_summary`` fails at nodes with such an output.
 
 In a graph the shape of a parameter must be found from the operator's side, and ``slice_axis`` infers none backwards.
 There, all inputs but the first pass ``clip`` to [-inf, inf], which keeps every value, NaN included, and infers shapes
@@ -22,8 +22,8 @@ from __future__ import annotations
 
 import mxnet as mx
 
-_WHOLE = {"axis": 0, "begin": 0, "end": None}
-_WHOLE_LINE = {"a_min": -float("inf"), "a_max": float("inf")}
+_WHOLE: dict = {"axis": 0, "begin": 0, "end": None}
+_WHOLE_LINE: dict = {"a_min": -float("inf"), "a_max": float("inf")}
 _GUARD, _SAME = "_guard", "_same"
 UNGUARDED = ("bias",)  # inputs of one dimension
 
@@ -62,6 +62,6 @@ def is_output_guard(node: dict) -> bool:
 
 
 def _keeps_all(node: dict) -> bool:
-    whole = {"slice_axis": _WHOLE, "clip": _WHOLE_LINE}[node["op"]]
+    whole = _WHOLE if node["op"] == "slice_axis" else _WHOLE_LINE
     attributes = node.get("attrs", {})
     return all(attributes.get(key) == str(value) for key, value in whole.items())

@@ -11,7 +11,7 @@ import mxnet.contrib as contrib
 from operators.for_mxnet import nd, sym
 
 _PLACES = ((nd, (mx.nd.contrib, contrib.ndarray)), (sym, (mx.sym.contrib, contrib.symbol)))
-_stock = {}  # (module, name) -> the stock function, while ours stands in its place
+_stock: dict = {}  # (module, name) -> the stock function, while ours stands in its place
 
 
 def install(replace_stock: bool = False) -> None:

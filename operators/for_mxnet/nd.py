@@ -1,35 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Imperative functions on NDArrays, one per operator, with the signature stock MXNet would give it."""
+"""Functions on NDArrays, one per operator, with the signature stock MXNet would give it; nd.pyi names them."""
 
 from __future__ import annotations
 
 from operators import library
-from operators.for_mxnet import registry  # noqa: F401  (loads MXNet with its settings)
-from operators.for_mxnet.arguments import sort_arguments
-from operators.for_mxnet.guard import UNGUARDED, guarded_array
+from operators.for_mxnet.imperative import imperative
 
-import mxnet as mx  # isort: skip
-from mxnet.base import MXNetError  # isort: skip
-
-
-def _make(description: library.Description):
-    def function(*args, name=None, out=None, **kwargs):
-        node = name or description.name.lower()
-        call = sort_arguments(description, node, mx.nd.NDArray, args, kwargs)
-        missing = [i for i in call.inputs if i not in call.arrays]
-        if missing:
-            raise MXNetError(f"Error in operator {node}: {description.name}: {', '.join(missing)} is missing")
-        arrays = [call.arrays[i] if i in UNGUARDED else guarded_array(call.arrays[i]) for i in call.inputs]
-        try:
-            raw = mx.nd.Custom(*arrays, op_type=description.name, **call.attributes)
-        except MXNetError as error:  # it knows no node
-            raise MXNetError(f"Error in operator {node}: {error}") from None
-        return guarded_array(raw, out=out)
-
-    function.__name__ = function.__qualname__ = description.name
-    function.__doc__ = description.docstring("NDArray")
-    return function
-
-
-globals().update({name: _make(description) for name, description in library.descriptions().items()})
+globals().update({name: imperative(description, __name__) for name, description in library.descriptions().items()})
 __all__ = list(library.descriptions())

@@ -53,7 +53,6 @@ struct Node {
   std::shared_ptr<const Operator> op;
   std::vector<InputInfo> inputs;
   std::vector<char*> input_names;
-  std::vector<int> dependencies;
   void* contexts[8];
 };
 
@@ -127,7 +126,7 @@ int infer_shape(int count, int* ndims, int** shapes, void* state) {
   for (size_t i = 0; i < inputs; ++i) {
     if (is_known(ndims[i], shapes[i], numpy_shape)) known[i] = Shape(shapes[i], shapes[i] + ndims[i]);
   }
-  const Shape output = node.op->infer_shapes(&known);
+  const Shape output = infer(node.name, *node.op, &known);
   for (size_t i = 0; i < inputs; ++i) hand_back(node.name, *known[i], i, ndims, shapes);
   hand_back(node.name, output, inputs, ndims, shapes);
   return 1;
@@ -150,16 +149,17 @@ int infer_type(int count, int* types, void* state) {
   return 1;
 }
 
-// Called once for a node, by the call of MXNet that makes it and before another thread can know it.
 int declare_dependencies(const int* out_grad, const int* in_data, const int*, int* count, int** dependencies,
                          void* state) {
-  Node& node = *static_cast<Node*>(state);
-  node.dependencies = {out_grad[0]};
+  // Several threads may bind one graph at once. MXNet copies the numbers before this thread calls again.
+  thread_local std::vector<int> kept;
+  const Node& node = *static_cast<const Node*>(state);
+  kept = {out_grad[0]};
   for (size_t i = 0; i < node.inputs.size(); ++i) {
-    if (node.op->backward_reads(i)) node.dependencies.push_back(in_data[i]);
+    if (node.op->backward_reads(i)) kept.push_back(in_data[i]);
   }
-  *count = static_cast<int>(node.dependencies.size());
-  *dependencies = node.dependencies.data();
+  *count = static_cast<int>(kept.size());
+  *dependencies = kept.data();
   return 1;
 }
 

@@ -11,12 +11,13 @@ from operators.for_mxnet import sym
 from operators.for_mxnet.arguments import is_hint
 from operators.for_mxnet.guard import is_guard, is_output_guard
 from operators.for_mxnet.stock_names import PREFIX, STOCK
+from operators.for_mxnet.symbolic import fresh
 
 import mxnet as mx  # isort: skip
 from mxnet.base import MXNetError  # isort: skip
 
 
-def from_stock(symbol):
+def from_stock(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
     """The network with our nodes in the place of MXNet's own deformable convolutions and poolings.
 
     Build a network with stock names, let everything that walks graphs see it, and convert it last, before bind. Names,
@@ -31,7 +32,7 @@ def from_stock(symbol):
     return _converted(symbol, _node_of_ours)
 
 
-def to_stock(symbol):
+def to_stock(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
     """The network with MXNet's own nodes in the place of ours, without guards: for machines that have stock MXNet only.
 
     Parameters
@@ -44,7 +45,7 @@ def to_stock(symbol):
     return _converted(symbol, _node_of_stock)
 
 
-def _converted(symbol, convert: Callable):
+def _converted(symbol: mx.sym.Symbol, convert: Callable) -> mx.sym.Symbol:
     if not isinstance(symbol, mx.sym.Symbol):
         raise TypeError(f"a Symbol is expected, got {type(symbol).__name__}; mx.sym.load reads one from a JSON file")
     return mx.sym.load_json(json.dumps(_converted_graph(json.loads(symbol.tojson()), convert)))
@@ -76,7 +77,7 @@ def _moved(entry: list, entries: dict) -> list:
     return list(found) if isinstance(found, (list, tuple)) else [found, *entry[1:]]
 
 
-def _node_of_ours(node: dict, nodes: list):
+def _node_of_ours(node: dict, nodes: list) -> list | None:
     name = node["op"][len(PREFIX) :]
     if node["op"] != PREFIX + name or name not in STOCK:
         return None
@@ -84,7 +85,7 @@ def _node_of_ours(node: dict, nodes: list):
     hints = {key: value for key, value in given.items() if is_hint(key)}
     attributes = {key: value for key, value in given.items() if key not in hints}
     inputs = [mx.sym.var(str(number)) for number in range(len(node["inputs"]))]
-    with sym.fresh(mx.name.NameManager), sym.fresh(mx.AttrScope):
+    with fresh(mx.name.NameManager), fresh(mx.AttrScope):
         made = getattr(sym, name)(*inputs, name=node["name"], attr=hints, **attributes)
     graph = json.loads(made.tojson())
     entries: dict = {}
@@ -97,7 +98,7 @@ def _node_of_ours(node: dict, nodes: list):
     return _moved(graph["heads"][0], entries)
 
 
-def _node_of_stock(node: dict, nodes: list):
+def _node_of_stock(node: dict, nodes: list) -> list | None:
     source = nodes[node["inputs"][0][0]] if node["inputs"] else {}
     if is_guard(node) or (is_output_guard(node) and source["op"] in map(PREFIX.__add__, STOCK)):
         return node["inputs"][0]

@@ -7,10 +7,17 @@ is computed. What each computes stands in its room's README.md under operators/.
 operators.for_torch.torchvision, operators.for_torch.mmcv.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from operators.for_torch.learning_rates import param_groups as param_groups
 from operators.for_torch.ops import MODULES
 from operators.for_torch.torchvision import install as install
 from operators.for_torch.torchvision import uninstall as uninstall
+
+if TYPE_CHECKING:  # names that are found in the rooms' files
+
+    def __getattr__(name: str) -> Any: ...
+
 
 globals().update({name: getattr(module, name) for module in MODULES.values() for name in module.__all__})
 _OTHERS = ("install", "param_groups", "uninstall")

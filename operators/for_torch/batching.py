@@ -36,6 +36,18 @@ def backward(operation):
     return rule
 
 
+def refusing_old(operation):
+    """The backward operator's kernel for torch.autograd's own batching, which is older than torch.func's."""
+
+    def kernel(*args):
+        raise NotImplementedError(
+            f"{operation.name}: torch.autograd's own batching (is_grads_batched=True, jacobian(vectorize=True)) is not "
+            "served; torch.func.vmap, vjp and jacrev are"
+        )
+
+    return kernel
+
+
 def _only_images(operation, dims) -> bool:
     return bool(operation.images) and all(
         dim is None or name in operation.images for name, dim in zip(operation.names, dims)

@@ -12,6 +12,7 @@ import math
 import torch
 from torch import nn
 
+from operators.for_torch.arguments import number
 from operators.for_torch.convolution import Convolution, offset_branch
 from operators.for_torch.functions import renamed
 from operators.for_torch.ops import deform_conv
@@ -71,7 +72,8 @@ class _Layer(Convolution):
 
     def __init__(self, *grid, deform_groups, bias):
         super().__init__(*grid, bias, "zero", None, None)
-        self.deform_groups = deform_groups
+        self.deform_groups = number(type(self).__name__, "deform_groups", deform_groups)
+        deform_conv.refuse_impossible(self, self.deform_groups)
         self.transposed, self.output_padding = False, (0,)
 
     def _branch(self, numbers_per_tap: int) -> nn.Conv2d:

@@ -11,9 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
-from torch.utils.flop_counter import register_flop_formula
 
-from operators.for_torch import batching, cpu, cuda, wording
+from operators.for_torch import autocast, batching, cpu, cuda, export, flops, wording
 from operators.for_torch.autograd import differentiable, differentiable_backward, in_forward_mode
 from operators.for_torch.native import Handle, Plan, make_plan
 from operators.library import OperatorError
@@ -42,6 +41,7 @@ class Operation:
     defined_gradient : settings -> why their gradient is no derivative, or ""
     check_values : (operation, tensors) raises where the library would for the tensors' numbers
     flops : (shapes, settings) -> floating-point operations of forward, for torch.utils.flop_counter, or None
+    onnx : (tensors, settings) -> ONNX's operator for it, (name, opset, inputs, attributes), or None where it has none
     names_here : what the library calls an argument -> what PyTorch does, for its error messages
     """
 
@@ -57,6 +57,7 @@ class Operation:
     defined_gradient: Callable = lambda settings: ""
     check_values: Callable = lambda operation, tensors: None
     flops: Callable | None = None
+    onnx: Callable | None = None
     names_here: dict = field(default_factory=dict)
     _plans: dict = field(default_factory=dict)
 
@@ -82,15 +83,15 @@ class Operation:
         ):
             torch.library.register_fake(f"{NAMESPACE}::{name}", fake, lib=REGISTRY)
             torch.library.register_vmap(f"{NAMESPACE}::{name}", vmap(self), lib=REGISTRY)
-        REGISTRY.impl(backward, self._refuse_old_vmap, "Batched")
+        REGISTRY.impl(backward, batching.refusing_old(self), "Batched")
         REGISTRY.impl(self.name, differentiable(self), "Autograd")
         REGISTRY.impl(backward, differentiable_backward(self), "Autograd")
         for key in ("AutocastCPU", "AutocastCUDA"):
-            REGISTRY.impl(self.name, self._autocast(key), key, with_keyset=True)
+            REGISTRY.impl(self.name, autocast.kernel(self, key), key, with_keyset=True)
 
+        export.register(self)
         if self.flops:
-            register_flop_formula([getattr(torch.ops.active_convnets, self.name)])(self._flops)
-            register_flop_formula([getattr(torch.ops.active_convnets, backward)])(self._flops_backward)
+            flops.register(self)
 
     def __call__(self, *args):
         # Transforms of the backward pass are beyond the dispatcher's sight, so forward mode is seen to here.
@@ -98,7 +99,7 @@ class Operation:
             return self.call(*args)
         device_type = args[0].device.type
         if device_type in ("cpu", "cuda") and torch.is_autocast_enabled(device_type):
-            return self._cast(self.in_torch_operations, args)
+            return autocast.cast(self, self.in_torch_operations, args)
         return self.in_torch_operations(*args)
 
     def in_torch_operations(self, *args):
@@ -221,39 +222,3 @@ class Operation:
             return [None] * self.count
         grads = iter(self.call_backward(grad, *tensors, *settings, wanted))
         return [next(grads) if want else None for want in wanted]
-
-    def _autocast(self, key: str) -> Callable:
-        excluded = torch._C.DispatchKeySet(getattr(torch._C.DispatchKey, key))
-
-        def kernel(_, *args):
-            with torch._C._ExcludeDispatchKeyGuard(excluded):
-                return self._cast(self.call, args)
-
-        return kernel
-
-    def _flops(self, *args, **kwargs) -> int:
-        return self.flops(args[: self.count], args[self.count :])
-
-    def _flops_backward(self, grad, *args, **kwargs) -> int:
-        """As many as forward for the weights' gradient, and as many for all that is read at the points."""
-        wanted = dict(zip(self.names, args[-1]))
-        products = wanted["weight"] + any(wanted[name] for name in wanted if name not in ("weight", "bias"))
-        return products * self.flops(args[: self.count], args[self.count : -1])
-
-    def _refuse_old_vmap(self, *args):
-        raise NotImplementedError(
-            f"{self.name}: torch.autograd's own batching (is_grads_batched=True, jacobian(vectorize=True)) is not "
-            "served; torch.func.vmap, vjp and jacrev are"
-        )
-
-    def _cast(self, function: Callable, args: tuple):
-        """`function` of args as torch.autocast, which is on, has them."""
-        tensors, device_type = args[: self.count], args[0].device.type
-        # float64 is left as it is, as in every autocast rule of torch
-        if any(tensor is not None and tensor.dtype is torch.float64 for tensor in tensors):
-            return function(*args)
-        chosen = torch.get_autocast_dtype(device_type)
-        native = device_type == "cuda" and chosen in self.autocast_dtypes
-        dtype, result_dtype = (chosen, chosen) if native else (torch.float32, tensors[0].dtype)
-        tensors = [None if tensor is None else tensor.to(dtype) for tensor in tensors]
-        return function(*tensors, *args[self.count :]).to(result_dtype)

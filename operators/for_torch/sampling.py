@@ -42,18 +42,19 @@ def sample(maps, y, x, boundary: str):
     Returns (N, F, S, C, P).
     """
     images, sets, channels, height, width = maps.shape
-    kinds, points = y.shape[1], y.shape[3]
-    flat = maps.reshape(images, 1, sets, channels, height * width).expand(-1, kinds, -1, -1, -1)
+    pixels = maps.movedim(2, 4).reshape(images * sets * height * width, channels)
+    of_map = torch.arange(images * sets, device=maps.device).view(images, 1, sets, 1) * (height * width)
     known = torch.where(y.isnan() | x.isnan(), float("nan"), 1.0).to(y.dtype)
     y, x = y * known, x * known  # one NaN makes both derivatives NaN
     columns = _axis(x, width, boundary)
     total = None
     for row, weight_y in _axis(y, height, boundary):
         for column, weight_x in columns:
-            index = (row * width + column).unsqueeze(3).expand(images, kinds, sets, channels, points)
-            term = flat.gather(4, index) * (weight_y * weight_x).unsqueeze(3)
+            index = of_map + row * width + column
+            found = pixels.index_select(0, index.flatten()).view(*index.shape, channels)
+            term = found * (weight_y * weight_x).unsqueeze(4)
             total = term if total is None else total + term
-    return total
+    return total.movedim(4, 3)
 
 
 def grid(weight, out_size, stride, padding, dilation, like) -> tuple:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -70,13 +71,13 @@ class SymbolNet(nn.Module):
             raise OperatorError(f"SymbolNet: auxiliary states are missing: {', '.join(missing)}")
         try:
             for name in self.arguments:
-                self.register_parameter(name, nn.Parameter(torch.tensor(arg[name])))
+                self.register_parameter(name, nn.Parameter(_tensor(name, arg[name])))
             for name in self.states:
-                self.register_buffer(name, torch.tensor(aux[name]))
+                self.register_buffer(name, _tensor(name, aux[name]))
         except KeyError as error:  # a dot, or the name of one of the module's own attributes
             raise OperatorError(f"SymbolNet: PyTorch cannot hold this name: {error}") from None
 
-    def forward(self, **inputs):
+    def forward(self, /, **inputs):
         absent = frozenset(name for name in self.labels if name not in inputs)
         program = self._program(absent)
         if (self.training and absent) or not inputs.keys() <= self._free:
@@ -132,6 +133,13 @@ class SymbolNet(nn.Module):
         for parameter in self.parameters():
             if parameter.requires_grad and parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
+
+
+def _tensor(name: str, values) -> torch.Tensor:
+    tensor = torch.tensor(np.asarray(values))
+    if not tensor.is_floating_point():
+        raise OperatorError(f"SymbolNet: '{name}' must hold floating-point numbers, got {tensor.dtype}")
+    return tensor
 
 
 def _states(network: Network, nodes) -> set:

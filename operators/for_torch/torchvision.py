@@ -14,7 +14,7 @@ import torch
 
 from operators import library
 from operators.for_torch.convolution import Convolution
-from operators.for_torch.ops.deform_conv import deform_conv2d
+from operators.for_torch.ops.deform_conv import deform_conv2d, refuse_impossible
 from operators.library import OperatorError
 
 __all__ = ["DeformConv2d", "deform_conv2d", "install", "uninstall"]
@@ -48,6 +48,7 @@ class DeformConv2d(Convolution):
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, boundary, device, dtype
         )
+        refuse_impossible(self, 1)
         self.reset_parameters()
 
     def forward(self, input, offset, mask=None):

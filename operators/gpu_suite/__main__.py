@@ -58,8 +58,8 @@ def missing() -> str:
 
 
 def _run(options) -> int:
-    from operators.bench.report import write_json
     from operators.gpu_suite import correctness, report, speed
+    from operators.gpu_suite.result import write_json
 
     result, failures = report.machine(), []
     path = options.out or ROOT / "benchmarks" / "results" / f"{report.slug(result['device'])}.json"
@@ -69,19 +69,19 @@ def _run(options) -> int:
         result["correctness"] = correctness.run(smallest=options.only == "smallest")
         failures = result["correctness"]["failures"]
         print(report.correctness_lines(result["correctness"]), flush=True)
-        write_json(result, str(path))
+        write_json(result, path)
     if options.only in (None, "speed"):
         result["speed"] = []
 
         def tell(row) -> None:  # what was timed so far stays, if the machine is taken away
             print(report.speed_line(row), flush=True)
             result["speed"].append(row)
-            write_json(result, str(path))
+            write_json(result, path)
 
         result["speed"] = speed.run(options.samples, tell)
         failures = failures + report.failed(result["speed"])
         print(report.target_lines(result["speed"]))
-        write_json(result, str(path))
+        write_json(result, path)
     print(f"wrote {path}")
     return 1 if failures else 0
 

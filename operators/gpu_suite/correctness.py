@@ -3,19 +3,16 @@
 
 from __future__ import annotations
 
-import importlib
 import traceback
 
 import numpy as np
 import torch
 
 from operators import library
-from operators.checks import backends, torch_backends
+from operators.checks import backends, catalogue, torch_backends
 from operators.checks.inputs import between_lines, draw_inputs, draw_out_grad, on_lines, special
 from operators.checks.tolerance import assert_close
-from operators.core.reference_bilinear import BOUNDARIES
 from operators.for_torch import deform_conv2d, mxnet_names, ps_roi_pool
-from operators.rooms import ROOMS
 
 # Of the array's largest number. Inputs are rounded to the half type first: only the kernel's own rounding counts.
 HALF = {torch.float16: 4e-3, torch.bfloat16: 3e-2}
@@ -54,11 +51,8 @@ def _smallest(device: str):
 
 def cases():
     """Every case of every room, with the boundary rules of its operator."""
-    for room in ROOMS:
-        module = importlib.import_module(f"operators.{room}.cases")
-        for case in (case for key in sorted(dir(module)) if key.endswith("CASES") for case in getattr(module, key)):
-            has_rule = "boundary" in library.descriptions()[case.operator].attributes
-            yield case, BOUNDARIES if has_rule else ("",)
+    for case in catalogue.all_cases():
+        yield case, catalogue.boundaries_of(case.operator)
 
 
 def _all():

@@ -10,7 +10,7 @@ import subprocess
 
 import torch
 
-from operators.bench.machine import commit
+from operators.gpu_suite.result import commit
 from operators.gpu_suite.speed import TARGETS
 from operators.version import __version__
 

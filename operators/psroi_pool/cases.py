@@ -8,6 +8,21 @@ channels.
 from __future__ import annotations
 
 from operators.checks.case import Case
+from operators.checks.roi_inputs import Regions
+from operators.core.reference_roi import span
+
+
+def _seen(box, axis: int, number: int, case: Case):
+    return span(box.start[axis], box.bin[axis], number, case.data[2 + axis])
+
+
+DRAWERS = {"rois": Regions(0, _seen)}
+
+
+def random_case(operator: str):
+    from operators.checks import random_cases  # wants hypothesis
+
+    return random_cases.poolings(operator)
 
 
 def _case(name: str, data: tuple, regions: int, busy=False, **attributes) -> Case:
@@ -30,3 +45,6 @@ CASES = [
         "blocks and regions", (3, 140, 13, 11), 40, True, spatial_scale=0.5, output_dim=35, pooled_size=3, group_size=2
     ),
 ]
+SAMPLES = {
+    "PSROIPooling": _case("sample", (2, 18, 7, 6), 3, spatial_scale=0.5, output_dim=2, pooled_size=4, group_size=3)
+}

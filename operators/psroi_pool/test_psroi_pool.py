@@ -4,15 +4,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from operators.checks import random_cases
 from operators.checks.pooling import PoolingTester
 from operators.for_numpy import Operator
-from operators.psroi_pool.cases import CASES
+from operators.psroi_pool.cases import CASES, random_case
 
 
 class TestPSROIPooling(PoolingTester):
     cases = CASES
-    random_case = random_cases.poolings("PSROIPooling")
+    random_case = random_case("PSROIPooling")
 
 
 MAP = np.arange(1.0, 21).reshape(1, 1, 4, 5)

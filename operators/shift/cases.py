@@ -3,7 +3,18 @@
 
 from __future__ import annotations
 
+from operators.checks import inputs
 from operators.checks.case import Case
+
+DRAWERS = {"offset": inputs.offset}
+SAMPLES = {"Shift": Case("Shift", "sample", (2, 4, 7, 6), {"boundary": "border"})}
+
+
+def random_case(operator: str):
+    from operators.checks import random_cases  # wants hypothesis
+
+    return random_cases.maps(operator)
+
 
 CASES = [
     Case("Shift", "not square", (2, 3, 5, 7)),

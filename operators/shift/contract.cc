@@ -23,8 +23,9 @@ Shift::Shift(Attributes& attributes) {
 Shape Shift::infer_shapes(std::vector<std::optional<Shape>>* inputs) const {
   const Shape& data = *(*inputs)[0];
   require(data.size() == 4, kName, ": data must have 4 dimensions (N, C, H, W), got shape ", to_string(data));
-  require(data[1] >= 1 && data[2] >= 1 && data[3] >= 1 && data[2] * data[3] < std::numeric_limits<int32_t>::max(),
-          kName, ": data must have a channel and maps of 1 to 2^31 - 2 pixels, got shape ", to_string(data));
+  require(
+      data[1] >= 1 && data[2] >= 1 && data[3] >= 1 && data[2] <= (std::numeric_limits<int32_t>::max() - 1) / data[3],
+      kName, ": data must have a channel and maps of 1 to 2^31 - 2 pixels, got shape ", to_string(data));
   expect_shape(kName, "offset", {data[1], 2}, &(*inputs)[1], "(C, 2)");
   return data;
 }

@@ -4,15 +4,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from operators.checks import random_cases
 from operators.checks.tester import OperatorTester
 from operators.for_numpy import Operator
-from operators.shift.cases import CASES
+from operators.shift.cases import CASES, random_case
 
 
 class TestShift(OperatorTester):
     cases = CASES
-    random_case = random_cases.maps("Shift")
+    random_case = random_case("Shift")
 
 
 @pytest.mark.parametrize("boundary", ["zero", "inside", "border"])

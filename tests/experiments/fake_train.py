@@ -29,5 +29,6 @@ with open(lines, "a", buffering=1) as file:
             sys.exit("the fake breaks as it was told to")
         file.write(json.dumps({"event": "update", "update": update, "epoch": 0, "loss": rate / update}) + "\n")
     file.write(json.dumps({"event": "epoch", "update": updates, "epoch": 0, "loss": rate, "seconds": 0.5}) + "\n")
-results = {"epoch": 1, "meanIU": rate / 2, "meanIU_present": rate, "threads": 1, "commit": "fake", "IU": {"road": rate}}
-(testing / "results.json").write_text(json.dumps(results))
+results = {"epoch": 1, "metric": "score", "value": rate / 2, "other": rate, "parts": {"road": rate}, "sha256": "new"}
+(testing / "results.json").write_text(json.dumps({**results, "threads": 1, "commit": "fake"}))
+(testing / "results_zero_offsets.json").write_text(json.dumps({**results, "value": 0, "sha256": "of an earlier epoch"}))

@@ -16,9 +16,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from experiments.sweeping import leash, outcome
+from experiments.sweeping import outcome
 from experiments.sweeping.command import main
-from experiments.sweeping.plan import ROOT, SweepError, read_sweep
+from experiments.sweeping.plan import SweepError, Trial, read_sweep
+from experiments.sweeping.work import run_trial
+from lib.system import ROOT, read
 
 FAKE = f"{sys.executable} {Path(__file__).with_name('fake_train.py')}"
 SHIPPED = sorted((ROOT / "experiments" / "sweeps").glob("*.yaml"))
@@ -47,7 +49,7 @@ def test_every_combination_and_every_extra_point_is_a_trial(tmp_path):
         "run.seed=1", f"output_path={tmp_path}/out/tiny", f"run.name={trial.name}",
     )  # fmt: skip
     assert trial.name.startswith("offset_lr_rate-0.05_offset_warmup_epochs-1_seed-1-") and len(trial.name) < 90
-    assert (sweep.cpus, sweep.gpus, sweep.metric) == (4, 2, "meanIU")
+    assert (sweep.cpus, sweep.gpus, sweep.metric) == (4, 2, "value")
 
 
 def test_name_of_a_trial_changes_with_all_that_makes_it(tmp_path):
@@ -76,7 +78,8 @@ def test_name_of_a_trial_changes_with_all_that_makes_it(tmp_path):
     ("keys", "told"),
     [
         ({"axis": {}}, "unknown key axis; valid: base, set"),
-        ({"base": "nowhere"}, "base: no configuration 'nowhere'"),
+        ({"base": "nowhere"}, "base: configuration nowhere does not exist"),
+        ({"base": "quick_ancn"}, "did you mean quick_acn"),
         ({"base": None}, "base: expected str, got None"),
         ({"axes": {"net.offset_lr_rate": 1}}, "axes.net.offset_lr_rate: expected a list of values, got 1"),
         ({"axes": {}}, "axes: expected at least one axis"),
@@ -101,11 +104,9 @@ def test_what_is_wrong_with_a_file_is_told(tmp_path, keys, told, capsys):
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_sweeps_name_settings_that_exist(path):
-    from lib.config import load  # only the test knows both sides
-
     for trial in read_sweep(path).trials:
         assert trial.command[0] == "./train.sh"
-        cfg = load(trial.command[1], trial.command[2:])
+        _, cfg = read(trial.command[1], list(trial.command[2:]))
         assert str(Path(cfg.output_path) / cfg.run.name) == trial.folder
 
 
@@ -122,22 +123,103 @@ def test_half_a_line_and_missing_files_are_no_progress(tmp_path):
     assert outcome.progress(tmp_path) == {"update": 3, "epoch": 0, "loss": 0.5}
 
 
-@pytest.mark.parametrize("killed", [False, True])
-def test_leash_ends_all_its_command_started_when_its_owner_is_gone(tmp_path, killed):
-    marks = tmp_path / "marks"
-    script = f"(trap 'echo asked >> {marks}; exit 0' TERM; echo ready >> {marks}; while :; do sleep 0.05; done) & wait"
-    owner = subprocess.Popen([sys.executable, leash.__file__, str(tmp_path / "lock"), "sh", "-c", script],
-                             stdin=subprocess.PIPE)  # fmt: skip
-    wait_for(lambda: marks.exists())
-    if killed:  # as Ray kills the children of its workers
-        owner.kill()
-    owner.stdin.close()
-    wait_for(lambda: marks.read_text() == "ready\nasked\n")
-    assert owner.wait(timeout=60) == (-9 if killed else 143)
-    again = subprocess.Popen([sys.executable, leash.__file__, str(tmp_path / "lock"), "sh", "-c", "exit 3"],
-                             stdin=subprocess.PIPE)  # fmt: skip
-    assert again.wait(timeout=60) == 3  # after it got the lock
-    again.stdin.close()
+def test_a_base_may_be_named_as_every_command_names_it(tmp_path):
+    (tmp_path / "near.yaml").write_text("symbol: resnet_v1_101_deeplab")
+    for text, path in {
+        "quick_acn": "experiments/deeplab/cfgs/quick_acn.yaml",
+        "deeplab/quick_acn": "experiments/deeplab/cfgs/quick_acn.yaml",
+        "report/acn_naive": "experiments/deeplab/cfgs/report/acn_naive.yaml",
+        "experiments/deeplab/cfgs/quick_dcn.yaml": "experiments/deeplab/cfgs/quick_dcn.yaml",
+        "near.yaml": tmp_path / "near.yaml",
+    }.items():
+        assert read_sweep(write(tmp_path, base=text)).trials[0].command[1] == str(ROOT / path)
+
+
+def test_names_of_trials_are_those_of_earlier_versions():
+    (sweep,) = (read_sweep(path) for path in SHIPPED if path.stem == "offset_lr_rate")
+    with open(ROOT / "docs/sweep_offset_lr_rate.csv") as file:
+        earlier = [row["trial"] for row in csv.DictReader(file)]
+    assert [trial.name.rpartition("-")[0] for trial in sweep.trials] == [name.rpartition("-")[0] for name in earlier]
+
+
+def trial_with(place, results: dict, zero: dict | None = None, record: dict | None = None) -> Trial:
+    (place / "val").mkdir(exist_ok=True)
+    (place / "val/results.json").write_text(json.dumps(results))
+    if zero:
+        (place / "val/results_zero_offsets.json").write_text(json.dumps(zero))
+    if record:
+        (place / outcome.RECORD).write_text(json.dumps(record))
+    return Trial("one", {}, ("x",), str(place))
+
+
+def test_numbers_of_a_trial_are_those_of_its_evaluation_whatever_the_metric(tmp_path):
+    results = {
+        "metric": "mAP",
+        "value": 0.5,
+        "hard": 0.25,
+        "parts": {"car": 0.75},
+        "sha256": "a",
+        "epoch": 3,
+        "seed": 7,
+    }
+    numbers = outcome.conclude(trial_with(tmp_path, results, {**results, "value": 0.125}))
+    assert (numbers["metric"], numbers["value"], numbers["value_zero_offsets"], numbers["epochs"]) == (
+        "mAP",
+        0.5,
+        0.125,
+        3,
+    )
+    assert [outcome.number(numbers, name) for name in ("value", "hard", "car", "seed")] == [0.5, 0.25, 0.75, None]
+    assert outcome.finished(Trial("one", {}, ("x",), str(tmp_path))) == numbers
+    numbers = outcome.conclude(
+        trial_with(tmp_path, results, {**results, "value": 0.125, "sha256": "of other parameters"})
+    )
+    assert numbers["value_zero_offsets"] is None
+    with pytest.raises(ValueError, match="results.json: expected an evaluation with a number `value`"):
+        outcome.conclude(trial_with(tmp_path, {"epoch": 3}))
+
+
+def test_finished_trials_of_earlier_versions_stay_readable(tmp_path):
+    numbers = {"meanIU": 0.4, "meanIU_present": 0.5, "loss": 1.0, "losses": [1.0], "seconds": 3.0}
+    trial = trial_with(tmp_path, {"meanIU": 0.4, "IU": {"car": 0.1}}, record={"name": "one", "numbers": numbers})
+    found = outcome.finished(trial)
+    assert (found["metric"], found["value"]) == ("meanIU", 0.4)
+    assert [outcome.number(found, name) for name in ("value", "meanIU", "meanIU_present")] == [0.4, 0.4, 0.5]
+    assert outcome.conclude(trial)["parts"] == {"car": 0.1}  # an evaluation of an earlier version
+
+
+TRIAL = """
+import json, sys
+from experiments.sweeping.plan import read_sweep
+from experiments.sweeping.work import run_trial
+run_trial(read_sweep(sys.argv[1]).trials[0], lambda now: print(json.dumps(now), flush=True))
+"""
+
+
+def test_a_trial_whose_sweep_is_killed_ends_and_goes_on_from_there(tmp_path):
+    path = write(tmp_path, command=FAKE, axes={"fake.updates": [40], "net.offset_lr_rate": [1]})
+    (trial,) = read_sweep(path).trials
+    sweep = subprocess.Popen([sys.executable, "-c", TRIAL, str(path)], env={**os.environ, "PYTHONPATH": str(ROOT)},
+                             stdout=subprocess.PIPE, text=True)  # fmt: skip
+    told = json.loads(sweep.stdout.readline())
+    sweep.kill()
+    sweep.communicate()
+    reported = []
+    numbers = run_trial(trial, reported.append)  # waits until the killed one is gone
+    assert numbers == outcome.finished(trial) and numbers["update"] == 39
+    assert [line["update"] for line in outcome.metrics(trial.folder)] == list(range(1, 41))
+    starts = (Path(trial.folder) / "starts").read_text().split()
+    assert starts[0] == "0" and int(starts[1]) >= told["update"] >= 1 and len(starts) == 2
+
+
+def test_a_trial_that_fails_says_so_with_its_last_words(tmp_path):
+    axes = {"fake.updates": [5], "net.offset_lr_rate": [1], "fake.breaks": ["true"]}
+    (trial,) = read_sweep(write(tmp_path, command=FAKE, axes=axes)).trials
+    with pytest.raises(
+        RuntimeError, match=r"(?s)python\S* ended with exit status 1; .*the fake breaks as it was told to"
+    ):
+        run_trial(trial, lambda now: None)
+    assert outcome.finished(trial) is None
 
 
 def wait_for(condition, seconds=200):
@@ -194,15 +276,38 @@ def test_killed_sweep_goes_on_where_it_was(tmp_path, engine, capsys):
         assert numbers == list(range(1, 60))  # every update once
         if begun[trial.name]:
             assert len(starts[trial.name]) == 2 and int(starts[trial.name][1]) >= begun[trial.name]
+    assert "score" in said and "finished, score 0.5" in said.replace("0.5000", "0.5")
     assert "4 of 5 trials finished" in said and said.count("finished before") == 2
 
     with open(sweep.folder / "summary.csv") as file:
         rows = list(csv.DictReader(file))
     assert [row["state"] for row in rows] == ["finished"] * 4 + ["failed"]
-    assert [row["meanIU"] for row in rows] == ["0.5", "0.05", "0.5", "0.05", ""]
+    assert [row["value"] for row in rows] == ["0.5", "0.05", "0.5", "0.05", ""]
+    assert [row["value_zero_offsets"] for row in rows] == [""] * 5  # those were of other parameters
+    assert "road" not in rows[0] and "other" not in rows[0]
     assert [row["net.offset_lr_rate"] for row in rows] == ["1", "0.1", "1", "0.1", "7"]
     assert (sweep.folder / "summary.png").stat().st_size > 10_000
     assert main_output(path, capsys, "--list").count("finished") == 4
+
+
+def test_parts_and_other_metrics_are_shown_on_demand(tmp_path, engine, capsys):
+    path = write(tmp_path, axes={"net.offset_lr_rate": [1, 0.5]}, metric="road")
+    for trial in read_sweep(path).trials:  # both are finished: nothing runs
+        parts = {"road": trial.point["net.offset_lr_rate"], "sky": 0.25}
+        Path(trial.folder).mkdir(parents=True)
+        outcome.conclude(trial_with(Path(trial.folder), {"metric": "score", "value": 0.5, "parts": parts}))
+    summary = tmp_path / "out/tiny/summary.csv"
+    shown = {"": ["road"], "--parts": ["road", "sky"], "--parts=sky": ["road", "sky"]}
+    for option, columns in shown.items():
+        assert main([str(path), *filter(None, [option])]) == 0
+        assert ("sky" in capsys.readouterr().err) == ("sky" in columns)
+        with open(summary) as file:
+            rows = list(csv.DictReader(file))
+        assert [(row["road"], row["value"], row["metric"]) for row in rows] == [
+            ("1", "0.5", "score"),
+            ("0.5", "0.5", "score"),
+        ]
+        assert [row.get("sky") for row in rows] == (["0.25"] * 2 if "sky" in columns else [None] * 2)
 
 
 def main_output(path, capsys, *options):

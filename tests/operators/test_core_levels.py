@@ -9,25 +9,23 @@ import sys
 
 import pytest
 
-NEEDS = {"v2": set(), "v3": {"avx2", "fma", "bmi2"}, "v4": {"avx512f", "avx512vl", "avx512bw", "avx512dq"}}
+# What the psABI counts to each level beyond the one before, in the words of /proc/cpuinfo (abm: lzcnt). The compiler
+# may use any of it.
+NEEDS = {
+    "v2": set(),
+    "v3": {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"},
+    "v4": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
+}
 PROGRAM = """
-import importlib
-from operators import library
-from operators.checks import backends
+from operators.checks import backends, catalogue
 from operators.checks.inputs import between_lines, special
 from operators.checks.agreement import check
-from operators.core.reference_bilinear import BOUNDARIES
-from operators.rooms import ROOMS
-for room in ROOMS:
-    cases = importlib.import_module(f"operators.{room}.cases")
-    for name in dir(cases):
-        for case in getattr(cases, name) if name.endswith("CASES") else []:
-            for i, dtype in enumerate(["float32", "float64"]):
-                has_rules = "boundary" in library.descriptions()[case.operator].attributes
-                boundary = BOUNDARIES[(len(case.name) + i) % 3] if has_rules else ""
-                for offsets in (between_lines, special):
-                    check(backends.for_numpy, case, boundary, dtype, offsets)
-                    print(case, dtype)
+for case in catalogue.all_cases():
+    rules = catalogue.boundaries_of(case.operator)
+    for i, dtype in enumerate(["float32", "float64"]):
+        for offsets in (between_lines, special):
+            check(backends.for_numpy, case, rules[(len(case.name) + i) % len(rules)], dtype, offsets)
+            print(case, dtype)
 """
 
 
@@ -45,6 +43,18 @@ def test_level_equals_reference(level):
     run = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr
     assert len(run.stdout.splitlines()) > 200
+
+
+def test_the_widest_level_that_the_cpu_has_all_of_is_chosen():
+    clean = {key: value for key, value in os.environ.items() if key != "ACTIVE_CONVNETS_ISA"}
+    program = "from operators.library import instruction_set; print(instruction_set())"
+    run = subprocess.run([sys.executable, "-c", program], env=clean, capture_output=True, text=True, timeout=60)
+    widest = "v2"
+    for level, needed in list(NEEDS.items())[1:]:
+        if needed - _cpu_flags():
+            break
+        widest = level
+    assert run.stdout.strip() == widest, run.stderr
 
 
 @pytest.mark.parametrize("level", ["v1", "v9", "avx2"])

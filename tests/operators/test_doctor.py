@@ -228,3 +228,13 @@ def test_the_command_wants_a_command(capsys):
     with pytest.raises(SystemExit) as ending:
         main([])
     assert ending.value.code == 2 and "command" in capsys.readouterr().err
+
+
+def test_the_command_tells_its_version(capsys):
+    from operators.__main__ import main
+    from operators.version import __version__
+
+    with pytest.raises(SystemExit) as ending:
+        main(["--version"])
+    assert ending.value.code == 0
+    assert capsys.readouterr().out == f"active-convnets {__version__}\n"

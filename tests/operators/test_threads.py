@@ -95,5 +95,5 @@ def test_set_num_threads(restored):
 
 
 def test_workspace_has_a_least_size():
-    with pytest.raises(ValueError, match="at least 1048576 bytes are needed, got 5"):
+    with pytest.raises(ValueError, match=r"must be 1048576 bytes to 2\^62 - 1, got 5"):
         operators.set_workspace_bytes(5)

@@ -16,8 +16,8 @@ FAULTS = {
     ),
     "no pictures": (ERROR, ""),
     "no labels": (ERROR, ""),
-    "broken picture": (ERROR, "unpack or download these files again"),
-    "picture is not 8-bit RGB": (ERROR, "convert these pictures to 8-bit RGB PNG files"),
+    "broken picture": (ERROR, "unpack or download these files again, or save them as 8-bit RGB PNG files"),
+    "picture is not 8-bit RGB": (ERROR, "convert these pictures to 8-bit RGB PNG files, upright and opaque"),
     "broken labels": (ERROR, "unpack or download these files again; labels are 8-bit PNG files with one channel"),
     "picture without labels": (
         ERROR,

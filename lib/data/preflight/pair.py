@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from lib.data import images, labels
+from lib.data import images, labels, picture_file
 from lib.data.preflight.findings import Finding
 
 HIGHEST = max(labels.ID_OF_NAME.values())
@@ -49,14 +48,12 @@ def look(picture: Path, label: Path | None) -> Seen:
 
 def _picture_size(path: Path, findings: list[Finding]) -> tuple[int, int] | None:
     try:
-        size = images.read_image(path).shape[:2]
+        size = images.read_image(path, upright=True).shape[:2]
     except images.DatasetError as error:
         findings.append(Finding("broken picture", str(path), _without_path(error, path)))
         return None
-    with Image.open(path) as image:  # the mode before it was converted
-        mode = image.mode
-    if mode != "RGB":
-        findings.append(Finding("picture is not 8-bit RGB", str(path), f"mode {mode}"))
+    if unlike := picture_file.unlike_rgb(path):
+        findings.append(Finding("picture is not 8-bit RGB", str(path), unlike))
     return size
 
 

@@ -6,10 +6,13 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from pathlib import Path
 
 from lib.data.streets.write import Settings, generate
+from lib.run.program import program, tell
 
 
+@program
 def main(arguments: list[str] | None = None) -> int:
     """Gives the exit status: 0 the dataset is there, 1 an error told on standard error."""
     parser = argparse.ArgumentParser(
@@ -24,13 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=1, help="processes (default %(default)s)")
     parser.add_argument("--replace", action="store_true", help="renew a streets dataset that has other settings")
     options = parser.parse_args(arguments)
-    try:
-        settings = Settings(options.train, options.val, *options.size, options.seed)
-        made = generate(options.out, settings, options.replace, max(1, options.workers))
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"{options.out}: {'made' if made else 'already there'}, {options.train} + {options.val} pictures")
+    settings = Settings(options.train, options.val, *options.size, options.seed)
+    made = generate(Path(options.out).expanduser(), settings, options.replace, max(1, options.workers))
+    tell(f"{options.out}: {'made' if made else 'already there'}, {options.train} + {options.val} pictures")
     return 0
 
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from lib.data.labels import PALETTE, TRAIN_ID_OF_LABEL_ID
 from lib.data.streets.bodies import KINDS
 from lib.data.streets.scene import render_with_bodies
+from lib.run.atomic import write_with
 
 SCENES = ((100, "train", 2), (100, "train", 4), (100, "train", 1))
 HEIGHT, WIDTH, GAP, LEGEND = 256, 384, 8, 92
@@ -62,4 +63,4 @@ def _legend(page: Image.Image, top: int) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m lib.data.streets.sheet FILE.png")
-    sheet().save(sys.argv[1], optimize=True)
+    write_with(sys.argv[1], lambda file: sheet().save(file, format="PNG", optimize=True))

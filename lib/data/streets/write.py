@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -19,6 +18,8 @@ from tqdm import tqdm
 
 from lib.data.images import DatasetError
 from lib.data.streets.scene import GRAMMAR, render
+from lib.run.atomic import write_json, write_with
+from lib.run.damage import DamagedFile, read_json
 
 SETTINGS_FILE = "streets.json"
 CITIES = {"train": ("ashford", "brickton", "cobbleham"), "val": ("dunmere", "elmstead"), "test": ("fernhill",)}
@@ -85,7 +86,7 @@ def _generate(out: Path, settings: Settings, replace: bool, workers: int) -> boo
     new = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial-", dir=out.parent))
     try:
         _write_all(new, settings, workers)
-        (new / SETTINGS_FILE).write_text(json.dumps(asdict(settings), indent=1) + "\n", encoding="utf-8")
+        write_json(new / SETTINGS_FILE, asdict(settings))
         new.chmod(0o755)
         _put_in_place(new, out)
     finally:
@@ -98,10 +99,11 @@ def _settings_in(out: Path) -> dict | None:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
     try:
-        return json.loads((out / SETTINGS_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(out / SETTINGS_FILE, "", [entry.name for entry in fields(Settings)])
+    except (OSError, DamagedFile):
         raise DatasetError(
-            f"{out}: is there, but has no readable {SETTINGS_FILE}: not a streets dataset, left alone"
+            f"{out}: is there, but has no readable {SETTINGS_FILE}: not a streets dataset, left alone; give another "
+            "folder, or remove this one"
         ) from None
 
 
@@ -150,5 +152,5 @@ def _tasks(root: Path, settings: Settings) -> Iterator[tuple]:
 def _write_one(task: tuple) -> None:
     image_path, label_path, *what = task
     image, labels = render(*what)
-    Image.fromarray(image).save(image_path, compress_level=3)
-    Image.fromarray(labels).save(label_path)
+    write_with(image_path, lambda file: Image.fromarray(image).save(file, format="PNG", compress_level=3))
+    write_with(label_path, lambda file: Image.fromarray(labels).save(file, format="PNG"))

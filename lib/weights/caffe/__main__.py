@@ -7,9 +7,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from lib.run.program import program, tell
 from lib.run.threads import use_threads
 
 
+@program
 def main(arguments: list[str] | None = None) -> int:
     """Gives the exit status: 0, or 1 after an error told on standard error."""
     parser = argparse.ArgumentParser(
@@ -23,12 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--no-check", action="store_true", help="do not evaluate in NumPy (slow for large networks)")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 = all cores")
     options = parser.parse_args(arguments)
-    try:
-        use_threads(options.threads)
-        return _import(options)
-    except (OSError, ValueError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    use_threads(options.threads)
+    return _import(options)
 
 
 def _import(options) -> int:
@@ -40,17 +38,17 @@ def _import(options) -> int:
     built = build(net)
     count = sum(array.size for array in built.arg.values())
     active = [layer for layer in net.layers if layer.type == "AConvFast"]
-    print(f"{net.name}: {len(net.layers)} layers, {len(active)} of them AConvFast, {count:,} parameters")
+    tell(f"{net.name}: {len(net.layers)} layers, {len(active)} of them AConvFast, {count:,} parameters")
     for layer in active:
         offset = built.arg[f"{layer.name}_offset"]
-        print(f"  {layer.name}: taps moved by {abs(offset).max():.3f} px at most from where training began")
+        tell(f"  {layer.name}: taps moved by {abs(offset).max():.3f} px at most from where training began")
     if options.no_check:
-        print("not checked (--no-check)")
+        tell("not checked (--no-check)")
     else:
         worst = max(check(net, built), key=lambda each: each.relative)
-        print(f"equal to NumPy: largest relative difference {worst.relative:.1e}, in layer {worst.layer}")
+        tell(f"equal to NumPy: largest relative difference {worst.relative:.1e}, in layer {worst.layer}")
     for path in export(built, options.prefix):
-        print(path)
+        tell(str(path))
     return 0
 
 

@@ -10,7 +10,7 @@ import mxnet as mx
 import numpy as np
 
 from lib.run import params
-from lib.run.atomic import replacing
+from lib.run.atomic import write_text
 from lib.weights.caffe.layers import MAKE, Graph, batch_norm
 from lib.weights.caffe.read import Layer, Net
 
@@ -86,6 +86,5 @@ def export(built: Built, prefix: str | Path) -> tuple[Path, Path]:
     paths = Path(f"{prefix}-symbol.json"), Path(f"{prefix}-0000.params")
     paths[0].parent.mkdir(parents=True, exist_ok=True)
     params.save(paths[1], built.arg, built.aux)
-    with replacing(paths[0]) as new:
-        built.symbol.save(str(new))
+    write_text(paths[0], built.symbol.tojson())
     return paths

@@ -123,7 +123,8 @@ def scale(layer: Layer, inputs, graph: Graph):
     graph.arg[f"{layer.name}_weight"], graph.arg[f"{layer.name}_bias"] = weight.reshape(shape), bias.reshape(shape)
     factor = mx.sym.var(f"{layer.name}_weight", shape=shape)
     term = mx.sym.var(f"{layer.name}_bias", shape=shape)
-    return mx.sym.broadcast_add(mx.sym.broadcast_mul(inputs[0], factor), term, name=layer.name)
+    scaled = mx.sym.broadcast_mul(inputs[0], factor, name=f"{layer.name}_scaled")
+    return mx.sym.broadcast_add(scaled, term, name=layer.name)
 
 
 def scale_and_shift(layer: Layer, channels: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,13 +11,15 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from lib.run.atomic import replacing
+from lib.run.atomic import write_with
+from lib.run.program import program, tell
 from lib.weights.caffe.aconv import parse
 from lib.weights.caffe.read import CaffeError, read
 
 COLUMNS = 3
 
 
+@program
 def main(arguments: list[str] | None = None) -> int:
     """Gives the exit status: 0, or 1 after an error told on standard error."""
     parser = argparse.ArgumentParser(
@@ -28,15 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("models", type=Path, nargs="+", metavar="MODEL.caffemodel", help="checkpoints, oldest first")
     parser.add_argument("--out", type=Path, required=True, metavar="PNG")
     options = parser.parse_args(arguments)
-    try:
-        figure = draw({model.stem: places(model, options.prototxt) for model in options.models})
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(options.out) as new:
-            figure.savefig(new, format="png", dpi=110)
-        print(options.out)
-    except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    figure = draw({model.stem: places(model, options.prototxt) for model in options.models})
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    write_with(options.out, lambda file: figure.savefig(file, format="png", dpi=110))
+    tell(str(options.out))
     return 0
 
 

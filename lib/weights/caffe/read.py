@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from google.protobuf import message, text_format
 
+from lib.config.text_file import read_text
+from lib.weights.caffe.fields import layer_faults, net_faults
 from lib.weights.caffe.schema import NetParameter
 
 SUPPORTED = (
@@ -66,7 +68,10 @@ def read(model: str | Path, prototxt: str | Path) -> Net:
     for spec in net.layer:
         if spec.type == "Input" or not _in_test_phase(spec):
             continue
-        layer = Layer(spec.name, spec.type, tuple(spec.bottom), tuple(spec.top), spec, tuple(stored.get(spec.name, ())))
+        kind, blobs = stored.get(spec.name, (spec.type, []))
+        layer = Layer(spec.name, spec.type, tuple(spec.bottom), tuple(spec.top), spec, tuple(blobs))
+        if kind != spec.type:
+            raise layer.error(f"{model} has a {kind} layer of that name")
         _check_blobs(layer, stored, model)
         layers.append(layer)
     name, shape = _input(net, prototxt)
@@ -76,7 +81,7 @@ def read(model: str | Path, prototxt: str | Path) -> Net:
 
 def read_prototxt(path: str | Path):
     """A prototxt as Caffe's NetParameter. Raises CaffeError for what the supported layers do not have."""
-    text = Path(path).read_text(encoding="utf-8")
+    text = read_text(path)
     try:
         net = text_format.Parse(text, NetParameter())
     except text_format.ParseError as error:
@@ -86,11 +91,26 @@ def read_prototxt(path: str | Path):
             pass  # not even the grammar holds: the first message says where
         raise CaffeError(f"{path}: {error}") from None
     _check_types(net, path)
+    _check_fields(net, path)
     return net
 
 
-def read_model(path: str | Path) -> dict[str, list[np.ndarray]]:
-    """Learned arrays, float32, by layer name. Raises CaffeError if the file is no .caffemodel of the layer format."""
+def _check_fields(net, path) -> None:
+    """Raises CaffeError listing everything that would be read and forgotten."""
+    specs = [spec for spec in net.layer if _in_test_phase(spec)]
+    wrong = list(net_faults(net))
+    wrong += [f"layer {spec.name!r} ({spec.type}): {text}" for spec in specs for text in layer_faults(spec)]
+    names, shared = [spec.name for spec in specs], [each.name for spec in specs for each in spec.param if each.name]
+    wrong += [f"layer {name!r}: several layers have this name" for name in sorted(set(names)) if names.count(name) > 1]
+    wrong += [f"param.name {name!r}: layers that share parameters are not kept together here"
+              for name in sorted(set(shared)) if shared.count(name) > 1]  # fmt: skip
+    if wrong:
+        raise CaffeError("\n".join(f"{path}: {text}" for text in wrong))
+
+
+def read_model(path: str | Path) -> dict[str, tuple[str, list[np.ndarray]]]:
+    """Type and learned arrays, float32, by layer name. Raises CaffeError if the file is no .caffemodel of the layer
+    format, or a number in it is not finite."""
     net = NetParameter()
     try:
         net.ParseFromString(Path(path).read_bytes())
@@ -101,13 +121,21 @@ def read_model(path: str | Path) -> dict[str, list[np.ndarray]]:
             f"{path}: no layers in it; files older than 2014 keep them in the field 'layers': bring such a file up to "
             "date with Caffe's upgrade_net_proto_binary"
         )
-    return {layer.name: [_array(path, layer.name, blob) for blob in layer.blobs] for layer in net.layer}
+    names = [layer.name for layer in net.layer if layer.blobs]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise CaffeError(f"{path}: several layers are called {', '.join(sorted(twice))}")
+    return {layer.name: (layer.type, [_array(path, layer.name, blob) for blob in layer.blobs]) for layer in net.layer}
 
 
 def _array(path, layer, blob) -> np.ndarray:
     old = (blob.num, blob.channels, blob.height, blob.width)
     shape = tuple(blob.shape.dim) if blob.HasField("shape") else old
-    values = np.array(blob.data if blob.data else blob.double_data, np.float32)
+    if blob.data and blob.double_data:
+        raise CaffeError(f"{path}: layer {layer!r}: a blob holds data and double_data, expected one of them")
+    with np.errstate(over="ignore"):
+        values = np.array(blob.data if blob.data else blob.double_data, np.float64).astype(np.float32)
+    if not np.isfinite(values).all():
+        raise CaffeError(f"{path}: layer {layer!r}: {(~np.isfinite(values)).sum()} of its numbers are no float32")
     if min(shape, default=1) < 0 or values.size != np.prod(shape, dtype=object):
         raise CaffeError(f"{path}: layer {layer!r}: a blob of shape {shape} holds {values.size} numbers")
     return values.reshape(shape)
@@ -124,10 +152,13 @@ def _check_types(net, path) -> None:
 
 
 def _in_test_phase(spec) -> bool:
-    """Caffe's rule, for rules that name nothing but a phase; any other rule (level, stage) is not fulfilled here."""
+    """Caffe's rule for the phase TEST, level 0 and no stage: a rule that asks for a stage is not fulfilled."""
 
     def fulfilled(rule) -> bool:
-        return not (rule.stage or rule.not_stage) and (not rule.HasField("phase") or rule.phase == TEST)
+        level = (not rule.HasField("min_level") or rule.min_level <= 0) and (
+            not rule.HasField("max_level") or rule.max_level >= 0
+        )
+        return level and not rule.stage and (not rule.HasField("phase") or rule.phase == TEST)
 
     if spec.include:
         return any(fulfilled(rule) for rule in spec.include)
@@ -136,6 +167,8 @@ def _in_test_phase(spec) -> bool:
 
 def _check_blobs(layer: Layer, stored, model) -> None:
     if layer.type not in LEARNED:
+        if layer.blobs:
+            raise layer.error(f"{model} has {len(layer.blobs)} blobs for it, expected none")
         return
     least, most = LEARNED[layer.type]
     if layer.name not in stored:

@@ -7,9 +7,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from lib.run.program import program, tell
 from lib.run.threads import use_threads
 
 
+@program
 def main(arguments: list[str] | None = None) -> int:
     """Gives the exit status: 0, or 1 after an error told on standard error."""
     parser = argparse.ArgumentParser(
@@ -28,12 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--order", choices=["RGB", "BGR"], default="RGB", help="channels that the network expects")
     parser.add_argument("--eps", type=float, default=1e-5, help="of batch norm (default: %(default)s)")
     options = parser.parse_args(arguments)
-    try:
-        use_threads(0)
-        return _convert(options)
-    except (OSError, ValueError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    use_threads(0)
+    return _convert(options)
 
 
 def _convert(options) -> int:
@@ -51,13 +49,14 @@ def _convert(options) -> int:
     paths[0].parent.mkdir(parents=True, exist_ok=True)
     write(paths[1], source, values)  # first: weights without their settings would be taken for the original's
     params.save(paths[0], network.arg, network.aux)
-    print(f"{source.path.name}: ResNet-{network.depth}, SHA-256 {source.sha256}")
+    tell(f"{source.path.name}: ResNet-{network.depth}, SHA-256 {source.sha256}")
     if network.unused:
-        print(f"not used: {', '.join(network.unused)}")
-    print(*paths, sep="\n")
+        tell(f"not used: {', '.join(network.unused)}")
+    for path in paths:
+        tell(str(path))
     given = [f"network.pretrained={options.prefix}", "network.pretrained_epoch=0"]
     given += [f"{section}.{key}={_text(each)}" for section, keys in values.items() for key, each in keys.items()]
-    print("train with:", *given)
+    tell(" ".join(["train with:", *given]))
     return 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from lib.run.atomic import replacing
+from lib.run.atomic import write_text
 from lib.weights.convert.resnet import Network
 from lib.weights.convert.sources import ConvertError, Source
 
@@ -41,8 +41,7 @@ def write(path: str | Path, source: Source, values: dict) -> None:
         f"# SHA-256 {source.sha256}.\n"
         "# Training with network.pretrained refuses a configuration that says otherwise.\n"
     )
-    with replacing(path) as new:
-        new.write_text(head + yaml.safe_dump(values, sort_keys=False, default_flow_style=None), encoding="utf-8")
+    write_text(path, head + yaml.safe_dump(values, sort_keys=False, default_flow_style=None))
 
 
 def numbers(text: str, what: str) -> tuple[float, float, float]:

@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <system_error>
 
 #include "error.h"
+#include "tensor.h"
 
 namespace acn {
 namespace {
@@ -58,10 +61,11 @@ bool parse(const std::string& text, Pair* pair) {
 bool parse(const std::string& text, int64_t* number) { return parse_number(text, number); }
 
 bool parse(const std::string& raw, double* number) {
-  std::string text = trimmed(raw);
-  char* end = nullptr;
-  *number = std::strtod(text.c_str(), &end);
-  return !text.empty() && *end == '\0' && std::isfinite(*number);
+  const std::string text = trimmed(raw);
+  const char *begin = text.data(), *const end = begin + text.size();
+  if (text.size() > 1 && text[0] == '+' && text[1] != '-') ++begin;
+  const auto parsed = std::from_chars(begin, end, *number);  // not strtod, which asks the locale for its decimal point
+  return parsed.ec == std::errc() && parsed.ptr == end && std::isfinite(*number);
 }
 
 bool parse(const std::string& raw, bool* flag) {
@@ -71,21 +75,11 @@ bool parse(const std::string& raw, bool* flag) {
   return *flag || text == "false" || text == "0";
 }
 
-std::string format(const IntList& list) {
-  std::ostringstream text;
-  text << "(";
-  for (size_t i = 0; i < list.size(); ++i) text << (i ? ", " : "") << list[i];
-  text << (list.size() == 1 ? ",)" : ")");
-  return text.str();
-}
+std::string format(const IntList& list) { return to_string(list); }
 std::string format(const Pair& pair) { return format(IntList(pair.begin(), pair.end())); }
 std::string format(int64_t number) { return std::to_string(number); }
 std::string format(bool flag) { return flag ? "True" : "False"; }
-std::string format(double number) {
-  std::ostringstream text;
-  text << number;
-  return text.str();
-}
+std::string format(double number) { return joined(number); }
 
 size_t edit_distance(const std::string& a, const std::string& b) {
   std::vector<size_t> row(b.size() + 1);
@@ -116,6 +110,12 @@ std::string advice(const std::string& name, const std::vector<AttributeInfo>& de
   return nearest ? "; the nearest known one is '" + nearest->name + "'" : "; the attributes are " + all;
 }
 
+// As much of a user's text as an error needs.
+std::string shown(const std::string& text) {
+  constexpr size_t kMost = 200;
+  return text.size() <= kMost ? text : text.substr(0, kMost) + "... (" + std::to_string(text.size()) + " letters)";
+}
+
 // MXNet keeps scheduling hints (__lr_mult__, __ctx_group__, ...) among a node's
 // attributes.
 bool is_hint(const std::string& name) {
@@ -137,7 +137,7 @@ void Attributes::declare(const char* name, T* field, const char* type, const cha
     return;
   }
   require(parse(given->second, field), operator_name_, ": attribute '", name, "' must be ", type, ", got '",
-          given->second, "'");
+          shown(given->second), "'");
 }
 
 void Attributes::required(const char* name, Pair* field, const char* doc) {
@@ -175,7 +175,7 @@ void Attributes::choice(const char* name, std::string* field, const std::vector<
   if (given == given_.end()) return;
   *field = trimmed(given->second);
   require(std::find(choices.begin(), choices.end(), *field) != choices.end(), operator_name_, ": attribute '", name,
-          "' must be ", type, ", got '", given->second, "'");
+          "' must be ", type, ", got '", shown(given->second), "'");
 }
 
 bool Attributes::finish() const {
@@ -185,7 +185,8 @@ bool Attributes::finish() const {
     if (is_hint(name)) continue;
     const auto known = [&](const AttributeInfo& info) { return info.name == name; };
     if (std::any_of(declared_.begin(), declared_.end(), known)) continue;
-    fail(operator_name_, ": unknown attribute '", name, "' (value '", given.second, "')", advice(name, declared_));
+    fail(operator_name_, ": unknown attribute '", shown(name), "' (value '", shown(given.second), "')",
+         advice(name, declared_));
   }
   require(missing_.empty(), operator_name_, ": ",
           missing_);  // after misspelt names, which explain it

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "c_api.h"
 
+#include <atomic>
+#include <memory>
+
 #include "../runtime/scratch.h"
 #include "../runtime/threads.h"
 #include "../simd/vector_kernels.h"
@@ -8,6 +11,7 @@
 #include "error.h"
 #include "guarded.h"
 #include "handle.h"
+#include "views.h"
 
 namespace {
 
@@ -15,17 +19,10 @@ using namespace acn;
 
 thread_local std::string last_error;
 
-Tensor view(const acn_tensor& tensor) {
-  require(tensor.dtype == 0 || tensor.dtype == 1, "only float32 and float64 are served on the CPU");
-  return {tensor.data, static_cast<DType>(tensor.dtype), Shape(tensor.shape, tensor.shape + tensor.ndim)};
-}
+Tensor view(const acn_tensor& tensor) { return view_of(tensor, DType::kFloat64); }
+std::vector<Tensor> views(const acn_tensor* tensors, int count) { return views_of(tensors, count, DType::kFloat64); }
 
-std::vector<Tensor> views(const acn_tensor* tensors, int count) {
-  std::vector<Tensor> all;
-  for (int i = 0; i < count; ++i) all.push_back(view(tensors[i]));
-  return all;
-}
-
+// The texts are this library's own, of printable letters.
 std::string quoted(const std::string& text) {
   std::string out = "\"";
   for (char c : text) {
@@ -63,9 +60,17 @@ std::string json_operator(const OperatorInfo& info) {
 
 const char* acn_last_error(void) { return last_error.c_str(); }
 
+const char* acn_abi(void) { return ACN_ABI; }
+
 const char* acn_describe(void) {
-  static const std::string text = json_list(operators(), json_operator);
-  return text.c_str();
+  // Made by the first call, or by several, of which one text is kept: see num_threads() on static objects and forks.
+  static std::atomic<const std::string*> kept{nullptr};
+  if (!kept.load()) {
+    auto made = std::make_unique<const std::string>(json_list(operators(), json_operator));
+    const std::string* none = nullptr;
+    if (kept.compare_exchange_strong(none, made.get())) made.release();
+  }
+  return kept.load()->c_str();
 }
 
 int acn_create(const char* name, int count, const char** keys, const char** values, void** handle) {
@@ -89,10 +94,9 @@ int acn_infer_shapes(void* handle, int count, int32_t* ndims, int64_t* shapes, i
             " input shapes are expected, the first of them known; got ", count);
     std::vector<std::optional<Shape>> known(count);
     for (int i = 0; i < count; ++i) {
-      const int64_t* shape = shapes + i * ACN_MAX_NDIM;
-      if (ndims[i] >= 0) known[i] = Shape(shape, shape + ndims[i]);
+      if (ndims[i] >= 0) known[i] = view({nullptr, 0, ndims[i], shapes + i * ACN_MAX_NDIM}).shape;
     }
-    const Shape output = h.op->infer_shapes(&known);
+    const Shape output = infer(h.name, *h.op, &known);
     for (int i = 0; i < count; ++i) {
       ndims[i] = static_cast<int32_t>(known[i]->size());
       std::copy(known[i]->begin(), known[i]->end(), shapes + i * ACN_MAX_NDIM);
@@ -105,7 +109,7 @@ int acn_infer_shapes(void* handle, int count, int32_t* ndims, int64_t* shapes, i
 int acn_forward(void* handle, int count, const acn_tensor* inputs, int32_t req, const acn_tensor* output) {
   return guarded(&last_error, [&] {
     const Handle& h = *static_cast<Handle*>(handle);
-    checked_forward(h.name, *h.op, views(inputs, count), static_cast<Req>(req), view(*output));
+    checked_forward(h.name, *h.op, views(inputs, count), req_of(req), view(*output));
   });
 }
 
@@ -113,9 +117,8 @@ int acn_backward(void* handle, const acn_tensor* output_grad, int count, const a
                  const acn_tensor* input_grads) {
   return guarded(&last_error, [&] {
     const Handle& h = *static_cast<Handle*>(handle);
-    std::vector<Req> wanted;
-    for (int i = 0; i < count; ++i) wanted.push_back(static_cast<Req>(reqs[i]));
-    checked_backward(h.name, *h.op, view(*output_grad), views(inputs, count), wanted, views(input_grads, count));
+    checked_backward(h.name, *h.op, view(*output_grad), views(inputs, count), reqs_of(reqs, count),
+                     views(input_grads, count));
   });
 }
 

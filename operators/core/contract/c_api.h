@@ -23,6 +23,9 @@ enum { ACN_MAX_NDIM = 8 };
 
 const char* acn_last_error(void);
 
+/* The stamp of the headers that this library and the CUDA library share (operators/core/abi.py). */
+const char* acn_abi(void);
+
 /* JSON: every operator with its inputs, attributes and documentation. */
 const char* acn_describe(void);
 

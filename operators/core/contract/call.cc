@@ -1,9 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "call.h"
 
+#include <algorithm>
+#include <new>
+
 #include "error.h"
 
 namespace acn {
+namespace {
+
+// Empty arrays too: sizes beside a 0 cost no memory, and would be multiplied all the same.
+void require_countable(const std::string& name, const std::string& what, const Shape& shape) {
+  int64_t count = 1;
+  for (int64_t size : shape) {
+    require(size <= (int64_t{1} << 56) / count, name, ": ", what, " of shape ", to_string(shape), " is too large");
+    count *= std::max<int64_t>(size, 1);
+  }
+}
+
+}  // namespace
+
+Shape infer(const std::string& name, const Operator& op, std::vector<std::optional<Shape>>* inputs) {
+  const std::vector<InputInfo> expected = op.inputs();
+  const auto check = [&] {
+    for (size_t i = 0; i < inputs->size(); ++i) {
+      if ((*inputs)[i]) require_countable(name, expected[i].name, *(*inputs)[i]);
+    }
+  };
+  check();
+  const Shape output = op.infer_shapes(inputs);
+  check();
+  require_countable(name, "the output", output);
+  return output;
+}
 
 Shape check_inputs(const std::string& name, const Operator& op, const std::vector<Tensor>& inputs) {
   const std::vector<InputInfo> expected = op.inputs();
@@ -18,10 +47,19 @@ Shape check_inputs(const std::string& name, const Operator& op, const std::vecto
             to_string(inputs[0].dtype), ", got ", to_string(inputs[i].dtype));
     shapes.push_back(inputs[i].shape);
   }
-  return op.infer_shapes(&shapes);
+  return infer(name, op, &shapes);
 }
 
 namespace {
+
+template <class Body>
+void with_memory(const std::string& name, Body body) {
+  try {
+    body();
+  } catch (const std::bad_alloc&) {
+    fail(name, ": not enough memory for its scratch space");
+  }
+}
 
 void check_result(const std::string& name, const char* what, const Tensor& tensor, const Shape& shape, DType dtype) {
   require(tensor.shape == shape && tensor.dtype == dtype, name, ": ", what, " must be ", to_string(dtype), " of shape ",
@@ -39,7 +77,7 @@ void check_forward(const std::string& name, const Operator& op, const std::vecto
 void checked_forward(const std::string& name, const Operator& op, const std::vector<Tensor>& inputs, Req req,
                      const Tensor& output) {
   check_forward(name, op, inputs, output);
-  op.forward(inputs, req, output);
+  with_memory(name, [&] { op.forward(inputs, req, output); });
 }
 
 void check_backward(const std::string& name, const Operator& op, const Tensor& output_grad,
@@ -60,7 +98,7 @@ void checked_backward(const std::string& name, const Operator& op, const Tensor&
                       const std::vector<Tensor>& inputs, const std::vector<Req>& reqs,
                       const std::vector<Tensor>& input_grads) {
   check_backward(name, op, output_grad, inputs, reqs, input_grads);
-  op.backward(output_grad, inputs, reqs, input_grads);
+  with_memory(name, [&] { op.backward(output_grad, inputs, reqs, input_grads); });
 }
 
 }  // namespace acn

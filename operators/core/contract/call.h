@@ -9,6 +9,9 @@
 
 namespace acn {
 
+// What op.infer_shapes does, and no array that it takes or gives has more numbers than can be counted.
+Shape infer(const std::string& name, const Operator& op, std::vector<std::optional<Shape>>* inputs);
+
 // Throw Error unless all shapes and dtypes are those of the contract.
 ACN_SHARED void check_forward(const std::string& name, const Operator& op, const std::vector<Tensor>& inputs,
                               const Tensor& output);

@@ -18,6 +18,9 @@ extern "C" {
 
 const char* acn_cuda_last_error(void);
 
+/* As acn_abi(), of the headers that this library was built from. Handles may be given to it only if both are equal. */
+const char* acn_cuda_abi(void);
+
 /* How many devices there are; 0, and no error, where there is no driver or no device. */
 int acn_cuda_device_count(int* count);
 

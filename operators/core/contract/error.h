@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <locale>
 #include <sstream>
 #include <stdexcept>
+#include <string>
 
 namespace acn {
 
@@ -12,11 +14,18 @@ struct Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// The parts as one text, which no locale of the program changes.
+template <class... Parts>
+std::string joined(const Parts&... parts) {
+  std::ostringstream text;
+  text.imbue(std::locale::classic());
+  (text << ... << parts);
+  return text.str();
+}
+
 template <class... Parts>
 [[noreturn]] void fail(const Parts&... parts) {
-  std::ostringstream text;
-  (text << ... << parts);
-  throw Error(text.str());
+  throw Error(joined(parts...));
 }
 
 template <class... Parts>

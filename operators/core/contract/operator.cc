@@ -14,16 +14,15 @@ std::vector<OperatorInfo>& registry() {
 }  // namespace
 
 std::string to_string(const Shape& shape) {
-  std::ostringstream text;
-  text << "(";
-  for (size_t i = 0; i < shape.size(); ++i) text << (i ? ", " : "") << shape[i];
-  text << (shape.size() == 1 ? ",)" : ")");
-  return text.str();
+  std::string text = "(";
+  for (size_t i = 0; i < shape.size(); ++i) text += (i ? ", " : "") + std::to_string(shape[i]);
+  return text + (shape.size() == 1 ? ",)" : ")");
 }
 
 const char* to_string(DType dtype) {
   static const char* const kNames[] = {"float32", "float64", "float16", "bfloat16"};
-  return kNames[static_cast<int32_t>(dtype)];
+  const int32_t code = static_cast<int32_t>(dtype);
+  return code >= 0 && code < 4 ? kNames[code] : "another dtype";
 }
 
 const std::vector<OperatorInfo>& operators() { return registry(); }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "attributes.h"
+#include "error.h"
 #include "tensor.h"
 
 namespace acn {
@@ -87,13 +88,16 @@ struct Announce {
 void expect_shape(const std::string& op, const std::string& input, const Shape& expected, std::optional<Shape>* given,
                   const std::string& why);
 
-// Runs body with a value of the C++ type that the dtype names.
+// Runs body with a value of the C++ type that the dtype names, on the CPU.
 template <class Body>
 void dispatch(DType dtype, Body body) {
-  if (dtype == DType::kFloat64) {
-    body(double{});
-  } else {
-    body(float{});
+  switch (dtype) {
+    case DType::kFloat32:
+      return body(float{});
+    case DType::kFloat64:
+      return body(double{});
+    default:
+      fail("only float32 and float64 are served on the CPU, got ", to_string(dtype));
   }
 }
 

@@ -42,11 +42,15 @@ void ConvAttributes::check(const std::string& op) const {
   require_pair(op, "stride", stride, 1);
   require_pair(op, "dilate", dilate, 1);
   require_pair(op, "pad", pad, 0);
-  require(num_filter >= 1, op, ": attribute 'num_filter' must be at least 1, got ", num_filter);
+  require(num_filter >= 1 && num_filter <= kIndexLimit, op, ": attribute 'num_filter' must be 1 to ", kIndexLimit,
+          ", got ", num_filter);
+  require(kernel[0] <= kIndexLimit / kernel[1], op, ": the kernel must have fewer than 2^31 taps, got ", kernel[0],
+          " x ", kernel[1]);
   const std::pair<const char*, int64_t> groups[] = {
       {"num_group", num_group}, {"num_deformable_group", num_deformable_group}, {"num_offset_group", num_offset_group}};
   for (const auto& group : groups) {
-    require(group.second >= 1, op, ": attribute '", group.first, "' must be at least 1, got ", group.second);
+    require(group.second >= 1 && group.second <= kIndexLimit, op, ": attribute '", group.first, "' must be 1 to ",
+            kIndexLimit, ", got ", group.second);
   }
   require(num_filter % num_group == 0, op, ": num_filter must be divisible by num_group, got num_filter=", num_filter,
           " and num_group=", num_group);
@@ -69,7 +73,7 @@ ConvShape ConvAttributes::shape(const std::string& op, const Shape& data) const 
   s.channel_offset_groups = num_deformable_group;
   require(s.channels >= 1 && s.height >= 1 && s.width >= 1, op,
           ": data must have at least one channel, row and column, got shape ", to_string(data));
-  require(s.pixels() < kIndexLimit, op, ": data maps must have fewer than 2^31 - 1 pixels, got shape ",
+  require(s.height <= (kIndexLimit - 1) / s.width, op, ": data maps must have fewer than 2^31 - 1 pixels, got shape ",
           to_string(data));
   require(s.channels % num_group == 0, op, ": the channels of data must be divisible by num_group, got shape ",
           to_string(data), " and num_group=", num_group);
@@ -77,12 +81,15 @@ ConvShape ConvAttributes::shape(const std::string& op, const Shape& data) const 
           ": the channels of data must be divisible by num_deformable_group, "
           "got shape ",
           to_string(data), " and num_deformable_group=", num_deformable_group);
+  require(s.offset_sets() <= (kIndexLimit - 1) / s.taps(), op,
+          ": there must be fewer than 2^31 - 1 offset sets times taps, got ", s.filter_offset_groups, " x ",
+          s.channel_offset_groups, " sets of ", s.taps());
   s.out_height = out_size(s.height, s.kernel_y, s.stride_y, s.dilate_y, s.pad_y);
   s.out_width = out_size(s.width, s.kernel_x, s.stride_x, s.dilate_x, s.pad_x);
   require(s.out_height >= 1 && s.out_width >= 1, op, ": the kernel does not fit: data of shape ", to_string(data),
           " padded by (", s.pad_y, ", ", s.pad_x, ") is smaller than kernel (", s.kernel_y, ", ", s.kernel_x,
           ") with dilate (", s.dilate_y, ", ", s.dilate_x, ")");
-  require(s.out_height < kIndexLimit / s.out_width, op,
+  require(s.out_height <= (kIndexLimit - 1) / s.out_width, op,
           ": the output map must have fewer than 2^31 - 1 positions, got ", s.out_height, " x ", s.out_width);
   return s;
 }

@@ -51,6 +51,10 @@ template <class T>
 void sampled_conv_backward(const ConvShape& shape, const PointSource<T>& points, const T* out_grad, const T* data,
                            const T* weight, const ConvGradients<T>& gradients);
 
+// The gradients of no image: 0 where they are written. Nothing is needed for them, however large the maps are.
+template <class T>
+void empty_batch_gradients(const ConvShape& shape, const ConvGradientArrays<T>& gradients);
+
 template <class T>
 void bias_gradient(const ConvShape& shape, const T* out_grad, Req req, T* bias);
 

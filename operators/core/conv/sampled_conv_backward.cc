@@ -47,12 +47,12 @@ class ConvBackward {
       weight_grad_at_.push_back(weight_grad_size_);
       weight_grad_size_ += per_group * s_.taps() * block.width;
     }
-    const int64_t share = workspace_bytes() / 4 / int64_t{sizeof(T)}, batch = std::max<int64_t>(s_.batch, 1);
-    parts_ = std::clamp<int64_t>(share / weight_grad_size_, 1, std::min(batch, kMostParts));
+    const int64_t share = workspace_bytes() / 4 / int64_t{sizeof(T)};
+    parts_ = std::clamp<int64_t>(share / weight_grad_size_, 1, std::min(s_.batch, kMostParts));
     const int64_t per_position = block_count() * s_.taps() * components_;
     const int64_t slab_tiles = std::max<int64_t>(1, share / per_position / tile_);
     slab_ = g_.points ? std::min(slab_tiles * tile_, s_.positions()) : s_.positions();
-    wave_ = g_.points ? std::clamp<int64_t>(share / (per_position * slab_), 1, batch) : batch;
+    wave_ = g_.points ? std::clamp<int64_t>(share / (per_position * slab_), 1, s_.batch) : s_.batch;
     workers_ = workers_for(block_count() * parts_);
     if (wants_weight_) {
       weight_parts_ = scratch<T>(parts_ * weight_grad_size_);
@@ -249,8 +249,18 @@ template void bias_gradient(const ConvShape&, const float*, Req, float*);
 template void bias_gradient(const ConvShape&, const double*, Req, double*);
 
 template <class T>
+void empty_batch_gradients(const ConvShape& s, const ConvGradientArrays<T>& g) {
+  if (g.weight_req == Req::kWrite) std::fill_n(g.weight, s.filters * (s.channels / s.weight_groups) * s.taps(), T(0));
+  if (g.bias_req == Req::kWrite) std::fill_n(g.bias, s.filters, T(0));
+}
+
+template void empty_batch_gradients(const ConvShape&, const ConvGradientArrays<float>&);
+template void empty_batch_gradients(const ConvShape&, const ConvGradientArrays<double>&);
+
+template <class T>
 void sampled_conv_backward(const ConvShape& shape, const PointSource<T>& points, const T* out_grad, const T* data,
                            const T* weight, const ConvGradients<T>& gradients) {
+  if (shape.batch == 0) return empty_batch_gradients<T>(shape, gradients);
   ConvBackward<T>(shape, points, out_grad, data, weight, gradients).run();
 }
 

@@ -58,8 +58,8 @@ ACN_HOST_DEVICE inline RoiBox<T> roi_box(const T* roi, T scale, T shift, int32_t
 // What is no image: a row that stands for no region (its bins are 0 and have no gradient), and one that is wrong.
 enum : int64_t { kNoRegion = -1, kWrongImage = -2 };
 
-// The image of a RoI from its first number, whose fraction is dropped: 0 to batch - 1, kNoRegion for -1, as in MXNet's
-// ROIAlign, or kWrongImage.
+// The image of a RoI from its first number, whose fraction is dropped: 0 to batch - 1, kNoRegion for -1, which MXNet's
+// ROIPooling takes so too, or kWrongImage.
 template <class T>
 ACN_HOST_DEVICE inline int64_t roi_image(T first, int64_t batch) {
   if (!(first > -2 && first < T(batch))) return kWrongImage;

@@ -22,15 +22,8 @@ struct Block {
 
 class Store {
  public:
-  Store() {
-    pthread_atfork([] { store().mutex_.lock(); }, [] { store().mutex_.unlock(); }, [] { store().mutex_.unlock(); });
-  }
-
-  // Never destroyed: calls may still be running when the process ends.
-  static Store& store() {
-    static Store* const all = new Store;
-    return *all;
-  }
+  void lock() { mutex_.lock(); }
+  void unlock() { mutex_.unlock(); }
 
   // The smallest kept block that fits and is not more than half unused, or one with no place.
   Block take(size_t bytes) {
@@ -47,9 +40,15 @@ class Store {
     return found;
   }
 
-  void keep(Block block) {
+  // Called while memory is given back, perhaps because there is too little of it: nothing may be thrown.
+  void keep(Block block) noexcept {
     std::lock_guard<std::mutex> lock(mutex_);
-    blocks_.push_back(block);
+    try {
+      blocks_.push_back(block);
+    } catch (const std::bad_alloc&) {
+      ::operator delete(block.place, kCacheLine);
+      return;
+    }
     kept_ += static_cast<int64_t>(block.capacity);
     while (kept_ > workspace_bytes()) {
       ::operator delete(blocks_.front().place, kCacheLine);
@@ -64,15 +63,20 @@ class Store {
   int64_t kept_ = 0;
 };
 
+// Never destroyed: calls may still be running when the process ends. Made when the library is loaded, not by the first
+// call: a process that is forked while one of its threads makes it would wait for it for ever.
+Store* const store = new Store;
+const int fork_handlers = pthread_atfork([] { store->lock(); }, [] { store->unlock(); }, [] { store->unlock(); });
+
 }  // namespace
 
 void* take_scratch(size_t bytes, size_t* capacity) {
-  const Block kept = Store::store().take(bytes);
+  const Block kept = store->take(bytes);
   *capacity = kept.place ? kept.capacity : bytes;
   return kept.place ? kept.place : ::operator new(bytes, kCacheLine);
 }
 
-void give_back_scratch(void* place, size_t capacity) { Store::store().keep({place, capacity}); }
+void give_back_scratch(void* place, size_t capacity) { store->keep({place, capacity}); }
 
 int64_t workspace_bytes() { return workspace.load(); }
 void set_workspace_bytes(int64_t bytes) { workspace.store(std::max<int64_t>(bytes, 1 << 20)); }

@@ -5,7 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
+#include <new>
 
 namespace acn {
 
@@ -23,6 +25,7 @@ using Scratch = std::unique_ptr<T[], GiveBack>;
 
 template <class T>
 Scratch<T> scratch(int64_t count) {
+  if (count > std::numeric_limits<int64_t>::max() / static_cast<int64_t>(sizeof(T))) throw std::bad_array_new_length();
   GiveBack owner;
   void* place = take_scratch(sizeof(T) * static_cast<size_t>(count > 0 ? count : 1), &owner.capacity);
   return Scratch<T>(static_cast<T*>(place), owner);

@@ -12,6 +12,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace acn {
@@ -20,8 +21,8 @@ namespace {
 int default_threads() {
   for (const char* name : {"ACTIVE_CONVNETS_NUM_THREADS", "OMP_NUM_THREADS"}) {
     const char* text = std::getenv(name);
-    int count = text ? std::atoi(text) : 0;
-    if (count > 0) return count;
+    const long count = text ? std::strtol(text, nullptr, 10) : 0;
+    if (count > 0) return static_cast<int>(std::min<long>(count, kMostThreads));
   }
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -30,6 +31,9 @@ int default_threads() {
 }
 
 std::atomic<int> requested_threads{0};
+// Found out by the first call that asks, or by several, which find the same. Not a function's static object: a process
+// that is forked while one of its threads makes that would wait for it for ever.
+std::atomic<int> fallback_threads{0};
 
 struct Job {
   int64_t tasks;
@@ -50,8 +54,8 @@ class Pool {
   void run(const std::shared_ptr<Job>& job) {
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      for (; threads_ < job->workers - 1; ++threads_) std::thread([this] { work(); }).detach();
       jobs_.push_back(job);
+      grow(job->workers - 1);
     }
     for (int i = 1; i < job->workers; ++i) wake_.notify_one();
     take_tasks(job.get(), 0);
@@ -62,6 +66,15 @@ class Pool {
   }
 
  private:
+  // Towards so many threads. Where the system gives no more (a limit on processes, on memory), fewer do the work: the
+  // caller takes tasks in any case.
+  void grow(int wanted) {
+    try {
+      for (; threads_ < wanted; ++threads_) std::thread([this] { work(); }).detach();
+    } catch (const std::system_error&) {
+    }
+  }
+
   void work() {
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
@@ -98,19 +111,20 @@ class Pool {
 
 // Never destroyed: MXNet's threads may still call in while the process exits. A
 // forked child has none of its parent's threads and cannot trust its locks, so
-// it starts with a pool of its own.
+// it starts with a pool of its own. (A fork from inside a task would return into
+// the parent's pool; tasks are this library's own loops, and none of them forks.)
 Pool* pool = new Pool;
 const int fork_handler = pthread_atfork(nullptr, nullptr, [] { pool = new Pool; });
 
 }  // namespace
 
 int num_threads() {
-  int count = requested_threads.load();
-  static const int fallback = default_threads();
-  return count > 0 ? count : fallback;
+  if (const int count = requested_threads.load()) return count;
+  if (fallback_threads.load() == 0) fallback_threads.store(default_threads());
+  return fallback_threads.load();
 }
 
-void set_num_threads(int count) { requested_threads.store(std::max(0, count)); }
+void set_num_threads(int count) { requested_threads.store(std::clamp(count, 0, kMostThreads)); }
 
 int workers_for(int64_t tasks) {
   return static_cast<int>(std::max<int64_t>(1, std::min<int64_t>(tasks, num_threads())));

@@ -9,6 +9,8 @@
 
 namespace acn {
 
+constexpr int kMostThreads = 1024;  // each costs scratch memory
+
 int num_threads();                // ACTIVE_CONVNETS_NUM_THREADS, else OMP_NUM_THREADS, else
                                   // the cores this process may use
 void set_num_threads(int count);  // 0 returns to that default

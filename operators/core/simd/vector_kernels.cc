@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vector_kernels.h"
 
+#include <atomic>
 #include <cstdlib>
 #include <string>
 
 #include "../contract/error.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 namespace acn {
 
@@ -22,13 +27,27 @@ ACN_DECLARE_LEVEL(v4)
 
 namespace {
 
+#if defined(__x86_64__)
+// All that the x86-64 psABI counts to a level, for the compiler may use any of it: virtual machines hide some. Not
+// __builtin_cpu_supports("x86-64-v3"), which older compilers do not know, nor some of the names.
+int widest_level() {
+  __builtin_cpu_init();
+  unsigned a = 0, b = 0, c = 0, d = 0, extended = 0;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !__get_cpuid(0x80000001, &a, &b, &extended, &d)) return 2;
+  constexpr unsigned kMovbe = 1u << 22, kF16c = 1u << 29, kLzcnt = 1u << 5;
+  const bool v3 = __builtin_cpu_supports("avx") && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                  __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && (c & kMovbe) && (c & kF16c) &&
+                  (extended & kLzcnt);
+  const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                  __builtin_cpu_supports("avx512vl");
+  return v4 ? 4 : v3 ? 3 : 2;
+}
+#endif
+
 int choose_level() {
 #if defined(__x86_64__)
-  __builtin_cpu_init();
-  const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-  const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-                  __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
-  const int widest = v4 ? 4 : v3 ? 3 : 2;
+  const int widest = widest_level();
   const char* asked = std::getenv("ACTIVE_CONVNETS_ISA");
   if (!asked || !*asked) return widest;
   for (int level = 2; level <= widest; ++level) {
@@ -40,9 +59,11 @@ int choose_level() {
 #endif
 }
 
+// As num_threads() finds its default out, and for the same reason not a static object.
 int level() {
-  static const int chosen = choose_level();
-  return chosen;
+  static std::atomic<int> chosen{0};
+  if (chosen.load(std::memory_order_relaxed) == 0) chosen.store(choose_level());
+  return chosen.load(std::memory_order_relaxed);
 }
 
 }  // namespace

@@ -49,6 +49,23 @@ def _composed(tensors, settings):
     return sampling.convolution(data, y, x, mask, weight, bias, groups, boundary, out_size)
 
 
+def _onnx(tensors, settings):
+    """ONNX's DeformConv, which fades over one pixel as "zero" does and has no offset sets over the filters."""
+    data, offset, mask, weight, bias = tensors
+    stride, padding, dilation, groups, deformable_groups, filter_offset_groups, boundary = settings
+    if boundary != "zero" or filter_offset_groups != 1:
+        return None
+    attributes = {
+        "kernel_shape": list(weight.shape[2:]),
+        "strides": list(stride),
+        "pads": [*padding, *padding],
+        "dilations": list(dilation),
+        "group": groups,
+        "offset_group": deformable_groups,
+    }
+    return "DeformConv", 19, (data, weight, offset, bias, mask), attributes
+
+
 _DEFORM_CONV2D = Operation(
     "deform_conv2d",
     tensors=("input", "offset", "mask?", "weight", "bias?"),
@@ -59,6 +76,7 @@ _DEFORM_CONV2D = Operation(
     images=("input", "offset", "mask"),
     differentiable=("input", "offset", "mask", "weight", "bias"),
     autocast_dtypes=(torch.float16, torch.bfloat16),
+    onnx=_onnx,
     flops=lambda shapes, settings: multiply_adds(shapes[0], shapes[3], settings),
     names_here=NAMES,
 )
@@ -132,6 +150,15 @@ def deform_conv2d(
     return out[0] if single else out
 
 
+def refuse_impossible(layer: Convolution, deformable_groups: int, filter_offset_groups: int = 1) -> None:
+    """OperatorError for a layer whose sizes, groups or boundary no input fits."""
+    input, weight, bias, size = layer.least_shapes()
+    sets = deformable_groups * filter_offset_groups
+    offset = (1, 2 * sets * layer.kernel_size[0] * layer.kernel_size[1], *size)
+    settings = (*layer.grid(), deformable_groups, filter_offset_groups, layer.boundary)
+    _DEFORM_CONV2D.check_layer(type(layer).__name__, (input, offset, None, weight, bias), settings)
+
+
 class DeformConv2d(Convolution):
     """Deformable convolution with its own offset branch; (N, in_channels, H, W) -> (N, out_channels, H', W').
 
@@ -177,16 +204,9 @@ class DeformConv2d(Convolution):
         self.offset_lr_mult = offset_lr_mult
         sets = self.filter_offset_groups * self.deformable_groups
         self._points = sets * self.kernel_size[0] * self.kernel_size[1]
-        self._check()
+        refuse_impossible(self, self.deformable_groups, self.filter_offset_groups)
         self.conv_offset = offset_branch(self, self._numbers_per_tap * self._points, offset_dilation, device, dtype)
         self.reset_parameters()
-
-    def _check(self) -> None:
-        input, weight, bias, size = self.least_shapes()
-        offset = (1, 2 * self._points, *size)
-        mask = (1, self._points, *size) if self._numbers_per_tap == 3 else None
-        settings = (*self.grid(), self.deformable_groups, self.filter_offset_groups, self.boundary)
-        _DEFORM_CONV2D.check_layer(type(self).__name__, (input, offset, mask, weight, bias), settings)
 
     def reset_parameters(self) -> None:
         super().reset_parameters()

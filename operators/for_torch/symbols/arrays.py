@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 
 import torch
+from torch.autograd.function import once_differentiable
 
 from operators.for_torch.symbols.attributes import choice, double, flag, integer, shape
 from operators.for_torch.symbols.elementwise import DTYPES
@@ -118,6 +119,22 @@ def _slice(a):
     return function
 
 
+class _Window(torch.autograd.Function):
+    """data[:, :, top:, left:] of a size. Its gradient is laid into zeros once; PyTorch would do so for each axis."""
+
+    @staticmethod
+    def forward(ctx, data, top, left, height, width):
+        ctx.place = top, left, data.shape
+        return data[:, :, top : top + height, left : left + width]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad):
+        top, left, shape = ctx.place
+        below, right = shape[2] - top - grad.shape[2], shape[3] - left - grad.shape[3]
+        return torch.nn.functional.pad(grad, (left, right, top, below)), None, None, None, None
+
+
 @operator(
     "Crop",
     None,
@@ -133,7 +150,7 @@ def _crop(a):
         top, left = ((data.shape[2] - height) // 2, (data.shape[3] - width) // 2) if a.center_crop else (y, x)
         if top < 0 or left < 0 or top + height > data.shape[2] or left + width > data.shape[3]:
             raise OperatorError(f"{height} x {width} at ({top}, {left}) is not inside data {tuple(data.shape)}")
-        return data[:, :, top : top + height, left : left + width]
+        return _Window.apply(data, top, left, height, width)
 
     return function
 

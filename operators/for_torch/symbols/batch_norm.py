@@ -84,6 +84,6 @@ class _BatchNorm(torch.autograd.Function):
         if a.fix_gamma and wanted[1]:
             grads[1] = torch.zeros_like(gamma)
         mean.mul_(a.momentum).add_(batch_mean.to(mean.dtype), alpha=1 - a.momentum)
-        batch_var = inverse.to(var.dtype).pow(-2) - a.eps
+        batch_var = (inverse.to(var.dtype).pow(-2) - a.eps).clamp(min=0)
         var.mul_(a.momentum).add_(batch_var, alpha=1 - a.momentum)
         return (*grads, None, None, None)

@@ -45,7 +45,7 @@ def _with_label(a, value, gradient):
     def needs_label(out, label):
         if label is None:
             raise a.node.error("the backward pass of a loss needs its label, which this call left out")
-        return gradient(out, label.to(out.dtype))
+        return gradient(out, label)
 
     return lambda data, label=None: _Loss.apply(data, label, value, needs_label)
 
@@ -96,7 +96,7 @@ def _softmax_output(a):
 
     def gradient(out, label):
         if label.shape == out.shape:
-            return (out - label) * a.grad_scale
+            return (out - label.to(out.dtype)) * a.grad_scale
         return _softmax_gradient(a, out, label)
 
     return _with_label(a, value, gradient)
@@ -107,20 +107,26 @@ def _softmax_gradient(a, out, label):
     axis = 1 if a.multi_output else out.dim() - 1
     classes = out.shape[axis]
     numbers = label.to(torch.int64).reshape([size for i, size in enumerate(out.shape) if i != axis]).unsqueeze(axis)
-    known = (numbers >= 0) & (numbers < classes)
-    target = torch.zeros_like(out).scatter_(axis, numbers.clamp(0, classes - 1), known.to(out.dtype))
+    scale = _softmax_scale(a, out, numbers)
+    known, numbers = (numbers >= 0) & (numbers < classes), numbers.clamp(0, classes - 1)
     if a.smooth_alpha and not a.multi_output:  # MXNet's multi_output does not smooth
         other = rounded(a.smooth_alpha / (classes - 1))
-        target = target * (1 - a.smooth_alpha - other) + other
-    grad = out - target
+        target = torch.zeros_like(out).scatter_(axis, numbers, known.to(out.dtype))
+        return (out - target * (1 - a.smooth_alpha - other) - other) * scale
+    of_target = (out.gather(axis, numbers) - known.to(out.dtype)) * scale
+    return (out * scale).scatter_(axis, numbers, of_target)
+
+
+def _softmax_scale(a, out, numbers):
+    """A number, or 0-D, or for each label, 0 where it is ignored."""
     valid = numbers != int(a.ignore_label)
-    if a.use_ignore:
-        grad = grad * valid
     if a.normalization == "valid":
-        return grad * _scale_by(a.grad_scale, valid)
-    pixels = math.prod(out.shape[2:]) if a.multi_output else 1
-    batch = (out.shape[0] if a.multi_output else numbers.numel()) if a.normalization == "batch" else 1
-    return grad * rounded(_scale(a.grad_scale, pixels) / batch)
+        scale = _scale_by(a.grad_scale, valid).to(out.dtype)
+    else:
+        pixels = math.prod(out.shape[2:]) if a.multi_output else 1
+        batch = (out.shape[0] if a.multi_output else numbers.numel()) if a.normalization == "batch" else 1
+        scale = rounded(_scale(a.grad_scale, pixels) / batch)
+    return valid.to(out.dtype) * scale if a.use_ignore else scale
 
 
 def _regression(name, value, error):
@@ -133,7 +139,8 @@ def _regression(name, value, error):
     )
     def build(a):
         def gradient(out, label):
-            return error(out - label.reshape(out.shape)) * _scale(a.grad_scale, label.numel() // label.shape[0])
+            difference = out - label.reshape(out.shape).to(out.dtype)
+            return error(difference) * _scale(a.grad_scale, label.numel() // label.shape[0])
 
         return _with_label(a, value, gradient)
 

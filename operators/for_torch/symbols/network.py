@@ -134,7 +134,8 @@ class Network:
 
     def _bound(self, node: Node, operator: Operator, inputs: list, old: bool) -> Bound:
         try:
-            attributes = read_all(operator.attributes, node.attributes)
+            own = {key: text for key, text in node.attributes.items() if (node.operator, key) != ("Custom", "op_type")}
+            attributes = read_all(operator.attributes, own)
             names = operator.inputs(attributes) if operator.inputs else None
             outputs = operator.outputs(attributes)
         except OperatorError as error:
@@ -151,6 +152,8 @@ class Network:
         return Bound(replace(node, inputs=tuple(inputs)), operator, attributes, names, suffixed)
 
     def _add_variable(self, name: str) -> int:
+        if any(each.node.is_variable and each.node.name == name for each in self.nodes):
+            raise OperatorError(f"SymbolNet: several variables have one name: {name}")
         self.nodes.append(Bound(Node(name, VARIABLE, {}, {}, ()), None, None, (), (name,)))
         return len(self.nodes) - 1
 

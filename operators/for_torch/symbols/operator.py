@@ -42,7 +42,10 @@ class Operator:
 
 
 def operator(name, inputs, attributes=None, aliases="", outputs="output", **more):
-    """Registers a `build`. inputs and outputs: names with spaces between, or as in Operator."""
+    """Registers a `build`. inputs and outputs: names with spaces between, or as in Operator.
+
+    A Custom operator has the name "Custom " and its op_type, which is not among its attributes.
+    """
 
     def register(build):
         register_operator(

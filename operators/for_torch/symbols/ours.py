@@ -34,11 +34,8 @@ def _attributes(description) -> dict:
     return {name: _KINDS.get(info["type"], word)(None) for name, info in description.attributes.items()}
 
 
-_NOT_OURS = ("op_type", "training", "node")
-
-
 def _given(a) -> dict:
-    return {name: value for name, value in vars(a).items() if value is not None and name not in _NOT_OURS}
+    return {name: value for name, value in vars(a).items() if value is not None and name not in ("training", "node")}
 
 
 def _inputs(name, attributes) -> tuple:
@@ -79,8 +76,7 @@ def _served(node_operator, name, attributes, of_library=_given, output="output")
 
 for _name, _description in descriptions().items():
     # 'raw': as registered with MXNet; the guard behind it (for_mxnet/guard.py) has the node's own name
-    _given_attributes = {"op_type": word(), **_attributes(_description)}
-    register_operator(_served(f"Custom {_name}", _name, _given_attributes, output="raw"))
+    register_operator(_served(f"Custom {_name}", _name, _attributes(_description), output="raw"))
 
 
 def _stock_grid(a) -> dict:

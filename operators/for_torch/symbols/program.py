@@ -17,20 +17,19 @@ class Program:
     """
 
     def __init__(self, network: Network, targets: list, training: bool, without: frozenset = frozenset()):
-        self._place = {None: _NOTHING}
+        place = {None: _NOTHING}  # of every entry
         self._variables, steps = [], []
         for number in network.needed(targets, training, without):
             bound = network.nodes[number]
-            places = tuple(self._place.setdefault((number, i), len(self._place)) for i in range(len(bound.outputs)))
+            places = tuple(place.setdefault((number, i), len(place)) for i in range(len(bound.outputs)))
             if bound.node.is_variable:
                 self._variables.append((places[0], bound.node.name))
                 continue
             function = checked(bound, bound.function(training))
-            reads = tuple(self._place[entry] for entry in network.reads(number, training, without))
+            reads = tuple(place[entry] for entry in network.reads(number, training, without))
             steps.append((function, reads, places[0] if len(places) == 1 else places, bound))
-        self._targets = [self._place[network.source(entry, training)] for entry in targets]
-        self._steps = self._with_last_uses(steps)
-        self.variables = {name for _, name in self._variables}
+        self._targets = [place[network.source(entry, training)] for entry in targets]
+        self._count, self._steps = len(place), self._with_last_uses(steps)
 
     def _with_last_uses(self, steps) -> list:
         """Adds to each step the places that nobody reads after it, so that their memory can go."""
@@ -43,7 +42,7 @@ class Program:
         return done[::-1]
 
     def __call__(self, load) -> list:
-        values = [None] * len(self._place)
+        values = [None] * self._count
         for place, name in self._variables:
             values[place] = load(name)
         for function, reads, writes, free, bound in self._steps:

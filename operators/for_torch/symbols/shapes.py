@@ -13,7 +13,7 @@ from operators.for_torch.symbols.program import expect_shapes
 from operators.library import OperatorError
 
 
-def infer_shapes(graph: str, **input_shapes) -> dict:
+def infer_shapes(graph: str, /, **input_shapes) -> dict:
     """Name -> shape of every argument, auxiliary state and output of a graph, by the names that MXNet's
     get_internals().list_outputs() gives them.
 

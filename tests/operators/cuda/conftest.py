@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from operators import library
+from operators.core.abi import abi
 from operators.rooms import ROOMS
 
 OPERATORS = Path(library.__file__).parent
 NOT_ON_HOST = {"blas.cu", "device.cu", "own_stream.cu"}  # host_shim/ has its own
-FLAGS = "-std=c++17 -O1 -fPIC -fvisibility=hidden -Wall -Wextra -Werror -DACN_CUDA_ON_HOST".split()
+FLAGS = "-std=c++17 -O1 -fPIC -fvisibility=hidden -ffp-contract=off -Wall -Wextra -Werror -DACN_CUDA_ON_HOST".split()
+FLAGS.append(f'-DACN_ABI="{abi()}"')
 
 
 def host_sources() -> list:

@@ -4,8 +4,6 @@ launches, cuBLAS) is not tested here."""
 
 from __future__ import annotations
 
-import importlib
-
 import numpy as np
 import pytest
 from device_arrays import CudaOperator, from_storage, to_storage
@@ -13,10 +11,10 @@ from device_arrays import CudaOperator, from_storage, to_storage
 from operators import library
 from operators.checks.agreement import expected
 from operators.checks.backends import reference
+from operators.checks.catalogue import all_cases, boundaries_of
 from operators.checks.inputs import between_lines, draw_inputs, draw_out_grad, on_lines, special
 from operators.checks.tolerance import TOLERANCE, assert_close
 from operators.for_numpy import Operator
-from operators.rooms import ROOMS
 
 # A product's sum is rounded once, a column's elements once each, and so are the inputs: against the reference on the
 # rounded inputs a few units of 2^-11 and 2^-8 are left.
@@ -25,16 +23,7 @@ DTYPES = list(TOLERANCES)
 BOUNDARIES = ["zero", "inside", "border"]
 
 
-def all_cases() -> list:
-    modules = [importlib.import_module(f"operators.{room}.cases") for room in ROOMS]
-    return [case for m in modules for key in sorted(vars(m)) if key.endswith("CASES") for case in getattr(m, key)]
-
-
-def boundaries_of(case) -> list:
-    return BOUNDARIES if "boundary" in library.descriptions()[case.operator].attributes else [""]
-
-
-CASES = [(case, boundary) for case in all_cases() for boundary in boundaries_of(case)]
+CASES = [(case, boundary) for case in all_cases() for boundary in boundaries_of(case.operator)]
 
 
 def with_cases(pairs):

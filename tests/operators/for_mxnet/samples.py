@@ -15,8 +15,8 @@ import mxnet as mx
 import numpy as np
 
 from operators import library
-from operators.checks import draw
 from operators.checks.case import Case
+from operators.checks.inputs import between_lines, draw_inputs, draw_out_grad
 from operators.for_mxnet import nd, sym
 from operators.for_mxnet.stock_names import STOCK
 from operators.for_numpy import Operator
@@ -96,8 +96,8 @@ class Sample:
         return self.call(*(mx.sym.var(i) for i in self.arrays), name=name)
 
 
-def sample_of(case: Case) -> Sample:
-    return Sample(case, draw.inputs(case), draw.out_grad(case))
+def sample_of(case: Case, offsets=between_lines) -> Sample:
+    return Sample(case, draw_inputs(case, offsets), draw_out_grad(case))
 
 
 def sample(operator: str) -> Sample:

@@ -19,7 +19,7 @@ def test_every_step_is_that_made_piece_by_piece(operator, mode):
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_inference(operator, mode):
     losses = inferences(network(operator, mode), data(operator), 100, mode)
-    np.testing.assert_allclose(losses, expected_step(operator)[0], rtol=1e-4)
+    np.testing.assert_allclose(losses, expected_step(operator)[0].item(), rtol=1e-4)
 
 
 def test_the_engine_that_runs_everything_at_once(run_program):

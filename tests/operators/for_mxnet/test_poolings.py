@@ -150,3 +150,99 @@ def test_wrong_arguments_name_the_node(operator, attributes, shapes, said, front
         result.wait_to_read() if front is nd else result.infer_shape()
     for part in (f"Error in operator res5: {operator}: ", *said):
         assert part in str(error.value)
+
+
+@pytest.mark.parametrize("operator", POOLINGS)
+def test_the_fraction_of_an_image_is_dropped_as_stock_drops_it(operator):
+    given = arrays(operator)
+    moved = {**given, "rois": given["rois"].copy()}
+    moved["rois"][:, 0] += mx.nd.array([0.001, 0.25, 0.999, 0, 0.5])
+    ours = getattr(nd, operator)(**moved, **ATTRIBUTES[operator]).asnumpy()
+    stock = getattr(mx.nd.contrib, operator)(**moved, **ATTRIBUTES[operator]).asnumpy()
+    np.testing.assert_allclose(ours, stock, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(ours, getattr(nd, operator)(**given, **ATTRIBUTES[operator]).asnumpy())
+
+
+@pytest.mark.parametrize("operator", POOLINGS)
+def test_rois_padded_with_minus_1_give_0_and_no_gradient(operator):
+    """Stock reads other memory there; of MXNet's own operators, ROIPooling says 0 as well."""
+    given = arrays(operator)
+    given["rois"][3:] = -1
+    for array in given.values():
+        array.attach_grad()
+    with mx.autograd.record():
+        out = getattr(nd, operator)(**given, **ATTRIBUTES[operator])
+    out.backward()
+    fewer = {name: array if name == "data" else array[:3] for name, array in arrays(operator).items()}
+    for array in fewer.values():
+        array.attach_grad()
+    with mx.autograd.record():
+        kept = getattr(nd, operator)(**fewer, **ATTRIBUTES[operator])
+    kept.backward()
+    assert (out[3:].asnumpy() == 0).all()
+    np.testing.assert_allclose(out[:3].asnumpy(), kept.asnumpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(given["data"].grad.asnumpy(), fewer["data"].grad.asnumpy(), rtol=1e-5, atol=1e-6)
+    if "trans" in given:
+        assert (given["trans"].grad[3:].asnumpy() == 0).all()
+    plain = mx.nd.ROIPooling(given["data"], given["rois"], pooled_size=(2, 2), spatial_scale=0.5)
+    assert (plain[3:].asnumpy() == 0).all()
+
+
+@pytest.mark.parametrize("operator", POOLINGS)
+def test_mxnets_numeric_gradient_check_runs_through_ours(operator, restored):
+    """It moves every number of every input, the image of a region among them, whatever gradient it is to check."""
+    install(replace_stock=True)
+    scale, height, width = 0.0625, 9, 12
+    random = np.random.RandomState(7)
+    corners = np.sort(random.rand(2, 2, 2) * [[[width / scale - 1], [height / scale - 1]]], axis=2)
+    rois = np.column_stack([np.zeros(2), corners[:, :, 0], corners[:, :, 1]])
+    symbol = getattr(mx.sym.contrib, operator)(
+        *(mx.sym.var(name) for name in shapes_of(operator)), name="pool",
+        **{**ATTRIBUTES[operator], "spatial_scale": scale},
+    )  # fmt: skip
+    assert '"Custom"' in symbol.tojson()
+    location = [random.rand(1, 18, height, width), rois]
+    if operator == "DeformablePSROIPooling":
+        location.append(np.zeros((2, 2, 3, 3)))
+    mx.test_utils.check_numeric_gradient(symbol, location, rtol=1e-2, atol=1e-3, grad_nodes=["data"])
+
+
+@pytest.mark.parametrize("req", ["write", "add"])
+@pytest.mark.parametrize("operator", POOLINGS)
+def test_float16_on_the_cpu_is_float32_rounded_once(operator, req):
+    """Stock takes it too, and computes in float16: so it agrees as far as that goes."""
+    results = {}
+    for dtype in ("float16", "float32"):
+        given = {name: array.astype(dtype) for name, array in arrays(operator, "float16").items()}
+        for array in given.values():
+            array.attach_grad(req)
+            array.grad[:] = 3
+        for front in (nd, mx.nd.contrib):
+            with mx.autograd.record():
+                out = getattr(front, operator)(**given, **ATTRIBUTES[operator])
+            if front is nd:
+                out.backward()
+                assert out.dtype == np.dtype(dtype)
+            results[front, dtype] = out.asnumpy()
+        results[dtype] = [given[name].grad.asnumpy() for name in given if name != "rois"]
+    np.testing.assert_array_equal(results[nd, "float16"], results[nd, "float32"].astype(np.float16))
+    for half, single in zip(results["float16"], results["float32"]):
+        assert half.dtype == np.float16
+        if req == "write":
+            np.testing.assert_array_equal(half, single.astype(np.float16))
+        else:  # the guard adds, in float16, what was rounded
+            np.testing.assert_allclose(half, single, rtol=2e-3)
+    np.testing.assert_allclose(results[nd, "float16"], results[mx.nd.contrib, "float16"], rtol=0, atol=2e-2)
+
+
+def test_the_three_dtypes_are_consistent_in_mxnets_own_check(restored):
+    install(replace_stock=True)
+    symbol = mx.sym.contrib.PSROIPooling(name="pool", **ATTRIBUTES["PSROIPooling"])
+    rois = arrays("PSROIPooling")["rois"].asnumpy()
+    contexts = [
+        {"ctx": mx.cpu(), "pool_data": DATA, "pool_rois": ROIS,
+         "type_dict": {"pool_data": dtype, "pool_rois": dtype}}
+        for dtype in (np.float64, np.float32, np.float16)
+    ]  # fmt: skip
+    grad_req = {"pool_data": "write", "pool_rois": "null"}
+    mx.test_utils.check_consistency(symbol, contexts, grad_req=grad_req, arg_params={"pool_rois": np.round(rois)})

@@ -16,7 +16,7 @@ def saved(tmp_path_factory):
     folder, total, parameters = tmp_path_factory.mktemp("saved"), 0, {}
     for operator in OPERATORS:
         one = sample(operator)
-        variables = [mx.sym.var(f"{operator}_{name}", lr_mult=2) for name in one.arrays]
+        variables = [mx.sym.var(f"{operator}_{name}", lr_mult=2, shape=a.shape) for name, a in one.arrays.items()]
         total = total + mx.sym.mean(one.call(*variables, name=operator))
         parameters.update({f"{operator}_{name}": array for name, array in one.ndarrays("float32").items()})
     net = mx.sym.broadcast_mul(mx.sym.var("data"), total)

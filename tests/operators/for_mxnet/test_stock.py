@@ -8,7 +8,7 @@ import json
 import mxnet as mx
 import numpy as np
 import pytest
-from samples import OPERATORS, OURS, STOCK, convolution, sample
+from samples import OURS, STOCK, convolution, sample
 
 from operators.for_mxnet import from_stock, install, sym, to_stock
 
@@ -158,7 +158,9 @@ def test_what_stock_does_not_have_is_refused_by_name(operator):
     ],
 )
 def test_what_stock_cannot_express_is_refused_by_name(operator, attributes, said):
-    with pytest.raises(mx.MXNetError, match=f"Error in operator res5: {operator}: stock MXNet has no attribute.*{said}"):
+    with pytest.raises(
+        mx.MXNetError, match=f"Error in operator res5: {operator}: stock MXNet has no attribute.*{said}"
+    ):
         to_stock(convolution(operator, **attributes).symbol("res5"))
 
 

@@ -29,7 +29,7 @@ class Wrong:
     expected: list  # parts of the message, besides the node's name and the operator's
     operator: str = "DeformableConvolution"
     attributes: dict = field(default_factory=dict)  # instead of the right ones; None leaves one out
-    shapes: dict = field(default_factory=dict)  # input -> wrong shape
+    shapes: dict = field(default_factory=dict)  # input -> wrong shape, or None for one that is not told
     dtypes: dict = field(default_factory=dict)  # input -> wrong dtype
     more: dict = field(default_factory=dict)  # further keyword arguments
     fronts: tuple = (nd, sym)
@@ -48,7 +48,7 @@ class Wrong:
         if front is nd:
             return result.wait_to_read()
         result.infer_type(**dtypes)
-        return result.infer_shape(**shapes)
+        return result.infer_shape(**{name: shape for name, shape in shapes.items() if shape})
 
 
 MODULATED, ACTIVE = "ModulatedDeformableConvolution", "ActiveConvolution"
@@ -65,7 +65,8 @@ WRONG = {
         ["MXNet holds sizes up to 2^31 - 1, got shape (4294967302, 2, 3, 2)"],
         attributes={"num_filter": 2**32 + 6},
         shapes={"weight": None, "bias": None},
-    ),
+        fronts=(sym,),
+    ),  # fmt: skip
     "stride of three numbers": Wrong(["'stride'", "pair", "got '(1, 1, 1)'"], ACTIVE, {"stride": (1, 1, 1)}),
     "stride of one": Wrong(["'stride'", "a pair of integers", "got '(1,)'"], attributes={"stride": (1,)}),
     "an array of mx.np": Wrong(

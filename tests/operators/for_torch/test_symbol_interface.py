@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import weakref
 
 import numpy as np
@@ -13,7 +14,9 @@ mx = pytest.importorskip("mxnet", reason="MXNet is not installed")
 
 from operators.for_mxnet import sym  # noqa: E402
 from operators.for_torch.symbol_net import SymbolNet, infer_shapes  # noqa: E402
+from operators.for_torch.symbols import operator as operator_table  # noqa: E402
 from operators.for_torch.symbols import program  # noqa: E402
+from operators.for_torch.symbols.attributes import double  # noqa: E402
 from operators.library import OperatorError  # noqa: E402
 
 from symbol_samples import draw  # noqa: E402  # isort: skip
@@ -94,6 +97,22 @@ def noting(run: list):
         return noted
 
     return checked
+
+
+def test_another_custom_operator(monkeypatch):
+    """As docs/pytorch.md says: a function and a line."""
+    monkeypatch.setattr(operator_table, "OPERATORS", dict(operator_table.OPERATORS))
+
+    @operator_table.operator("Custom scaled", "data", {"factor": double()})
+    def scaled(a):
+        return lambda data: data * a.factor
+
+    nodes = [{"op": "null", "name": "data", "inputs": []}]
+    texts = {"op_type": "scaled", "factor": "2.5"}
+    nodes.append({"op": "Custom", "name": "node", "attrs": texts, "inputs": [[0, 0, 0]]})
+    graph = json.dumps({"nodes": nodes, "heads": [[1, 0, 0]], "attrs": {"mxnet_version": ["int", 10901]}})
+    net = SymbolNet(graph, {}, {})
+    assert net(data=torch.ones(2)).tolist() == [2.5, 2.5]
 
 
 def test_only_what_the_outputs_need_is_held_and_computed(saved, monkeypatch):

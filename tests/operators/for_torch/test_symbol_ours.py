@@ -63,7 +63,8 @@ def arrays(symbol) -> dict:
 
 @pytest.mark.parametrize("case", CASES)
 def test_as_in_mxnet(case):
-    expect_same(CASES[case], arrays(CASES[case]), {})
+    training = case != "stock ModulatedDeformableConvolution"  # its gradients are there on a GPU only
+    expect_same(CASES[case], arrays(CASES[case]), {}, training=training)
 
 
 def test_every_operator_of_the_library_has_a_case():

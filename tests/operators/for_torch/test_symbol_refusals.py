@@ -192,6 +192,11 @@ def test_names_that_pytorch_cannot_hold():
             SymbolNet(text(nodes, [[1, 0, 0]]), {name: np.ones(2)}, {})
 
 
+def test_parameters_of_whole_numbers():
+    with pytest.raises(OperatorError, match="'v0' must hold floating-point numbers, got torch.int64"):
+        SymbolNet(graph("relu"), {"v0": np.ones(2, np.int64)}, {})
+
+
 def test_inputs_of_a_call():
     net = SymbolNet(graph("elemwise_add", 2), {"v1": np.ones(2, np.float32)}, {})
     with pytest.raises(

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 
@@ -177,6 +179,14 @@ def test_autocast():
         if "offset" not in name:  # bfloat16 moves what they look at
             cosine = torch.cosine_similarity(parameter.grad.flatten().double(), want[name].flatten(), 0)
             assert cosine > 0.97, (name, cosine)
+
+
+def test_a_copy_trains_alone():
+    net, data, label = small_net()
+    copy = deepcopy(net)
+    want = step(net, data, label)
+    assert all(parameter.grad is None for parameter in copy.parameters())
+    assert all(torch.equal(grad, want[name]) for name, grad in step(copy, data, label).items())
 
 
 def test_meta_tensors():

@@ -14,7 +14,7 @@ from torch import func  # noqa: E402
 from torch.autograd import gradcheck, gradgradcheck  # noqa: E402
 from torch_samples import DEFORMABLE, NAMES, all_cases, call, sample  # noqa: E402
 
-from operators.checks import draw  # noqa: E402
+from operators.checks import inputs as draw  # noqa: E402
 from operators.core.reference_bilinear import BOUNDARIES  # noqa: E402
 from operators.for_torch import active_conv2d, deform_conv2d, ps_roi_pool  # noqa: E402
 from operators.library import OperatorError, descriptions  # noqa: E402
@@ -41,8 +41,15 @@ def cases():
                 yield pytest.param(case.at(boundary), id=f"{case.operator}, {case.name}, {boundary}")
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("offsets", [draw.between_lines, draw.on_lines, draw.special])
+@pytest.mark.parametrize(
+    "offsets, dtype",
+    [
+        (draw.between_lines, torch.float32),
+        (draw.between_lines, torch.float64),
+        (draw.on_lines, torch.float64),
+        (draw.special, torch.float64),
+    ],
+)
 @pytest.mark.parametrize("case", cases())
 def test_the_torch_operations_are_the_kernels(case, offsets, dtype):
     """Values and gradients, kinks included, where both are finite; a NaN of the kernels is one there."""

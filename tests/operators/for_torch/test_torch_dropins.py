@@ -176,7 +176,19 @@ def test_mmcvs_wrong_calls_are_named():
     weight = torch.randn(4, 3, 3, 3)
     for call, message in (
         (lambda: mmcv.DeformConv2d(6, 4, 3, bias=True), "DeformConv2d: bias must be False"),
-        (lambda: mmcv.deform_conv2d(x, offset, weight, bias=torch.zeros(4).bool().any() or True), "bias must be False"),
+        (
+            lambda: mmcv.DeformConv2d(6, 4, 3, deform_groups=4),
+            "DeformConv2d: the channels of input must be divisible by",
+        ),
+        (
+            lambda: mmcv.ModulatedDeformConv2dPack(6, 4, 3, deform_groups=0),
+            "'deformable_groups' must be at least 1, got 0",
+        ),
+        (
+            lambda: shaped.DeformConv2d(6, 4, 3, stride=0),
+            "DeformConv2d: argument 'stride' must hold integers of at least",
+        ),
+        (lambda: mmcv.deform_conv2d(x, offset, weight, bias=True), "deform_conv2d: bias must be False"),
         (
             lambda: mmcv.deform_conv2d(x, offset, weight, padding=1, deform_groups=2),
             "input must have groups * weight.shape",

@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from torch_samples import DEFORMABLE, NAMES, SAMPLES, sample  # noqa: E402
 
+from operators import for_torch  # noqa: E402
 from operators.for_torch import deform_conv2d  # noqa: E402
 from operators.for_torch.ops import OPERATIONS  # noqa: E402
 
@@ -111,8 +112,35 @@ def test_wrong_shapes_are_refused_while_tracing():
         deform_conv2d(x, torch.zeros(1, 18, 5, 5, device="meta"), weight)
 
 
-def test_exports():
-    function, tensors = sample(DEFORMABLE, requires_grad=False)
+LAYERS = {
+    "ActiveConv2d": lambda: for_torch.ActiveConv2d(4, 6, 3, padding="same", filter_offset_groups=2),
+    "DeformConv2d": lambda: for_torch.DeformConv2d(4, 6, 3, padding=1, groups=2),
+    "ModulatedDeformConv2d": lambda: for_torch.ModulatedDeformConv2d(4, 6, 3, padding=1),
+    "Shift": lambda: for_torch.Shift(4),
+}
+
+
+def exported(net):
+    """The program of a layer, for any batch, height and width, and two inputs for it."""
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    batch, height, width = (torch.export.Dim(name, min=2, max=64) for name in ("batch", "height", "width"))
+    inputs = [torch.randn(2, 4, 9, 8), torch.randn(3, 4, 12, 7)]
+    return torch.export.export(net, (inputs[0],), dynamic_shapes=({0: batch, 2: height, 3: width},)), inputs
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_torch_export_of_the_layers(name):
+    net = LAYERS[name]()
+    program, inputs = exported(net)
+    assert any("active_convnets" in str(node.target) for node in program.graph.nodes)
+    for x in inputs:
+        assert torch.equal(program.module()(x), net(x))
+
+
+@each
+def test_torch_export_of_the_functions(name):
+    function, tensors = sample(name, requires_grad=False)
 
     class Net(torch.nn.Module):
         def forward(self, *tensors):
@@ -120,3 +148,17 @@ def test_exports():
 
     program = torch.export.export(Net(), tensors)
     assert torch.equal(program.module()(*tensors), function(*tensors))
+
+
+def test_aot_inductor(tmp_path):
+    if shutil.which("g++") is None and shutil.which("clang++") is None:
+        pytest.skip("torch's inductor needs a C++ compiler")
+    net = torch.nn.Sequential(
+        for_torch.ModulatedDeformConv2d(4, 4, 3), torch.nn.ReLU(), for_torch.ActiveConv2d(4, 3, 3)
+    )
+    with torch.no_grad():
+        program, inputs = exported(net.eval())
+        package = torch._inductor.aoti_compile_and_package(program, package_path=str(tmp_path / "net.pt2"))
+        compiled = torch._inductor.aoti_load_package(package)
+        for x in inputs:
+            torch.testing.assert_close(compiled(x), net(x))

@@ -8,7 +8,7 @@ import math
 
 import torch
 
-from operators.checks import draw
+from operators.checks import inputs as draw
 from operators.for_torch import mxnet_names
 from operators.library import descriptions
 
@@ -37,7 +37,7 @@ DEFORMABLE = "DeformableConvolution, 3x3"
 
 def call(case, dtype=torch.float64, requires_grad: bool = True, offsets=draw.between_lines):
     """(function, tensors): function(*tensors) is the result. Of the inputs those are tensors that have gradients."""
-    arrays = {name: torch.from_numpy(values) for name, values in draw.inputs(case, offsets).items()}
+    arrays = {name: torch.from_numpy(values) for name, values in draw.draw_inputs(case, offsets).items()}
     fixed = {name: arrays.pop(name) for name in case.no_derivative if name in arrays}
     names = list(arrays)
 

@@ -46,6 +46,10 @@ ConvPlan::ConvPlan(const ConvShape& shape, DType type, bool masks, bool is_backw
   }
   require(s.channels * s.taps() < kIndexLimit && s.filters < kIndexLimit, "CUDA: a convolution of ", s.channels,
           " channels by ", s.taps(), " taps and ", s.filters, " filters is too large (2^31 - 1 each)");
+  if (s.batch == 0) {  // nothing is sampled, so nothing is needed, however large the maps are
+    images = span = 0;
+    return;
+  }
   // An entry of a list is a number of 31 bits, and so is a pixel of a chunk's images.
   const int64_t most_width = kIndexLimit / (4 * s.taps());
   const int64_t most_images = std::min(kMostImages, kIndexLimit / s.pixels());
@@ -53,8 +57,7 @@ ConvPlan::ConvPlan(const ConvShape& shape, DType type, bool masks, bool is_backw
   const int64_t per_image = image_bytes() + column_bytes() * s.positions();
   if (per_image <= free && s.positions() <= most_width) {
     const int64_t most = std::min({free / per_image, most_images, most_width / s.positions()});
-    const int64_t batch = std::max<int64_t>(s.batch, 1);
-    images = divide_up(batch, divide_up(batch, std::max<int64_t>(most, 1)));
+    images = divide_up(s.batch, divide_up(s.batch, std::max<int64_t>(most, 1)));
   } else {
     const int64_t fits = std::min((free - image_bytes()) / column_bytes(), most_width);
     const int64_t most = std::min(std::max(fits, kLeastSpan) / kLeastSpan * kLeastSpan, s.positions());

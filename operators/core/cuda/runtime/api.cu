@@ -6,6 +6,7 @@
 #include "../../contract/error.h"
 #include "../../contract/guarded.h"
 #include "../../contract/handle.h"
+#include "../../contract/views.h"
 #include "device.h"
 #include "device_kernels.h"
 #include "types.h"
@@ -32,22 +33,16 @@ size_t number_of(const std::string& name) {
 void check_flags(int device) {
   const Flags flags = flags_of(device);
   for (size_t i = 0; i < registry().size(); ++i) {
-    if (!flags.on_host[i]) continue;
-    flags.on_host[i] = 0;
+    // What this flag cannot say is whose call it was; what waits for its own work has a flag of its own.
+    if (!take_flag(flags, i)) continue;
     fail(registry()[i].first, ": ", registry()[i].second->bad_value(), " (met by earlier work on CUDA device ", device,
          ")");
   }
 }
 
-Tensor view(const acn_tensor& tensor) {
-  require(tensor.dtype >= 0 && tensor.dtype <= 3, "CUDA: dtype codes are 0 float32, 1 float64, 2 float16, 3 bfloat16");
-  return {tensor.data, static_cast<DType>(tensor.dtype), Shape(tensor.shape, tensor.shape + std::max(tensor.ndim, 0))};
-}
-
+Tensor view(const acn_tensor& tensor) { return view_of(tensor, DType::kBFloat16, true); }
 std::vector<Tensor> views(const acn_tensor* tensors, int count) {
-  std::vector<Tensor> all;
-  for (int i = 0; i < count; ++i) all.push_back(view(tensors[i]));
-  return all;
+  return views_of(tensors, count, DType::kBFloat16, true);
 }
 
 int64_t workspace_of(const Handle& h, const std::vector<Tensor>& inputs, bool backward, bool deterministic) {
@@ -64,6 +59,7 @@ struct Place {
   int64_t workspace_bytes;
   int device;
   void* stream;
+  Flags flag{};  // of this call alone, where there is one
 };
 
 Run run_on(const Handle& h, const Place& place, bool deterministic) {
@@ -72,7 +68,7 @@ Run run_on(const Handle& h, const Place& place, bool deterministic) {
           place.workspace_bytes,
           place.device,
           static_cast<Stream>(place.stream),
-          flags_of(place.device).on_device + number_of(h.name)};
+          place.flag.on_device ? place.flag.on_device : flags_of(place.device).on_device + number_of(h.name)};
 }
 
 // Arguments of one call, checked.
@@ -83,10 +79,7 @@ struct ForwardCall {
   Tensor output;
 
   ForwardCall(void* handle, int count, const acn_tensor* given, int32_t wanted, const acn_tensor* out)
-      : h(*static_cast<Handle*>(handle)),
-        inputs(views(given, count)),
-        req(static_cast<Req>(wanted)),
-        output(view(*out)) {
+      : h(*static_cast<Handle*>(handle)), inputs(views(given, count)), req(req_of(wanted)), output(view(*out)) {
     check_forward(h.name, *h.op, inputs, output);
   }
   int64_t workspace() const { return workspace_of(h, inputs, false, false); }
@@ -110,12 +103,9 @@ struct BackwardCall {
         output_grad(view(*head)),
         inputs(views(given, count)),
         grads(views(results, count)),
+        reqs(reqs_of(wanted, count)),
         deterministic(is_deterministic != 0) {
-    bool known = true;
-    for (int i = 0; i < count; ++i) {
-      reqs.push_back(static_cast<Req>(wanted[i]));
-      known = known && given[i].ndim >= 0;
-    }
+    const bool known = std::all_of(given, given + count, [](const acn_tensor& one) { return one.ndim >= 0; });
     if (known) check_backward(h.name, *h.op, output_grad, inputs, reqs, grads);
   }
   int64_t workspace() const { return workspace_of(h, inputs, true, deterministic); }
@@ -131,9 +121,9 @@ void run_and_wait(const Call& call, int device) {
   const OnDevice on(device);
   const int64_t bytes = call.workspace();
   const OwnStream own(device, bytes);
-  call.run({own.memory(), bytes, device, own.stream()});
+  call.run({own.memory(), bytes, device, own.stream(), own.flag()});
   own.wait();
-  check_flags(device);
+  if (take_flag(own.flag())) fail(call.h.name, ": ", kernels_of(call.h.name).bad_value());
 }
 
 }  // namespace
@@ -151,6 +141,8 @@ using namespace acn;
 using namespace acn::cuda;
 
 const char* acn_cuda_last_error(void) { return last_error.c_str(); }
+
+const char* acn_cuda_abi(void) { return ACN_ABI; }
 
 int acn_cuda_device_count(int* count) {
   return guarded(&last_error, [&] { *count = device_count(); });

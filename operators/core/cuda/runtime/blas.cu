@@ -22,6 +22,7 @@ constexpr int kDefaultAlgorithm = -1;
 
 struct Functions {
   int (*create)(void** handle);
+  int (*destroy)(void* handle);
   int (*set_stream)(void* handle, Stream stream);
   int (*set_workspace)(void* handle, void* workspace, size_t bytes);
   int (*set_math_mode)(void* handle, int mode);
@@ -63,6 +64,7 @@ const Functions& functions() {
             tried, ")");
     Functions f{};
     find(library, "cublasCreate_v2", &f.create);
+    find(library, "cublasDestroy_v2", &f.destroy);
     find(library, "cublasSetStream_v2", &f.set_stream);
     find(library, "cublasSetWorkspace_v2", &f.set_workspace);
     find(library, "cublasSetMathMode", &f.set_math_mode);
@@ -101,9 +103,14 @@ void* borrow(int device) {
   return handle;
 }
 
-void give_back(int device, void* handle) {
+// Called by a destructor: nothing may be thrown.
+void give_back(int device, void* handle) noexcept {
   std::lock_guard<std::mutex> lock(pool_lock);
-  pool()[device].push_back(handle);
+  try {
+    pool()[device].push_back(handle);
+  } catch (const std::bad_alloc&) {  // there is no place to remember it in
+    functions().destroy(handle);
+  }
 }
 
 DataType data_type(DType dtype) {

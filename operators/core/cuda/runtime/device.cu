@@ -35,19 +35,23 @@ OnDevice::~OnDevice() {
   if (before_ >= 0) cudaSetDevice(before_);
 }
 
+Flags make_flags(int count) {
+  void *host = nullptr, *mapped = nullptr;
+  check(cudaHostAlloc(&host, count * sizeof(int32_t), cudaHostAllocMapped | cudaHostAllocPortable),
+        "host memory could not be reserved");
+  for (int i = 0; i < count; ++i) static_cast<int32_t*>(host)[i] = 0;
+  check(cudaHostGetDevicePointer(&mapped, host, 0), "host memory could not be mapped");
+  return {static_cast<int32_t*>(host), static_cast<int32_t*>(mapped)};
+}
+
 Flags flags_of(int device) {
   static std::mutex lock;
-  static auto* all = new std::map<int, Flags>;  // never freed: kernels may still run while the process exits
+  static auto* all = new std::map<int, Flags>;  // never destroyed: callbacks may run while the process exits
   std::lock_guard<std::mutex> hold(lock);
   const auto found = all->find(device);
   if (found != all->end()) return found->second;
   const OnDevice on(device);
-  void *host = nullptr, *mapped = nullptr;
-  check(cudaHostAlloc(&host, kFlags * sizeof(int32_t), cudaHostAllocMapped | cudaHostAllocPortable),
-        "host memory could not be reserved");
-  for (int i = 0; i < kFlags; ++i) static_cast<int32_t*>(host)[i] = 0;
-  check(cudaHostGetDevicePointer(&mapped, host, 0), "host memory could not be mapped");
-  return (*all)[device] = {static_cast<int32_t*>(host), static_cast<int32_t*>(mapped)};
+  return (*all)[device] = make_flags(kFlags);
 }
 
 }  // namespace acn::cuda

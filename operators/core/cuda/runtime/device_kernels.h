@@ -42,8 +42,7 @@ const DeviceKernels& kernels_of(const std::string& name);
 template <class TheirKernels>
 struct AnnounceKernels {
   explicit AnnounceKernels(const char* name) {
-    static const TheirKernels kernels;
-    announce(name, kernels);
+    announce(name, *new TheirKernels);  // never destroyed: callbacks may run while the process exits
   }
 };
 

@@ -77,12 +77,22 @@ ACN_BODY void sift_down(int32_t* heap, int32_t root, int32_t count) {
   heap[root] = value;
 }
 
+// One thread a list. Sorting costs it count * log(count) steps back and forth through memory; where offsets have
+// exploded and thousands of points look at one pixel, walking once through all entries in order costs less.
 struct SortLists {
+  const int32_t* bin_of;
+  int64_t entries;
   const int32_t* starts;
   int32_t* list;
   ACN_BODY void operator()(int64_t, int64_t bin) const {
     int32_t* items = list + starts[bin];
     const int32_t count = starts[bin + 1] - starts[bin];
+    if (count >= kLong && int64_t{count} * kStepsOfSorting > entries) {
+      for (int64_t entry = 0; entry < entries; ++entry) {
+        if (bin_of[entry] == bin) *items++ = static_cast<int32_t>(entry);
+      }
+      return;
+    }
     if (count <= kShort) {
       for (int32_t i = 1; i < count; ++i) {
         const int32_t value = items[i];
@@ -101,6 +111,7 @@ struct SortLists {
     }
   }
   static constexpr int32_t kShort = 24;
+  static constexpr int32_t kLong = 256, kStepsOfSorting = 16;  // of each of its entries, at least
 };
 
 }  // namespace
@@ -122,7 +133,7 @@ void OrderedLists::build(Stream stream, const int32_t* bin_of, int64_t bins, int
   launch(stream, 1, entries, CountEntries{bin_of, starts_});
   exclusive_scan(stream, starts_, bins + 1, sums_);
   launch(stream, 1, entries, FillLists{bin_of, starts_, cursors_, list_});
-  launch(stream, 1, bins, SortLists{starts_, list_});
+  launch(stream, 1, bins, SortLists{bin_of, entries, starts_, list_});
 }
 
 }  // namespace acn::cuda

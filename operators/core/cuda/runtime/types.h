@@ -2,6 +2,7 @@
 // Storage types S of arrays and the type Compute<S> in which everything is computed.
 #pragma once
 
+#include "../../contract/error.h"
 #include "../../contract/tensor.h"
 #include "platform.h"
 
@@ -47,6 +48,7 @@ void dispatch_storage(DType dtype, Body body) {
     case DType::kBFloat16:
       return body(BFloat16{});
   }
+  fail("CUDA: there is no dtype of code ", static_cast<int32_t>(dtype));
 }
 
 template <class S>

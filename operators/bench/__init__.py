@@ -1,6 +1,0 @@
-# SPDX-License-Identifier: Apache-2.0
-"""Times the operators beside other implementations of the same operation: ``python -m operators.bench --help``.
-
-The method stands in benchmarks/README.md. The driver (arguments, suites, crew, measure, report) computes nothing; each
-engine runs in a process of its own (worker), so that no library's threads, allocator or settings touch another's.
-"""

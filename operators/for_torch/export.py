@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What torch.onnx.export(dynamo=True) makes of an operation: ONNX's own operator where there is one, else the operation
+in torch operations, which it knows. Nothing of this is used by torch.compile."""
+
+from __future__ import annotations
+
+import torch
+from torch._decomp import register_decomposition
+
+
+def register(operation) -> None:
+    """Tells torch how the operation decomposes; the exporter looks there for what it does not know itself."""
+
+    def decomposed(*args):
+        tensors, settings = args[: operation.count], args[operation.count :]
+        if operation.onnx and torch.onnx.is_in_onnx_export():
+            node = operation.onnx(tensors, settings)
+            if node:
+                return _node(*node, like=tensors[0], shape=operation.traced_shape(_shapes(tensors), settings))
+        return operation.composed(tensors, settings)
+
+    register_decomposition(operation.call)(decomposed)
+
+
+def _shapes(tensors) -> tuple:
+    return tuple(None if tensor is None else tuple(tensor.shape) for tensor in tensors)
+
+
+def _node(name: str, version: int, inputs: tuple, attributes: dict, like, shape):
+    if not hasattr(torch.onnx, "ops"):
+        raise NotImplementedError(f"ONNX's {name} needs torch.onnx.ops of torch 2.8 or later, got {torch.__version__}")
+    return torch.onnx.ops.symbolic(name, inputs, attributes, dtype=like.dtype, shape=shape, version=version)

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Builds the operator library with sanitizers and drives it with random calls: scripts/sanitize.sh [--minutes M] [--seed N] [asan] [tsan]
+# asan: AddressSanitizer and UndefinedBehaviorSanitizer, the CUDA kernels' host build too; tsan: ThreadSanitizer, several
+# callers at once. Default: both, half of the time each (2 minutes in all, and building), from a seed of the clock.
+# A finding ends it with a report and the seed: build/sanitize/asan/fuzz --seed N --cases 1 tries that one again.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=${PYTHON:-.venv/bin/python}
+compiler=${CXX:-c++}
+minutes=2 seed=$(date +%s)000000 kinds=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --minutes) minutes=$2; shift 2 ;;
+    --seed) seed=$2; shift 2 ;;
+    asan | tsan) kinds+=("$1"); shift ;;
+    *) echo "usage: scripts/sanitize.sh [--minutes M] [--seed N] [asan] [tsan]" >&2; exit 2 ;;
+  esac
+done
+[ ${#kinds[@]} -gt 0 ] || kinds=(asan tsan)
+
+rooms=$("$python" -c 'import runpy; print(*runpy.run_path("operators/rooms.py")["ROOMS"])')
+abi=$("$python" operators/core/abi.py)
+levels=(v2)
+[ "$(uname -m)" != x86_64 ] || levels=(v2 v3 v4)
+
+# compile FOLDER FLAGS...: reads lines "object source flags..." and compiles what is older than its source or any header.
+compile() {
+  local folder=$1
+  shift
+  mkdir -p "$folder"
+  local newest object source extra
+  newest=$(find operators tests/operators/fuzz -name '*.h' -printf '%T@ %p\n' | sort -n | tail -n1 | cut -d' ' -f2-)
+  while read -r object source extra; do
+    object=$folder/$object.o
+    [ "$object" -nt "$source" ] && [ "$object" -nt "$newest" ] && continue
+    # shellcheck disable=SC2086
+    printf '%s\0' "$compiler $* $extra -c $source -o $object"
+  done | xargs -0 -r -P "${JOBS:-$(nproc)}" -I{} sh -c '{}'
+}
+
+sources() { # of a kind
+  local source level
+  for source in operators/core/*/*.cc $(printf 'operators/%s/*.cc ' $rooms) operators/for_mxnet/*.cc tests/operators/fuzz/*.cc; do
+    case $source in
+      operators/core/simd/table.cc | tests/operators/fuzz/cuda_front.cc) ;;
+      *) echo "${source//\//_} $source -ffp-contract=off" ;;
+    esac
+  done
+  for level in "${levels[@]}"; do
+    echo "table_$level operators/core/simd/table.cc -DACN_LEVEL=$level $([ ${#levels[@]} -eq 1 ] || echo -march=x86-64-$level)"
+  done
+  [ "$1" = asan ] || return 0
+  for source in operators/core/cuda/*/*.cu $(printf 'operators/%s/cuda.cu ' $rooms) operators/core/cuda/host_shim/*.cc tests/operators/fuzz/cuda_front.cc; do
+    case ${source##*/} in
+      blas.cu | device.cu | own_stream.cu) ;; # host_shim/ has its own
+      *) echo "${source//\//_} $source -ffp-contract=off -DACN_CUDA_ON_HOST" ;;
+    esac
+  done
+}
+
+for kind in "${kinds[@]}"; do
+  flags="-x c++ -std=c++17 -O1 -g -fno-omit-frame-pointer -fopenmp-simd -DACN_ABI='\"$abi\"'"
+  callers=1
+  case $kind in
+    asan) flags+=" -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all -DFUZZ_CUDA" ;;
+    tsan) flags+=" -fsanitize=thread" callers=3 ;;
+  esac
+  folder=build/sanitize/$kind
+  sources "$kind" | compile "$folder" "$flags"
+  # shellcheck disable=SC2046
+  $compiler $([ "$kind" = asan ] && echo -fsanitize=address,undefined || echo -fsanitize=thread) \
+    $(sources "$kind" | sed "s|^\([^ ]*\) .*|$folder/\1.o|") -ldl -pthread -o "$folder/fuzz"
+  share=$("$python" -c "print($minutes / ${#kinds[@]})")
+  export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
+  if [ "$kind" = asan ]; then # each level that this machine has gets its part
+    known=()
+    for level in "${levels[@]}"; do
+      ! ACTIVE_CONVNETS_ISA=$level "$folder/fuzz" --cases 1 >/dev/null 2>&1 || known+=("$level")
+    done
+    share=$("$python" -c "print($share / ${#known[@]})")
+    for level in "${known[@]}"; do
+      echo "sanitize: $kind, $level"
+      ACTIVE_CONVNETS_ISA=$level "$folder/fuzz" --minutes "$share" --seed "$seed"
+      seed=$((seed + 100000000))
+    done
+  else
+    echo "sanitize: $kind"
+    "$folder/fuzz" --minutes "$share" --seed "$seed" --callers $callers
+  fi
+done

@@ -71,23 +71,31 @@ def no_files(made: argparse.ArgumentParser, options: argparse.Namespace) -> None
         made.error(f"expected key=value, got {' '.join(options.files)}")
 
 
-def read_config_or_run(options: argparse.Namespace) -> tuple[System, object, Run | None]:
+def read_config_or_run(options: argparse.Namespace, run_first: bool = False) -> tuple[System, object, Run | None]:
     """System, configuration and, if the first word is a trained run, that; its own settings then count.
 
-    A name that both a configuration and runs have is the configuration's. Raises ConfigError, RunError.
+    A name that both a configuration and runs have is the configuration's, or with `run_first` the run's.
+    Raises ConfigError, RunError.
     """
     text = options.config
-    if Path(text).is_dir() or not is_config(text):
-        try:
-            run = find_run(text)
-        except RunError as error:
-            if Path(text).is_dir():
-                raise
-            raise RunError(f"{text} is neither a configuration nor a run. {error}") from None
-        system = load_system(run.system)
-        return system, run.settings(options.settings), run
-    system, cfg = read(text, options.settings)
-    return system, cfg, None
+    if is_config(text) and not (run_first and _is_run(text)):
+        system, cfg = read(text, options.settings)
+        return system, cfg, None
+    try:
+        run = find_run(text)
+    except RunError as error:
+        if Path(text).is_dir():
+            raise
+        raise RunError(f"{text} is neither a configuration nor a run. {error}") from None
+    return load_system(run.system), run.settings(options.settings), run
+
+
+def _is_run(text: str) -> bool:
+    try:
+        find_run(text)
+    except RunError:
+        return False
+    return True
 
 
 def is_config(text: str) -> bool:

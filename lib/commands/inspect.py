@@ -57,7 +57,7 @@ def _inspect(options) -> int:
     from lib.predictors import parameters_of
     from lib.run.folder import Lock
 
-    system, cfg, run = read_config_or_run(options)
+    system, cfg, run = read_config_or_run(options, run_first=True)
     truth = system.truth_of(cfg, options.image)
     image = images.read_image(options.image, upright=truth is not None)
     if truth is not None:

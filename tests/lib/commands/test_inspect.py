@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab import inspect
 from deeplab.data import load_dataset
-from deeplab.predictor import Predictor
+from deeplab.system import SYSTEM
+from lib.commands import inspect
 from lib.looking import look as looks
-from lib.pictures.runs import Run, RunError, find, runs_in
+from lib.pictures.runs import Run, RunError, find_run, runs_in
+from lib.predictors import predictor
 from lib.run import checkpoint, params
 
 
@@ -38,31 +39,25 @@ def test_inspect_writes_every_picture_of_a_deformable_run(place, capsys):
         *(f"{kind}_{name}.png" for kind in ("field", "histogram") for name in layers),
     }
     assert {line.rpartition("/")[2] for line in capsys.readouterr().out.splitlines()} == expected
-    assert {path.name for path in out.iterdir()} == expected | {"look.npz"}
+    assert {path.name for path in out.glob("[!.]*")} == expected | {"look.npz"}
     look = looks.load(out / "look.npz")
-    run = find("quick_dcn")
+    run = find_run("quick_dcn")
     cfg = run.settings()
     dataset = load_dataset(cfg, cfg.dataset.test_image_set)
     image, truth = dataset.pair(dataset.records[0])
     assert np.array_equal(look.image, image) and np.array_equal(look.truth, truth)
-    assert np.array_equal(look.prediction, Predictor(cfg).picture(image))
+    assert np.array_equal(look.prediction, predictor(SYSTEM, cfg).picture(image))
     assert [layer.name for layer in look.layers] == list(layers)
 
 
 def test_offsets_of_a_look_are_those_that_the_branch_computes(place):
     """Against a forward pass by hand: the branch's own convolution of the features that it gets."""
-    run = find("quick_dcn")
+    run = find_run("quick_dcn")
     look = run.look()
     cfg = run.settings()
-    predictor = Predictor(cfg)
-    inside = predictor.network.symbol.get_internals()
-    part = mx.gluon.SymbolBlock(
-        inside["res5b_branch2a_relu_output"],
-        [mx.sym.var("data", dtype="float32")],
-        params=predictor.network.block.params,
-    )
     data = (look.image - np.array(cfg.network.PIXEL_MEANS)[::-1]).transpose(2, 0, 1)[None]
-    features = part(mx.nd.array(data))
+    before = "res5b_branch2a_relu_output"
+    features = mx.nd.array(predictor(SYSTEM, cfg).engine.compute({"data": data}, [before])[before])
     weights = run.arrays(run.last)
     weight, bias = (mx.nd.array(weights[f"res5b_branch2b_offset_{end}"]) for end in ("weight", "bias"))
     offset = mx.nd.Convolution(features, weight, bias, kernel=(3, 3), pad=(1, 1), num_filter=18).asnumpy()[0]
@@ -77,14 +72,14 @@ def test_inspect_of_one_active_layer_of_a_picture_without_truth_at_another_size(
     Image.open(picture(place)).resize((48, 32)).save(tmp_path / "small.png")
     arguments = ["output/streets/quick_acn", str(tmp_path / "small.png"), "--out", str(tmp_path / "out")]
     assert inspect.main([*arguments, "--layer", "res5b_branch2b", "--at", "10,20"]) == 0
-    files = {path.name for path in (tmp_path / "out").iterdir()}
+    files = {path.name for path in (tmp_path / "out").glob("[!.]*")}
     field = "field_res5b_branch2b.png"
     assert files == {"sampling.png", "taps.png", "taps.gif", "offsets.txt", "page.html", "look.npz", field}
     look = looks.load(tmp_path / "out" / "look.npz")
     assert look.truth is None and look.zoom == 2 and look.image.shape == (64, 96, 3)
     assert '"pixel":[20,40]' in (tmp_path / "out/page.html").read_text()
     text = (tmp_path / "out/offsets.txt").read_text().splitlines()
-    offset = find("quick_acn").offsets(2)["res5b_branch2b"][0, 0]
+    offset = find_run("quick_acn").offsets(2)["res5b_branch2b"][0, 0]
     assert text[0] == "res5b_branch2b_offset" and text[1].startswith(
         f"({offset[0, 0, 0]:6.2f}, {offset[0, 0, 1]:6.2f})"
     )
@@ -95,7 +90,7 @@ def test_inspect_of_one_active_layer_of_a_picture_without_truth_at_another_size(
     [
         (
             ["nothing"],
-            "no run nothing: there is no such folder; runs in output: output/streets/quick_acn, output/streets/",
+            "nothing is neither a configuration nor a run. no run nothing: there is no such folder; runs in output: ",
         ),
         (
             ["streets"],

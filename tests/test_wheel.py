@@ -49,7 +49,7 @@ def wheel(tmp_path_factory):
     copy = tmp_path_factory.mktemp("project")
     for name in ("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
-    for name in ("operators", "deeplab", "scripts"):
+    for name in ("operators", "lib", "deeplab", "scripts"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     here = all(importlib.util.find_spec(name) for name in ("setuptools", "wheel", "Cython"))
     done = run(
@@ -68,6 +68,9 @@ def test_what_is_in_it(wheel):
     front = f"operators/for_numpy/front.{sys.implementation.cache_tag}"
     assert sorted(libraries)[0] == "operators/core/libactive_convnets.so"
     assert len(libraries) == 2 and sorted(libraries)[1].startswith(front), libraries
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"operators"}
+    (top,) = (name for name in names if name.endswith(".dist-info/top_level.txt"))
+    assert zipfile.ZipFile(wheel).read(top).split() == [b"operators"]
     for room in ROOMS:
         assert {f"operators/{room}/README.md", f"operators/{room}/reference.py"} <= set(names), room
     tag = f"cp{sys.version_info[0]}{sys.version_info[1]}"

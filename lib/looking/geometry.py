@@ -17,12 +17,12 @@ def output_size(layer: LookingLayer, size: tuple[int, int]) -> tuple[int, int]:
 def positions(layer: LookingLayer, offset: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Where every sample lies, (y, x) in pixels of the layer's input, as two arrays that broadcast with each other.
 
-    offset: as the operator takes it, a parameter (filter groups, channel groups, kh, kw, 2) or a map
+    offset: as the operator takes it, one table (filter groups, channel groups, kh, kw, 2) or a map
     (N, groups*2*kh*kw, Ho, Wo). size: (height, width) of the input map. Gives y and x of shape
     (N, groups, kh*kw, Ho, Wo), or with 1 for Ho or Wo where they do not depend on it.
     """
     taps, out = layer.kernel[0] * layer.kernel[1], output_size(layer, size)
-    if layer.offset_parameter:
+    if layer.same_everywhere:
         moved = offset.reshape(1, -1, taps, 2, 1, 1)
     else:
         moved = offset.reshape(offset.shape[0], -1, taps, 2, *out)

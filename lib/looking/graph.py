@@ -62,9 +62,8 @@ class Graph:
         node = self.nodes[entry[0]]
         if node.is_variable:
             return node.name
-        several = any(i == entry[0] and o for other in self.nodes for i, o in other.inputs) or any(
-            i == entry[0] and o for i, o in self.heads
-        )
+        read = [each for other in self.nodes for each in other.inputs] + list(self.heads)
+        several = node.number_of("num_outputs", 1) > 1 or any(i == entry[0] and o for i, o in read)
         return f"{node.name}_output{entry[1] if several else ''}"
 
     def without_guards(self, entry: tuple[int, int]) -> tuple[int, int]:

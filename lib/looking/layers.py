@@ -20,12 +20,18 @@ CONVOLUTIONS = {
     "ModulatedDeformableConvolution": "modulated",
 }
 KINDS = {**CONVOLUTIONS, "DeformablePSROIPooling": "pooling", "Shift": "shift"}
+TABLES = ("active", "shift")  # kinds whose offset is one table for all positions
 BOUNDARY = {"DeformableConvolution": "inside"}  # where the attribute is not given; 'zero' for the others
 
 Rows = slice
 ALL = slice(None)
 
-_MAKERS = ("Convolution", "FullyConnected", "Deconvolution")  # their filters or units make the channels of the output
+_MAKERS = ("Convolution", "FullyConnected", "Deconvolution")
+# Through these a channel stays the channel it was, or is made by the parameter's row of its number.
+_KEEPS_CHANNELS = {"Convolution", "FullyConnected", "Activation", "LeakyReLU", "BatchNorm", "BlockGrad", "Cast", "clip",
+                   "identity", "relu", "sigmoid", "slice_axis", "softsign", "tanh", "_copy"}  # fmt: skip
+_ELEMENTWISE = ("elemwise_", "broadcast_", "_plus", "_minus", "_mul", "_div", "_rdiv", "_rminus")
+_CUTS = {"SliceChannel", "_split_v2", "slice", "slice_like", "take", "pick", "gather_nd"}
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,11 @@ class LookingLayer:
     def is_convolution(self) -> bool:
         return self.operator in CONVOLUTIONS
 
+    @property
+    def same_everywhere(self) -> bool:
+        """Whether its offset is one table for all positions, not a map."""
+        return self.kind in TABLES
+
 
 def looking_layers(graph: Graph | str) -> list[LookingLayer]:
     """The layers of a graph that learn where to look, in its order."""
@@ -88,11 +99,11 @@ def steering(layers: list[LookingLayer]) -> dict[str, str]:
 def set_offsets_zero(arg: dict[str, np.ndarray], layers: list[LookingLayer]) -> list[str]:
     """Sets to 0, in `arg`, what makes offsets, so that all layers look at their regular grid; masks stay.
 
-    Gives the names of what was changed.
+    Gives the names of what was changed. What `arg` lacks is left to whoever takes it, who lists all that does not fit.
     """
     changed = []
     for layer in layers:
-        for name, rows in layer.parameters.items():
+        for name, rows in ((name, rows) for name, rows in layer.parameters.items() if name in arg):
             arg[name] = arg[name].copy()
             arg[name][rows] = 0
             changed.append(name)
@@ -100,13 +111,22 @@ def set_offsets_zero(arg: dict[str, np.ndarray], layers: list[LookingLayer]) -> 
 
 
 def named_by_layer(layers: list[LookingLayer], offsets: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """{layer: offset} of offsets that are parameters, given by the parameters' names."""
-    return {each.name: offsets[each.offset_parameter] for each in layers if each.offset_parameter in offsets}
+    """{layer: offset} of offsets that are parameters, given by the parameters' names.
+
+    Those of a convolution as (filter groups, channel groups, kernel y, kernel x, 2).
+    """
+    found = {each.name: (each, offsets[each.offset_parameter]) for each in layers if each.offset_parameter in offsets}
+    return {name: value.reshape(each.sets, 1, *each.kernel, 2) if each.is_convolution and value.ndim == 1 else value
+            for name, (each, value) in found.items()}  # fmt: skip
 
 
 def lengths(offsets: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """How far each tap is moved, in pixels: (dy, dx) is the last axis of an offset that is a parameter."""
-    return {name: np.hypot(offset[..., 0], offset[..., 1]) for name, offset in offsets.items()}
+    """How far each tap is moved, in pixels: (dy, dx) is the last axis of an offset that is a parameter.
+
+    The networks of 2017 have it with one axis, (dy, dx) of one tap after the other.
+    """
+    pairs = {name: offset.reshape(-1, 2) if offset.ndim == 1 else offset for name, offset in offsets.items()}
+    return {name: np.hypot(offset[..., 0], offset[..., 1]) for name, offset in pairs.items()}
 
 
 def _offset_input(node: Node) -> int | None:
@@ -128,11 +148,13 @@ def _layer(graph: Graph, node: Node) -> LookingLayer:
         name=node.name,
         operator=node.operator,
         kernel=node.pair("kernel", (1, 1)),
-        sets=node.number_of("num_offset_group", 1) * node.number_of("num_deformable_group", 1),
+        sets=node.number_of("num_offset_group", 1)
+        * node.number_of("num_deformable_group", 1)
+        * node.number_of("num_active_group", 1),
         data=graph.output(node.inputs[0]),
         offset=graph.output(entry),
         mask=graph.output(mask) if mask else "",
-        offset_parameter=behind.name if behind.is_variable else "",
+        offset_parameter=behind.name if behind.is_variable and KINDS[node.operator] in TABLES else "",
         parameters=parameters,
         steering=frozenset({*parameters, *masks}),
     )
@@ -151,24 +173,44 @@ def _layer(graph: Graph, node: Node) -> LookingLayer:
 
 
 def _sources(graph: Graph, entry: tuple[int, int], rows: Rows) -> dict[str, Rows]:
-    """The parameters nearest before a value: {name: which of their rows make it}. rows: of the value's channels."""
+    """The parameters nearest before a value: {name: which of their rows make it}. rows: of the value's channels.
+
+    Raises ValueError where the graph takes channels apart in a way that is not followed here: rows that are wrong
+    would set masks to 0, or not all of the offsets.
+    """
     node = graph.nodes[entry[0]]
     if node.is_variable:
         return {node.name: rows}
+    axis = node.attributes.get("axis") if node.operator == "slice_axis" else None
+    if axis in ("1", "-3"):
+        return _sources(graph, node.inputs[0], _narrowed(node, rows))
+    known = rows == ALL or node.operator in _KEEPS_CHANNELS or node.operator.startswith(_ELEMENTWISE)
+    if not known or node.operator in _CUTS or (axis or "").startswith("-"):
+        part = "" if rows == ALL else " of which a part of the channels is taken"
+        raise ValueError(f"{node.name}: offsets that come out of a {node.operator}{part} are not served; "
+                         "cut them out of a convolution's map by slice_axis with axis 1")  # fmt: skip
     if node.operator in _MAKERS:
         return {graph.nodes[graph.without_guards(each)[0]].name: rows for each in node.inputs[1:]}
-    if node.operator == "slice_axis" and node.attributes.get("axis") == "1":
-        return _sources(graph, node.inputs[0], _narrowed(node, rows))
-    if node.operator == "SliceChannel" and node.attributes.get("axis", "1") == "1":
-        raise ValueError(f"{node.name}: offsets that a SliceChannel cuts out of a map are not served; use slice_axis")
-    if rows != ALL and (node.operator == "Concat" or "Pooling" in node.operator):
-        raise ValueError(f"{node.name}: a part of the channels of a {node.operator} makes offsets; not served")
     # The boxes of a pooling and the statistics of a batch normalisation are not trained to make offsets.
     count = {"BatchNorm": 3}.get(node.operator, 1 if "Pooling" in node.operator else None)
     found: dict[str, Rows] = {}
     for each in node.inputs[:count]:
-        found.update(_sources(graph, each, rows))
+        for name, more in _sources(graph, each, rows).items():
+            found[name] = _joined(node, found.get(name, more), more)
     return found
+
+
+def _joined(node: Node, first: Rows, second: Rows) -> Rows:
+    """Both pieces of one parameter's rows, which must be one piece together."""
+    if first == second or first == ALL:
+        return first
+    if second == ALL:
+        return second
+    for one, other in ((first, second), (second, first)):
+        if one.stop is not None and one.stop == (other.start or 0):
+            return slice(one.start, other.stop)
+    raise ValueError(f"{node.name}: offsets from two pieces of one map that do not adjoin, {first} and {second}; "
+                     "not served")  # fmt: skip
 
 
 def _narrowed(node: Node, rows: Rows) -> Rows:

@@ -42,8 +42,9 @@ def observe_layer(layer: LookingLayer, offset: np.ndarray, size: tuple[int, int]
     """offset: as the layer's operator takes it. size: of its input map. See `geometry.positions`."""
     y, x = positions(layer, offset, size)
     there = outside(layer.boundary, size, y, x)
-    regular = outside(layer.boundary, size, *positions(layer, np.zeros_like(offset[:1]), size))
-    moved = np.moveaxis(offset, -1, 0) if layer.offset_parameter else np.moveaxis(_split(offset, layer), 3, 0)
+    still = np.zeros_like(offset if layer.same_everywhere else offset[:1])
+    regular = outside(layer.boundary, size, *positions(layer, still, size))
+    moved = offset.reshape(-1, 2).T if layer.same_everywhere else np.moveaxis(_split(offset, layer), 3, 0)
     length = np.hypot(moved[0], moved[1], dtype=np.float64)
     finite = bool(np.isfinite(length).all())
     dead = there.all(axis=(0, 3, 4))

@@ -14,11 +14,12 @@ from lib.run.watcher import Seen, Watcher
 
 
 class HoldOffsets(Watcher):
-    """Keeps offsets that are parameters as they are, without gradient and momentum, for the first `epochs`."""
+    """Keeps the offsets of active convolutions as they are, without gradient and momentum, for the first `epochs`."""
 
     def __init__(self, engine, epochs: int):
         self._engine, self._epochs = engine, epochs
-        self._names = offset_parameters(looking_layers(engine.network.graph))
+        layers = [layer for layer in looking_layers(engine.network.graph) if layer.same_everywhere]
+        self._names = list(dict.fromkeys(name for layer in layers for name in layer.parameters))
 
     def before_epoch(self, epoch: int) -> None:
         self._engine.hold(self._names, epoch < self._epochs)
@@ -88,7 +89,8 @@ def bound_of(engine, cfg, rate: Callable[[int], float], updates: int) -> Callabl
     """(epochs) -> what no offset of an active convolution can exceed after so many, in pixels; None where nothing
     bounds them or there are none. cfg: reads TRAIN.momentum and run.offset_warmup_epochs. updates: per epoch."""
     layers = [layer for layer in looking_layers(engine.network.graph) if layer.kind == "active"]
-    if not layers or not all(layer.normalize_grad for layer in layers) or cfg.TRAIN.momentum >= 1:
+    bounded = all(layer.normalize_grad and layer.offset_parameter for layer in layers)
+    if not layers or not bounded or cfg.TRAIN.momentum >= 1:
         return None
     lr_mult = max(engine.network.rules[layer.offset_parameter].lr_mult for layer in layers)
     first = cfg.run.offset_warmup_epochs * updates + 1

@@ -11,7 +11,7 @@ from mxnet import autograd, gluon
 
 from lib.engines.engine import Arrays, Engine, Settings
 from lib.engines.mxnet.devices import contexts
-from lib.engines.mxnet.float64 import without_crop
+from lib.engines.mxnet.float64 import in_float64
 from lib.engines.mxnet.group import group_of
 from lib.engines.mxnet.network import Parameters, block_of, infer_shapes
 from lib.nets import operators
@@ -37,7 +37,7 @@ class MXNetEngine(Engine):
 
     def build(self, network: Network, arg: Mapping | None = None, aux: Mapping | None = None) -> None:
         self.network = network
-        graph = without_crop(network.graph) if self._settings.precision == "float64" else network.graph
+        graph = in_float64(network.graph) if self._settings.precision == "float64" else network.graph
         self._symbol = mx.sym.load_json(graph)
         self._held = Parameters(self._symbol, network, self._settings.precision, self._contexts, arg, aux)
         self._blocks: dict[tuple, gluon.SymbolBlock] = {}
@@ -143,6 +143,9 @@ class MXNetEngine(Engine):
             inside = self._symbol.get_internals()
             symbol = mx.sym.Group([inside[name] for name in outputs])
             given = [name for name in symbol.list_arguments() if name in self.network.inputs]
+            if not given:  # a block has an input
+                given = self._inputs[:1]
+                symbol = mx.sym.Group([symbol, mx.sym.var(given[0])])
             self._blocks[outputs] = block_of(symbol, given, self._held)
         return self._blocks[outputs]
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Graphs in float64: MXNet's Crop knows float32 only, so others take its place there, with the same values."""
+"""Graphs in float64: MXNet's Crop knows float32 only, so others take its place there, with the same values; and every
+variable says its type, which else is float32 where no input of the network tells it."""
 
 from __future__ import annotations
 
@@ -7,8 +8,8 @@ import ast
 import json
 
 
-def without_crop(graph: str) -> str:
-    """The graph with every Crop(data, like) as two slice_axis and a slice_like of the old name.
+def in_float64(graph: str) -> str:
+    """The graph in float64, with every Crop(data, like) as two slice_axis and a slice_like of the old name.
 
     Raises ValueError for a Crop of another form.
     """
@@ -23,7 +24,8 @@ def without_crop(graph: str) -> str:
     for number, node in enumerate(content["nodes"]):
         inputs = [[moved[entry[0]], *entry[1:]] for entry in node["inputs"]]
         if node["op"] != "Crop":
-            nodes.append({**node, "inputs": inputs})
+            typed = {"attrs": {**node.get("attrs", {}), "__dtype__": "1"}} if node["op"] == "null" else {}
+            nodes.append({**node, "inputs": inputs, **typed})
             moved[number] = len(nodes) - 1
             continue
         attributes = node.get("attrs", {})

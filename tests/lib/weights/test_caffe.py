@@ -19,7 +19,7 @@ from lib.weights.caffe.evaluate import evaluate, sample
 from lib.weights.caffe.read import CaffeError, read
 from lib.weights.caffe.schema import NetParameter
 
-AUTHORS = Path(__file__).parents[3] / "shared/data/acu_cifar10"
+AUTHORS = Path(__file__).parents[4] / "shared/data/acu_cifar10"
 with_authors = pytest.mark.skipif(
     not (AUTHORS / "plain_deploy.prototxt").is_file(), reason=f"the authors' models are not in {AUTHORS}"
 )

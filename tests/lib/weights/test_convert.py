@@ -55,7 +55,10 @@ def features(prefix, image, **changes) -> np.ndarray:
         setattr(cfg.net, key, value)
     cfg.network.pretrained_epoch, cfg.SCALES = 0, [[*image.shape[:2]]]
     engine = engine_of(cfg)
-    assert take_pretrained(cfg, engine) == (Path(f"{prefix}-0000.params"), [])
+    if changes:  # which `take_pretrained` would refuse
+        engine.load(*params.load(f"{prefix}-0000.params"))
+    else:
+        assert take_pretrained(cfg, engine) == (Path(f"{prefix}-0000.params"), [])
     last = [name for name in engine.shapes(engine.network.inputs) if name.startswith("res5")][-1]
     return engine.compute({"data": images.to_tensor(image, cfg)[None]}, [last])[last]
 

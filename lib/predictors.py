@@ -25,6 +25,7 @@ def predictor(system, cfg, epoch: int = 0, zero_offsets: bool = False, file: Pat
         raise FileNotFoundError(f"--params {file}: no such file")
     content = path.read_bytes()  # once: what is told is what was taken, whoever writes there meanwhile
     arg, aux = params.loads(path, content)
+    params.check_numbers(path, arg, aux)
     if zero_offsets and not set_offsets_zero(arg, system.layers(cfg)):
         raise ValueError(f"--zero_offsets: the network {cfg.symbol} has no offsets")
     try:

@@ -15,7 +15,7 @@ from lib.pictures.style import STAR, colour, picture
 
 SIZES = (46, 22, 7)  # of the points of 1, 2, 3 layers
 LEVEL_COLOURS = (4, 5, 3)  # numbers in style.COLOURS
-CROWDED = 0.35  # of the picture's longer side: points within a smaller square are drawn once more, larger
+CROWDED = 0.2  # of the picture's longer side: points within a smaller square are drawn once more, larger
 INSET = 0.66  # height of that drawing, of the panel's
 
 
@@ -82,7 +82,8 @@ def close_up(places: np.ndarray, pixel: tuple[int, int], size: tuple[int, int]) 
     if 2 * half > CROWDED * max(size):
         return None
     (y, x) = (low + high) / 2
-    return tuple(round(each) for each in (y - half, y + half, x - half, x + half))
+    top, left, side = round(y - half), round(x - half), round(2 * half)
+    return top, top + side, left, left + side
 
 
 def _draw_both(axis, image, pixel, places, draw) -> None:
@@ -104,7 +105,6 @@ def _draw_both(axis, image, pixel, places, draw) -> None:
     inset.set(xlim=(left - 0.5, right + 0.5), ylim=(bottom + 0.5, top - 0.5), xticks=[], yticks=[])
     inset.spines[:].set(color=STAR, linewidth=1.4)
     axis.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=STAR, linewidth=1.2))
-    axis.indicate_inset_zoom(inset, edgecolor=STAR, alpha=0.9)
     axis.set_xlim(-0.5, width - 0.5)
     axis.set_ylim(height - 0.5, -0.5)
 

@@ -60,6 +60,19 @@ def load_named(path: str | os.PathLike) -> Arrays:
         return _read_file(_Source(path, file.read()))
 
 
+def check_numbers(path: str | os.PathLike, arg: Mapping[str, np.ndarray], aux: Mapping[str, np.ndarray]) -> None:
+    """Raises ValueError, naming the file, for parameters that are no floating-point numbers, or not finite."""
+    wrong = []
+    for name, value in {**arg, **aux}.items():
+        if not np.issubdtype(value.dtype, np.floating):
+            wrong.append(f"{name} has type {value.dtype}, expected floating-point numbers")
+        elif not (finite := np.isfinite(value)).all():
+            wrong.append(f"{name} has {(~finite).sum()} of {value.size} numbers that are not finite")
+    if wrong:
+        more = f"; and {len(wrong) - 4} more" if len(wrong) > 4 else ""
+        raise ValueError(f"{path}: no parameters to compute with: {'; '.join(wrong[:4])}{more}")
+
+
 def save(path: str | os.PathLike, arg: Mapping[str, np.ndarray], aux: Mapping[str, np.ndarray]) -> None:
     """Write both to `path` at once: whoever reads it sees the old file or the complete new one, also after a crash.
 

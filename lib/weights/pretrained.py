@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 
 from lib.config import ConfigError, as_dict
-from lib.config.text_file import read_text
+from lib.config.text_file import TextFileError, read_text
 from lib.run import checkpoint, params
 
 
@@ -30,7 +30,12 @@ def read_pretrained(cfg) -> tuple[Path, dict[str, np.ndarray], dict[str, np.ndar
     beside = path.with_suffix(".yaml")
     if beside.is_file():
         check_settings(cfg, beside)
-    return path, *params.load(path)
+    arg, aux = params.load(path)
+    try:
+        params.check_numbers(path, arg, aux)
+    except ValueError as error:
+        raise ConfigError(f"network.pretrained: {error}") from None
+    return path, arg, aux
 
 
 def take_pretrained(cfg, engine) -> tuple[Path, list[str]]:
@@ -57,7 +62,13 @@ def take_pretrained(cfg, engine) -> tuple[Path, list[str]]:
 
 def check_settings(cfg, beside: Path) -> None:
     """Raises ConfigError unless the configuration says all that the YAML file says."""
-    wanted, have = yaml.safe_load(read_text(beside)), as_dict(cfg)
+    have = as_dict(cfg)
+    try:
+        wanted = yaml.safe_load(read_text(beside))
+    except (yaml.YAMLError, TextFileError) as error:
+        raise ConfigError(f"{beside}: damaged ({error}); convert the weights again") from None
+    if not isinstance(wanted, dict) or not all(isinstance(each, dict) for each in wanted.values()):
+        raise ConfigError(f"{beside}: damaged (no sections and keys); convert the weights again")
     wrong = [
         f"{section}.{key}: {beside} needs {value}, the configuration has {have.get(section, {}).get(key)}"
         for section, keys in wanted.items()

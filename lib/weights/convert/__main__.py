@@ -42,6 +42,8 @@ def _convert(options) -> int:
 
     mean = numbers(options.mean, "--mean") if options.mean else IMAGENET_MEAN
     std = numbers(options.std, "--std") if options.std else IMAGENET_STD
+    if min(std) <= 0 or not 0 < options.eps < 1:
+        raise ValueError(f"--std, --eps: expected numbers above 0 (eps below 1), got {std} and {options.eps}")
     source = read(options.file, options.key)
     network = convert(source)
     values = settings(source, network, options.stride, mean, std, options.order, options.eps)

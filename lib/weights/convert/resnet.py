@@ -47,7 +47,10 @@ def convert(source: Source) -> Network:
         elif ours is None:
             unknown.append(name)
         else:
-            (aux if ours.endswith(_STATISTICS) else arg)[ours] = np.ascontiguousarray(each, np.float32)
+            part = aux if ours.endswith(_STATISTICS) else arg
+            if ours in part:
+                raise ConvertError(f"{source.path}: {name} is there a second time, under another name ({ours})")
+            part[ours] = _numbers(source, name, each)
     if unknown:
         raise ConvertError(
             f"{source.path}: an ordinary ResNet-{depth} has no {', '.join(unknown[:6])}"
@@ -56,6 +59,22 @@ def convert(source: Source) -> Network:
     network = Network(depth, len(arg["conv1_weight"]), arg, aux, unused)
     _check(source, network)
     return network
+
+
+def _numbers(source: Source, name: str, array: np.ndarray) -> np.ndarray:
+    """As float32. Raises ConvertError for what is no finite number in it, or cannot be a variance."""
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ConvertError(
+            f"{source.path}: {name} has type {array.dtype}, expected floating-point numbers (quantized networks and "
+            "masks are not converted)"
+        )
+    with np.errstate(over="ignore"):
+        numbers = np.ascontiguousarray(array, np.float32)
+    if not (finite := np.isfinite(numbers)).all():
+        raise ConvertError(f"{source.path}: {name} has {(~finite).sum()} of {numbers.size} numbers that are no float32")
+    if name.endswith("running_var") and numbers.size and numbers.min() < 0:
+        raise ConvertError(f"{source.path}: {name} has a variance of {numbers.min():g}, expected none below 0")
+    return numbers
 
 
 def _depth(source: Source, arrays) -> tuple[int, tuple[int, ...]]:
@@ -83,7 +102,7 @@ def _name(name: str, depth: int, counts) -> str | None:
     if match:
         kind = _KINDS[match[1]].get(match[2])
         return kind and f"{'conv1' if match[1] == 'conv' else 'bn_conv1'}_{kind}"
-    match = re.fullmatch(r"layer(\d)\.(\d+)\.(?:(conv|bn)([1-3])|downsample\.([01]))\.(\w+)", name)
+    match = re.fullmatch(r"layer([1-4])\.(\d+)\.(?:(conv|bn)([1-3])|downsample\.([01]))\.(\w+)", name)
     if not match:
         return None
     stage, block = int(match[1]), int(match[2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from lib.run.atomic import write_text
@@ -45,11 +46,11 @@ def write(path: str | Path, source: Source, values: dict) -> None:
 
 
 def numbers(text: str, what: str) -> tuple[float, float, float]:
-    """'0.485,0.456,0.406' as three numbers. Raises ConvertError."""
+    """'0.485,0.456,0.406' as three finite numbers. Raises ConvertError."""
     try:
         values = tuple(float(each) for each in text.split(","))
     except ValueError:
         values = ()
-    if len(values) != 3:
+    if len(values) != 3 or not np.isfinite(values).all():
         raise ConvertError(f"{what}: expected red,green,blue such as 0.485,0.456,0.406, got {text!r}")
     return values

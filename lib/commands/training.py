@@ -16,6 +16,7 @@ from lib.run import checkpoint, folder
 from lib.run.atomic import write_bytes
 from lib.run.folder import prefix
 from lib.run.loop import Diverged, Plan, loop
+from lib.run.neighbours import WatchNeighbours
 from lib.run.schedule import schedule
 from lib.run.task import Task, parts
 
@@ -58,7 +59,10 @@ def _train_once(cfg, task: Task, engine: Engine, begin: int, facts, log, stop, r
     rate = schedule(cfg, task.images, task.batch)
     plan = Plan(prefix(cfg), begin, cfg.TRAIN.end_epoch, rate, cfg.default.frequent, cfg.run.seed, facts, log, stop,
                 rollbacks)  # fmt: skip
-    loop(task, engine, plan, watchers_of(cfg, task, engine, rate, log, rollbacks))
+    watchers = watchers_of(cfg, task, engine, rate, log, rollbacks)
+    if not cfg.gpus:
+        watchers.append(WatchNeighbours(log))
+    loop(task, engine, plan, watchers)
 
 
 def watchers_of(cfg, task: Task, engine: Engine, rate, log, rollbacks: int) -> list:

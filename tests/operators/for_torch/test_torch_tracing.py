@@ -124,7 +124,9 @@ def exported(net):
     """The program of a layer, for any batch, height and width, and two inputs for it."""
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
-    batch, height, width = (torch.export.Dim(name, min=2, max=64) for name in ("batch", "height", "width"))
+    batch, height, width = (
+        torch.export.Dim(name, min=6 if name != "batch" else 2, max=64) for name in ("batch", "height", "width")
+    )
     inputs = [torch.randn(2, 4, 9, 8), torch.randn(3, 4, 12, 7)]
     return torch.export.export(net, (inputs[0],), dynamic_shapes=({0: batch, 2: height, 3: width},)), inputs
 

@@ -118,6 +118,7 @@ class Build(build_ext):
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             jobs = [(source, EXACT) for source in library.sources] + level_jobs()
             library.extra_objects = [o for objects in pool.map(self.compile_one, *zip(*jobs)) for o in objects]
+        library.depends = [*HEADERS, *(source for source, _ in jobs)]  # it is linked anew when one of them is newer
         library.sources = []
         self.build_extension(library)
         front.library_dirs = [os.path.dirname(self.get_ext_fullpath(LIBRARY))]

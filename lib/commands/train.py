@@ -72,7 +72,7 @@ def _tell(system, cfg, threads: int, engine, task, begin: int, log) -> None:
     if begin:
         for change in folder.differences(cfg, begin, engine.place.replicas):
             log.info("changed since epoch %d: %s", begin, change)
-        before = checkpoint.read_state(folder.prefix(cfg), begin)
+        before = checkpoint.read_state(folder.prefix(cfg), begin, ("threads",))
         if before["threads"] != threads:
             log.info("%d threads now, %d before: the last bits differ from an unbroken run", threads, before["threads"])
         if before.get("engine", "mxnet") != engine.name:

@@ -90,7 +90,7 @@ def differences(cfg, epoch: int, devices: int | None = None) -> list[str]:
 
     devices: those of all workers together, whose images make one update; not compared unless given.
     """
-    state = checkpoint.read_state(prefix(cfg), epoch)
+    state = checkpoint.read_state(prefix(cfg), epoch, ("config",))
     # A key that did not exist yet did what its default does.
     stored = {**flat(as_dict(type(cfg)())), **flat(state["config"])}
     old, new = that_matter(stored), settings_that_matter(cfg)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplab.check_data import main
+from lib.commands.check_data import main
 from lib.data import labels
 from lib.data.cityscapes import Cityscapes
 from lib.data.preflight import check
@@ -21,9 +21,9 @@ ALL_IDS = np.arange(34, dtype=np.uint8).repeat(30).reshape(30, 34)
 
 
 def put(root, split, name, image=None, label=ALL_IDS, kind="labelIds"):
-    """One picture of the city ulm with labels; gives both paths."""
-    picture = root / "leftImg8bit" / split / "ulm" / f"ulm_{name}_leftImg8bit.png"
-    truth = root / "gtFine" / split / "ulm" / f"ulm_{name}_gtFine_{kind}.png"
+    """One picture of the city elmstead with labels; gives both paths."""
+    picture = root / "leftImg8bit" / split / "elmstead" / f"elmstead_{name}_leftImg8bit.png"
+    truth = root / "gtFine" / split / "elmstead" / f"elmstead_{name}_gtFine_{kind}.png"
     for path, array in ((picture, np.zeros((30, 34, 3), np.uint8) if image is None else image), (truth, label)):
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(array).save(path)
@@ -45,8 +45,8 @@ def faults(root, **options):
 def test_a_good_data_set(root, capsys):
     assert main([str(root)]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[1:5] == ["  train: 3 pictures, 3 with labels; 34 x 30", "    ulm      3",
-                         "  val: 1 pictures, 1 with labels; 34 x 30", "    ulm      1"]  # fmt: skip
+    assert said[1:5] == ["  train: 3 pictures, 3 with labels; 34 x 30", "    elmstead      3",
+                         "  val: 1 pictures, 1 with labels; 34 x 30", "    elmstead      1"]  # fmt: skip
     assert said[-1] == "this data set can be used: 0 errors, 0 warnings" and len(said) == 6
 
 
@@ -67,7 +67,7 @@ def broken(root):
     gone.unlink()
     gone, orphan = put(root, "train", "orphan")
     gone.unlink()
-    flip = grey.with_name("ulm_0_leftImg8bit_flip.png")
+    flip = grey.with_name("elmstead_0_leftImg8bit_flip.png")
     shutil.copy(grey, flip)
     return [
         ("broken picture", cut, "broken picture: "),
@@ -132,7 +132,7 @@ def test_test_pictures_without_labels_or_with_empty_ones_are_no_error(root):
 
 
 def test_train_ids_alone_serve(root):
-    for path in list((root / "gtFine" / "val" / "ulm").iterdir()):
+    for path in list((root / "gtFine" / "val" / "elmstead").iterdir()):
         path.unlink()
     put(root, "val", "0", label=labels.TRAIN_ID_OF_LABEL_ID[ALL_IDS], kind="labelTrainIds")
     assert faults(root) == {("only train ids", "val", "1 *_labelTrainIds.png")}
@@ -140,10 +140,10 @@ def test_train_ids_alone_serve(root):
 
 def test_classes_and_pictures_that_lack_are_told(root):
     for folder in ("leftImg8bit", "gtFine"):
-        (root / folder / "train" / "ulm").rename(root / folder / "train" / "aachen")
+        (root / folder / "train" / "elmstead").rename(root / folder / "train" / "aachen")
     for name in ("0", "1", "2"):
         label = np.where(ALL_IDS == 7, 8, ALL_IDS).astype(np.uint8)
-        Image.fromarray(label).save(root / "gtFine" / "train" / "aachen" / f"ulm_{name}_gtFine_labelIds.png")
+        Image.fromarray(label).save(root / "gtFine" / "train" / "aachen" / f"elmstead_{name}_gtFine_labelIds.png")
     assert faults(root, splits=["train"]) == {
         ("classes that never occur", "train", "road"),
         ("not the published number of pictures", "train", "3 pictures, Cityscapes has 2975"),
@@ -153,9 +153,10 @@ def test_classes_and_pictures_that_lack_are_told(root):
 def test_a_configuration_is_checked_for_what_it_uses(root, tmp_path, capsys):
     put(root, "train", "wide", image=np.zeros((30, 68, 3), np.uint8), label=np.tile(ALL_IDS, 2))
     put(root, "unused", "0", label=ALL_IDS[::2])
-    (root / "gtFine" / "val" / "ulm" / "ulm_0_gtFine_labelIds.png").unlink()
+    (root / "gtFine" / "val" / "elmstead" / "elmstead_0_gtFine_labelIds.png").unlink()
     config = tmp_path / "my.yaml"
-    config.write_text(json.dumps({"dataset": {"dataset_path": str(root)}, "SCALES": [30, 100],
+    data = {"dataset_path": str(root)}
+    config.write_text(json.dumps({"symbol": "resnet_v1_101_deeplab", "dataset": data, "SCALES": [30, 100],
                                   "TRAIN": {"BATCH_IMAGES": 2}}))  # fmt: skip
     assert main([str(config)]) == 1
     said = capsys.readouterr().out

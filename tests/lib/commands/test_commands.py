@@ -10,10 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from deeplab import predict, summary
+from deeplab import summary
+from deeplab.schema import load
+from lib.commands import check_data, config, inspect, predict, test, train
+from lib.commands import summary as summary_command
+from lib.config import ConfigError
 from lib.data.streets.write import Settings, generate
+from lib.system import find_config, read
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
+CONFIGS = ROOT / "experiments" / "deeplab" / "cfgs"
+COMMANDS = {"train": train, "test": test, "predict": predict, "inspect": inspect, "summary": summary_command,
+            "check_data": check_data, "config": config}  # fmt: skip
 
 
 def test_two_pictures_of_one_name_are_refused_before_any_work():
@@ -22,11 +30,67 @@ def test_two_pictures_of_one_name_are_refused_before_any_work():
         predict.outputs([Path("a/x.png"), Path("b/x.jpg")])
 
 
-def test_offsets_that_gain_too_little_are_told():
-    assert summary.warning({"meanIU": 0.60}, None) == ""
-    assert summary.warning({"meanIU": 0.60}, {"meanIU": 0.55}) == ""
-    said = summary.warning({"meanIU": 0.60}, {"meanIU": 0.58})
+def test_offsets_that_gain_too_little_are_told_on_the_streets_that_should_show_it():
+    cfg = load(CONFIGS / "quick_acn.yaml")
+    assert summary.warning(cfg, {"meanIU": 0.60}, None) == ""
+    assert summary.warning(cfg, {"meanIU": 0.60}, {"meanIU": 0.55}) == ""
+    said = summary.warning(cfg, {"meanIU": 0.60}, {"meanIU": 0.58})
     assert said == "warning: the demonstration shows nothing: offsets add +0.020 meanIU, expected at least 0.03"
+    cfg.dataset.dataset_path = "my/city"
+    assert summary.warning(cfg, {"meanIU": 0.60}, {"meanIU": 0.58}) == ""
+
+
+@pytest.mark.parametrize("text", ["quick_acn", "quick_acn.yaml", "deeplab/quick_acn", str(CONFIGS / "quick_acn.yaml")])
+def test_a_configuration_is_found_by_name_and_path(text):
+    assert find_config(text).resolve() == CONFIGS / "quick_acn.yaml"
+
+
+def test_names_in_subfolders_and_what_is_said_of_others():
+    assert find_config("report/acn_naive") == CONFIGS / "report" / "acn_naive.yaml"
+    with pytest.raises(ConfigError, match="configuration quick_anc does not exist.*did you mean quick_acn"):
+        find_config("quick_anc")
+
+
+def test_a_file_elsewhere_belongs_to_the_system_that_has_its_network(tmp_path):
+    (tmp_path / "mine.yaml").write_text(f"BASE: {CONFIGS / 'quick_dcn.yaml'}\n")
+    system, cfg = read(str(tmp_path / "mine.yaml"), ["TRAIN.lr=0.5"])
+    assert system.name == "deeplab" and cfg.TRAIN.lr == 0.5 and cfg.run.name == "mine"
+    (tmp_path / "none.yaml").write_text("symbol: resnet_v1_101_rfcn\n")
+    with pytest.raises(ConfigError, match="none.yaml: symbol: 'resnet_v1_101_rfcn' names no network of a system"):
+        read(str(tmp_path / "none.yaml"), [])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_says_how_it_is_used(name, capsys):
+    with pytest.raises(SystemExit) as ended:
+        COMMANDS[name].main(["--help"])
+    said = capsys.readouterr().out
+    assert ended.value.code == 0 and "key=value" in said and f"python -m lib.commands.{name}" in said
+
+
+@pytest.mark.parametrize("name", ["train", "test", "summary"])
+def test_both_forms_name_a_configuration_and_a_wrong_one_is_told(name, capsys):
+    for form in (["nowhere"], ["--cfg", "nowhere.yaml"]):
+        assert COMMANDS[name].main(form) == 1
+        said = capsys.readouterr().err
+        assert said.startswith("error: ") and "nowhere" in said
+    with pytest.raises(SystemExit):
+        COMMANDS[name].main(["quick_acn", "a_word_that_is_no_setting"])
+    assert "a_word_that_is_no_setting" in capsys.readouterr().err
+
+
+def test_a_network_that_was_not_trained_says_so(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert test.main(["quick_acn"]) == 1
+    assert "train first (./train.sh quick_acn), or give --params FILE" in capsys.readouterr().err
+    assert predict.main(["quick_acn", str(tmp_path)]) == 1
+    assert f"{tmp_path}: is a folder; expected pictures" in capsys.readouterr().err
+
+
+def test_config_prints_what_configurations_come_to(capsys):
+    assert config.main(["quick_acn", "run.seed=4"]) == 0
+    said = capsys.readouterr().out
+    assert '"quick_acn"' in said and '"seed": 4' in said
 
 
 def test_generator_shows_no_bar_where_nobody_sees_it(tmp_path, capfd):
@@ -38,7 +102,7 @@ def test_generator_shows_no_bar_where_nobody_sees_it(tmp_path, capfd):
 def test_configuration_is_found_from_another_folder(tmp_path, script):
     """The scripts with a set-up that does nothing and a Python that only tells its arguments."""
     repository = tmp_path / "repository"
-    for name in ("train.sh", "test.sh", "scripts/config.sh", "experiments/deeplab/cfgs/quick_acn.yaml"):
+    for name in ("train.sh", "test.sh", "scripts/run.sh", "experiments/deeplab/cfgs/quick_acn.yaml"):
         (repository / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, repository / name)
     for name, text in (("scripts/setup.sh", ""), (".venv/bin/python", 'echo "$@"')):
@@ -55,15 +119,16 @@ def test_configuration_is_found_from_another_folder(tmp_path, script):
 
     def configurations(*arguments):
         told = said(*arguments)
-        return {repository / found for found in re.findall(r"--cfg (.*\.yaml)", told)}
+        return {word for line in told.splitlines() for word in re.findall(r"^-m \S+ (.+?)(?: --both| TRAIN|$)", line)}
 
-    assert configurations("my.yaml", "TRAIN.lr=1") == {elsewhere / "my.yaml"}
-    assert configurations("quick_acn") == {repository / "experiments/deeplab/cfgs/quick_acn.yaml"}
+    assert configurations("my.yaml", "TRAIN.lr=1") == {str(elsewhere / "my.yaml")}
+    assert configurations("quick_acn") == {"quick_acn"}
     if script == "train.sh":
-        assert "-m deeplab.train --cfg " in said("my.yaml") and "launch" not in said("my.yaml")
+        assert "-m lib.commands.train " in said("my.yaml") and "launch" not in said("my.yaml")
+        assert configurations() == {"quick_acn"}
         told = said("my.yaml", "--workers", "2", "--servers=1", "TRAIN.lr=1")
         launched, evaluated = (
-            next(line for line in told.splitlines() if each in line) for each in ("lib.launch", "deeplab.test")
+            next(line for line in told.splitlines() if each in line) for each in ("lib.launch", "lib.commands.test")
         )
         assert launched.endswith("my.yaml --workers 2 --servers=1 TRAIN.lr=1")
         assert evaluated.endswith("my.yaml --both TRAIN.lr=1")

@@ -15,7 +15,7 @@ that know no Matplotlib and that the tests check; what draws comes after and is 
     weight      weights and their norms per tap, before and after training
     report      the offset tables of the report that this project reproduces
     panels      the other panels of summary.png
-    page        the page of `python -m deeplab.inspect`
+    page        the page of `python -m lib.commands.inspect`
 
 Coordinates are (y, x) everywhere; y grows downwards.
 """

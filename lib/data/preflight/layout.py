@@ -67,7 +67,7 @@ def splits_in(root: Path, folder: str) -> list[str]:
 
 
 def read_split(root: Path, folder: str, prefix: str, name: str) -> Split:
-    """Pairs pictures with labels by name, as `deeplab.dataset.Cityscapes` does, and tells what has no partner."""
+    """Pairs pictures with labels by name, as `lib.data.cityscapes.Cityscapes` does, and tells what has no partner."""
     images, truth = root / folder / name, root / prefix / name
     if not images.is_dir():
         have = ", ".join(splits_in(root, folder)) or "nothing"

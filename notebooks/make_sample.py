@@ -39,13 +39,13 @@ def copy(run: Run, kept: str) -> None:
     made = json.loads((run.training / "run.json").read_text(encoding="utf-8"))
     facts = {key: made[key] for key in ("commit", "versions", "threads", "seed", "config")}  # not whose machine it was
     (training / "run.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    shutil.copy(f"{run.prefix}-symbol.json", training)
     for epoch in run.epochs:
         Path(f"{prefix}-{epoch:04d}.json").write_text(json.dumps({"epoch": epoch}) + "\n", encoding="utf-8")
         offsets = run.offsets(epoch)
         if offsets:
-            np.savez_compressed(
-                f"{prefix}-{epoch:04d}.npz", **{f"{name}_offset": each for name, each in offsets.items()}
-            )
+            named = {each.name: each.offset_parameter for each in run.layers}
+            np.savez_compressed(f"{prefix}-{epoch:04d}.npz", **{named[name]: each for name, each in offsets.items()})
     for log in run.logs():
         lines = [line for line in log.read_text(encoding="utf-8").splitlines(True) if "Epoch[" in line]
         (training / log.name).write_text("".join(lines), encoding="utf-8")

@@ -62,7 +62,7 @@ WRONG = {
         ["unknown attribute 'kernelkernel", "; the attributes are kernel, "], attributes={"kernel" * 170000: 3}
     ),
     "num_filter is beyond MXNet": Wrong(
-        ["MXNet holds sizes up to 2^31 - 1, got shape (4294967302, 2, 3, 2)"],
+        ["'num_filter'", "1 to 2147483647", "got 4294967302"],
         attributes={"num_filter": 2**32 + 6},
         shapes={"weight": None, "bias": None},
         fronts=(sym,),
@@ -82,7 +82,7 @@ WRONG = {
     "kernel of floats": Wrong(["'kernel'", "a pair of integers", "got '(3.5, 2)'"], attributes={"kernel": (3.5, 2)}),
     "num_filter is a float": Wrong(["'num_filter'", "an integer", "got '6.5'"], attributes={"num_filter": 6.5}),
     "num_filter is too large": Wrong(["'num_filter'", "an integer", "9" * 30], attributes={"num_filter": "9" * 30}),
-    "num_filter is zero": Wrong(["'num_filter'", "at least 1", "got 0"], attributes={"num_filter": 0}),
+    "num_filter is zero": Wrong(["'num_filter'", "1 to 2147483647", "got 0"], attributes={"num_filter": 0}),
     "stride is zero": Wrong(["'stride'", "at least 1", "got (0, 1)"], attributes={"stride": (0, 1)}),
     "pad is negative": Wrong(["'pad'", "at least 0", "got (-1, 0)"], attributes={"pad": (-1, 0)}),
     "no_bias is neither": Wrong(["'no_bias'", "True or False", "got 'perhaps'"], attributes={"no_bias": "perhaps"}),

@@ -43,10 +43,12 @@ def leave_run(output: Path, config: dict, value: float, seed: int = 1, trained: 
     for name in ("leftImg8bit_train", "leftImg8bit_val"):
         (place / name).mkdir(parents=True)
     epochs = config["TRAIN"]["end_epoch"]
-    lines = [{"event": "update", "loss": 9}]
+    lines = [{"event": "update", "update": 1, "epoch": 0, "loss": 9}]
     lines += [
         {
             "event": "epoch",
+            "update": epoch + 1,
+            "epoch": epoch,
             "loss": 2 / (epoch + 1),
             "seconds": 60,
             "offsets": {"a": {"max": 2.5}},
@@ -135,7 +137,7 @@ def test_each_seed_at_the_published_size_has_its_folder_unless_it_stands_in_the_
     plain = tmp_path / "acn_lr1" / made.cfg.dataset.image_set
     plain.mkdir(parents=True)
     for seed, place in ((1, folder.prefix(made.cfg).parent), (2, plain)):
-        (plain / "run.json").write_text(json.dumps({"seed": seed}))
+        (plain / "run.json").write_text(json.dumps({"seed": seed, "config": {}}))
         assert folder.prefix(job(path, CITYSCAPES, settings).cfg).parent == place
     assert job(path, SMALL, settings).work(1).log == tmp_path / "acn_lr1/ledger.log"
 

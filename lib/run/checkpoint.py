@@ -101,7 +101,7 @@ def complete_epochs(prefix: Path) -> list[int]:
 def read_state(prefix: Path, epoch: int, keys: tuple[str, ...] = ()) -> dict:
     """The `state` that was saved with a checkpoint, and its `epoch`. keys: what it must have."""
     remedy = "remove it, and the run goes on from the epoch before"
-    return read_json(_file(prefix, epoch, "json"), remedy, ("epoch", *keys), CheckpointError)
+    return read_json(_file(prefix, epoch, "json"), remedy, keys, CheckpointError)
 
 
 def read_offsets(prefix: Path, epoch: int) -> dict[str, np.ndarray]:

@@ -77,7 +77,7 @@ def test_inspect_of_one_active_layer_of_a_picture_without_truth_at_another_size(
     assert files == {"sampling.png", "taps.png", "taps.gif", "offsets.txt", "page.html", "look.npz", field}
     look = looks.load(tmp_path / "out" / "look.npz")
     assert look.truth is None and look.zoom == 2 and look.image.shape == (64, 96, 3)
-    assert '"pixel":[20,40]' in (tmp_path / "out/page.html").read_text()
+    assert '"pixel":[21,41]' in (tmp_path / "out/page.html").read_text()
     text = (tmp_path / "out/offsets.txt").read_text().splitlines()
     offset = find_run("quick_acn").offsets(2)["res5b_branch2b"][0, 0]
     assert text[0] == "res5b_branch2b_offset" and text[1].startswith(

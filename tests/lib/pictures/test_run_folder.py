@@ -40,5 +40,6 @@ def test_folder_with_an_evaluation_alone_is_no_run(tmp_path):
 def test_a_name_that_is_no_run_is_answered_with_each_run_once(tmp_path):
     for name in ("2007_train", "2007_test"):
         leave(tmp_path / "voc/a", name, image_set="2007_train", test_image_set="2007_test")
+    (tmp_path / "voc/a/2007_train/m-0001.json").write_text("{}")  # a start that failed early has none
     with pytest.raises(RunError, match=f"no run b: .*runs in {tmp_path}: {tmp_path}/voc/a$"):
         find_run("b", tmp_path)

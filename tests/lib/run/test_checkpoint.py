@@ -47,7 +47,9 @@ def test_a_checkpoint_is_these_files_and_comes_back(prefix):
     names = {"net-symbol.json", "net-0003.params", "net-0003.momentum.npz", "net-0003.npz", "net-0003.json"}
     assert {path.name for path in prefix.parent.iterdir()} == names
     assert (prefix.parent / "net-symbol.json").read_text() == "the graph"
-    assert checkpoint.read_state(prefix, 3) == {"epoch": 3, "update": 12} and checkpoint.complete_epochs(prefix) == [3]
+    digest = checkpoint.digest(prefix.parent / "net-0003.params")
+    assert checkpoint.read_state(prefix, 3) == {"epoch": 3, "update": 12, "params_sha256": digest}
+    assert checkpoint.complete_epochs(prefix) == [3]
     assert checkpoint.read_offsets(prefix, 3)["a"].shape == (1, 1, 3, 3, 2) and checkpoint.read_offsets(prefix, 4) == {}
     engine = Engine()
     checkpoint.restore(prefix, 3, engine, 0.9)

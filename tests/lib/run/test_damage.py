@@ -113,7 +113,8 @@ def test_a_checkpoint_of_an_earlier_version_has_no_digest(tmp_path):
     state = json.loads(path.read_text())
     del state["params_sha256"]
     path.write_text(json.dumps(state))
-    params.save(tmp_path / "net-0001.params", {"w": np.zeros((5, 8), np.float32)}, {})
+    aux = {"m": np.zeros(3, np.float32)}
+    params.save(tmp_path / "net-0001.params", {"w": np.zeros((5, 8), np.float32)}, aux)
     checkpoint.restore(prefix, 1, Engine(), 0.9)
 
 

@@ -65,7 +65,8 @@ def test_rates_seeds_checkpoints_and_metrics_of_two_epochs(tmp_path):
     assert engine.rates == [1 / 8, 2 / 8, 3 / 8, 4 / 8] and engine.seeds == [7, 8] and engine.shared == 2
     assert checkpoint.complete_epochs(tmp_path / "net") == [1, 2]
     assert checkpoint.read_state(tmp_path / "net", 2) == {
-        "epoch": 2, "update": 4, "images": 4, "rollbacks": 0, "by": "test"
+        "epoch": 2, "update": 4, "images": 4, "rollbacks": 0, "by": "test",
+        "params_sha256": checkpoint.digest(tmp_path / "net-0002.params"),
     }  # fmt: skip
     lines = read_metrics(tmp_path / "metrics.jsonl")
     updates = [(line["update"], line["epoch"], line["lr"], line["loss"], line["Most"])

@@ -48,7 +48,7 @@ def recorded(folder: Path, facts: dict) -> Iterator[None]:
 
 def read_record(folder: Path) -> dict:
     """The content of <folder>/run.json. Raises DamagedFile."""
-    return read_json(folder / NAME, REMEDY, ("status",))
+    return read_json(folder / NAME, REMEDY, ("config",))
 
 
 def _now() -> str:

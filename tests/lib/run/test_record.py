@@ -74,12 +74,12 @@ def test_run_folder_says_what_the_run_was_made_with(twice):
 
 
 def test_record_tells_how_a_run_ended_and_keeps_the_earlier_ones(tmp_path):
-    with pytest.raises(ValueError), recorded(tmp_path, {"seed": 1}):
+    with pytest.raises(ValueError), recorded(tmp_path, {"seed": 1, "config": {}}):
         assert read_record(tmp_path)["status"] == "running" and read_record(tmp_path)["ended"] is None
         raise ValueError("no such thing")
-    with pytest.raises(KeyboardInterrupt), recorded(tmp_path, {"seed": 2}):
+    with pytest.raises(KeyboardInterrupt), recorded(tmp_path, {"seed": 2, "config": {}}):
         raise KeyboardInterrupt
-    with recorded(tmp_path, {"seed": 3}):
+    with recorded(tmp_path, {"seed": 3, "config": {}}):
         pass
     record = read_record(tmp_path)
     told = [(each["seed"], each["status"], each["error"]) for each in [*record["earlier"], record]]

@@ -106,7 +106,8 @@ def _product(columns, weight, groups: int):
     if groups == 1:
         columns = columns.reshape(images, kinds, channels * taps, positions)
         return (weight.reshape(kinds, filters // kinds, channels * taps) @ columns).reshape(images, filters, positions)
-    # Filters that have their columns and their group in common.
+    # Filters that have their columns and their group in common. In a traced program their number is a constant.
+    filters, kinds, groups = int(filters), int(kinds), int(groups)
     edges = {filters * i // kinds for i in range(kinds + 1)} | {filters * i // groups for i in range(groups + 1)}
     pieces, edges = [], sorted(edges)
     for first, last in zip(edges[:-1], edges[1:]):

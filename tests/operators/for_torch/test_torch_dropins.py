@@ -182,7 +182,7 @@ def test_mmcvs_wrong_calls_are_named():
         ),
         (
             lambda: mmcv.ModulatedDeformConv2dPack(6, 4, 3, deform_groups=0),
-            "'deformable_groups' must be at least 1, got 0",
+            "'deformable_groups' must be 1 to 2147483647, got 0",
         ),
         (
             lambda: shaped.DeformConv2d(6, 4, 3, stride=0),

@@ -97,13 +97,23 @@ class Engine(ABC):
     def clip(self, names: Iterable[str], bound: float) -> None:
         """Puts every value of these parameters back into [-bound, bound]; NaN stays NaN."""
 
+    @property
     @abstractmethod
+    def states(self) -> Sequence[str]:
+        """Names of the auxiliary states, which no gradient reaches."""
+
     def share_statistics(self) -> None:
         """Gives the states of every device of every worker their common mean.
 
         Each device's batch normalisation follows the statistics of its own images. What is saved must stand for all,
         and a run that goes on from it must have what the uninterrupted one has.
         """
+        if not self.states or self.place.replicas == 1:
+            return
+        _, aux = self.parameters(self.states)
+        total = self.group.total(np.concatenate([value.ravel() for value in aux.values()]))
+        pieces = np.split(total / self.group.size, np.cumsum([value.size for value in aux.values()])[:-1])
+        self.load({}, {name: piece.reshape(value.shape) for (name, value), piece in zip(aux.items(), pieces)})
 
     @abstractmethod
     def seed(self, number: int) -> None:

@@ -101,13 +101,9 @@ class MXNetEngine(Engine):
             for copy in self._held.params[name].list_data():
                 mx.nd.clip(copy, -bound, bound, out=copy)
 
-    def share_statistics(self) -> None:
-        if not self._held.states or (self.group.size == 1 and len(self._contexts) == 1):
-            return
-        _, aux = self.parameters(self._held.states)
-        total = self.group.total(np.concatenate([value.ravel() for value in aux.values()]))
-        pieces = np.split(total / self.group.size, np.cumsum([value.size for value in aux.values()])[:-1])
-        self.load({}, {name: piece.reshape(value.shape) for (name, value), piece in zip(aux.items(), pieces)})
+    @property
+    def states(self) -> Sequence[str]:
+        return self._held.states
 
     def seed(self, number: int) -> None:
         mx.random.seed(number)

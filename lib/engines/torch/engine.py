@@ -131,15 +131,9 @@ class TorchEngine(Engine):
         for name in names:
             held[name].clamp_(-bound, bound)
 
-    def share_statistics(self) -> None:
-        if self.group.size == 1 and len(self.devices) == 1:
-            return
-        _, aux = self.parameters([name for name, _ in self._net.named_buffers()])
-        if not aux:
-            return
-        total = self.group.total(np.concatenate([value.ravel() for value in aux.values()]))
-        pieces = np.split(total / self.group.size, np.cumsum([value.size for value in aux.values()])[:-1])
-        self.load({}, {name: piece.reshape(value.shape) for (name, value), piece in zip(aux.items(), pieces)})
+    @property
+    def states(self) -> Sequence[str]:
+        return self._net.states
 
     def seed(self, number: int) -> None:
         torch.manual_seed(number)

@@ -15,6 +15,7 @@ import yaml
 from lib.system import ROOT
 
 NAME = "ledger.yaml"
+BESIDE = ("configurations", "published", "published_curves", "published_parts", "offsets", "kept")  # what it names
 
 
 class BookError(ValueError):
@@ -49,7 +50,8 @@ class Parts:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the ledger. value and loss are None where nothing was published. path: the configuration's file."""
+    """One line of the ledger. value and loss are None where nothing was published. path: the configuration's file.
+    curve: published loss of each epoch. parts: published parts of the value, by name. hours: of that training."""
 
     name: str
     group: str
@@ -58,6 +60,9 @@ class Line:
     value: float | None = None
     loss: float | None = None
     source: str = ""
+    curve: tuple[float, ...] = ()
+    parts: Mapping[str, float] = field(default_factory=dict)
+    hours: float | None = None
 
     @property
     def config(self) -> str:
@@ -125,8 +130,7 @@ def read_book(system: str, experiments: Path = ROOT / "experiments") -> Book:
     a line without a configuration, or a claim that the published numbers contradict."""
     path = experiments / system / NAME
     node = _yaml(path)
-    beside = {name: path.parent / node.pop(name) for name in ("configurations", "published", "offsets", "kept")
-              if node.get(name)}  # fmt: skip
+    beside = {name: path.parent / node.pop(name) for name in BESIDE if node.get(name)}
     spread, parts = node.pop("spread", None), node.pop("parts", None)
     content = {
         "system": system,
@@ -156,10 +160,8 @@ def longest(layers: Mapping[str, list]) -> float:
 
 
 def _lines(groups: list, beside: dict[str, Path], path: Path) -> tuple[Line, ...]:
-    metric, numbers = _yaml(path).get("metric"), {}
-    if "published" in beside:
-        with open(beside["published"], newline="", encoding="utf-8") as file:
-            numbers = {row["id"]: row for row in csv.DictReader(file)}
+    metric = _yaml(path).get("metric")
+    numbers, curves, parts = (_table(beside.get(name)) for name in ("published", "published_curves", "published_parts"))
     lines = []
     for group in groups:
         for entry in group["lines"]:
@@ -167,10 +169,22 @@ def _lines(groups: list, beside: dict[str, Path], path: Path) -> tuple[Line, ...
             config = beside.get("configurations", path.parent / "cfgs") / f"{entry.get('config', entry['name'])}.yaml"
             setting = entry.get("setting") or row.get("setting", "")
             value, loss = _number(row.get(metric)), _number(row.get("training_loss"))
-            lines.append(Line(entry["name"], group["group"], setting, config, value, loss, row.get("source", "")))
-    if numbers:
-        raise BookError(f"{path}: groups: no line for the published {', '.join(numbers)}")
+            curve = tuple(float(each) for each in curves.pop(entry["name"], {}).values() if each)
+            by_name = {name: float(each) for name, each in parts.pop(entry["name"], {}).items()}
+            loss = curve[-1] if loss is None and curve else loss
+            lines.append(Line(entry["name"], group["group"], setting, config, value, loss, row.get("source", ""), curve,
+                              by_name, _number(row.get("hours"))))  # fmt: skip
+    if left := [*numbers, *curves, *parts]:
+        raise BookError(f"{path}: groups: no line for the published {', '.join(dict.fromkeys(left))}")
     return tuple(lines)
+
+
+def _table(path: Path | None) -> dict[str, dict[str, str]]:
+    """The rows of a CSV file by their `id`, without it."""
+    if path is None:
+        return {}
+    with open(path, newline="", encoding="utf-8") as file:
+        return {row.pop("id"): row for row in csv.DictReader(file)}
 
 
 def _check(book: Book, path: Path) -> None:

@@ -34,7 +34,7 @@ def write(book: Book, runs: list[Run], expected: Expected, text_file: Path, html
         if mine:
             parts = [wording.orderings(book, judge(book, table), table), wording.offsets(book, table)]
             text += "\n" + "\n".join(filter(None, parts))
-            text += "\n" + _draw(book, table, f"{text_file.stem}_{data.name.replace('-', '')}", text_file.parent)
+        text += "\n" + _draw(book, table, f"{text_file.stem}_{data.name.replace('-', '')}", text_file.parent)
         text += "\n"
     _replace(text_file, text)
     _replace(html_file, to_html(text, text_file.parent))
@@ -66,12 +66,14 @@ def to_html(text: str, folder: Path) -> str:
 
 def _draw(book: Book, table, stem: str, folder: Path) -> str:
     """Draws images/<stem>_*.png in `folder` and gives the text that shows them."""
-    drawn = [
-        (book.metric.lower(), f"{book.metric} of every line", pictures.draw_values),
-        ("loss", "Training loss", pictures.draw_losses),
-    ]
-    if book.parts:
-        drawn.append((book.parts.name, f"{book.parts.title}, mean over seeds", pictures.draw_parts))
+    lines, runs = [entry.line for entry in table], any(entry.runs for entry in table)
+    drawn = []
+    if runs:
+        drawn.append((book.metric.lower(), f"{book.metric} of every line", pictures.draw_values))
+    if runs or any(line.curve for line in lines):
+        drawn.append(("loss", "Training loss", pictures.draw_losses))
+    if book.parts and (runs or any(line.parts for line in lines)):
+        drawn.append((book.parts.name, book.parts.title, pictures.draw_parts))
     text = ""
     for name, title, draw in drawn:
         file = f"images/{stem}_{name}.png"

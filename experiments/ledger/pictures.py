@@ -42,45 +42,68 @@ def draw_values(book: Book, table: list[Entry], path: Path) -> None:
 
 
 def draw_losses(book: Book, table: list[Entry], path: Path) -> None:
-    """Training loss by epoch, mean over seeds, one panel per group."""
+    """Training loss by epoch, one panel per group: above what was published, below the mean over seeds."""
     groups = list(dict.fromkeys(entry.line.group for entry in table))
-    figure = Figure(figsize=(13, 4.3), layout="constrained")
-    axes = figure.subplots(1, len(groups), sharey=True)
+    measured = {
+        entry.line.name: np.mean([run.losses for run in entry.runs.values()], axis=0)
+        for entry in table
+        if entry.runs and not entry.shares
+    }
+    published = {entry.line.name: entry.line.curve for entry in table if entry.line.curve}
+    sides = [(name, curves) for name, curves in (("published", published), ("measured", measured)) if curves]
+    if not sides:
+        raise ValueError(f"{path}: no curve was published or measured")
+    figure = Figure(figsize=(13, 0.5 + 3.9 * len(sides)), layout="constrained")
+    axes = figure.subplots(len(sides), len(groups), sharey="row", squeeze=False)
     colours = _colours(table)
-    for axis, group in zip(axes, groups):
-        for entry in table:
-            if entry.line.group == group and entry.runs and not entry.shares:
-                curve = np.mean([run.losses for run in entry.runs.values()], axis=0)
-                axis.plot(range(1, len(curve) + 1), curve, color=colours[entry.line.name], label=entry.line.name)
-        axis.set_title(group, fontsize=9)
-        axis.set_xlabel("epoch")
-        axis.set_yscale("log")
-        axis.grid(alpha=0.25, which="both")
-        axis.spines[["top", "right"]].set_visible(False)
-        if axis.get_legend_handles_labels()[0]:
+    for row, (name, curves) in zip(axes, sides):
+        for axis, group in zip(row, groups):
+            shown = [entry.line.name for entry in table if entry.line.group == group and entry.line.name in curves]
+            for line in shown:
+                curve = curves[line]
+                axis.plot(range(1, len(curve) + 1), curve, color=colours[line], linewidth=1.3, label=line)
+            if not shown:
+                axis.set_axis_off()
+                continue
+            axis.set_title(f"{name}: {group}", fontsize=9)
+            axis.set_xlabel("epoch")
+            axis.set_yscale("log")
+            axis.yaxis.set_major_formatter("{x:g}")
+            axis.yaxis.set_minor_formatter("{x:g}")
+            axis.tick_params(which="both", labelsize=8)
+            axis.grid(alpha=0.25, which="both")
+            axis.spines[["top", "right"]].set_visible(False)
             axis.legend(fontsize=7.5, frameon=False)
-    axes[0].set_ylabel("training loss, mean of the epoch and of seeds")
+        row[0].set_ylabel("training loss, mean of the epoch" + (" and of seeds" if name == "measured" else ""))
     figure.savefig(path, **SETTINGS)
 
 
 def draw_parts(book: Book, table: list[Entry], path: Path) -> None:
-    """The parts of the values in percent, by line, mean over seeds."""
-    shown = [entry for entry in table if entry.runs and not entry.shares]
-    names = list(next(iter(shown[0].runs.values())).parts)
-    numbers = np.array(
-        [[100 * np.mean([run.parts[name] for run in each.runs.values()]) for name in names] for each in shown]
-    )
-    figure = Figure(figsize=(13, 0.29 * len(shown) + 1.5), layout="constrained")
-    axis = figure.subplots()
-    picture = axis.imshow(numbers, cmap="YlGnBu", vmin=0, vmax=100, aspect="auto")
-    for (y, x), number in np.ndenumerate(numbers):
-        axis.text(
-            x, y, f"{number:.0f}", ha="center", va="center", fontsize=7.5, color="white" if number > 60 else "black"
-        )
-    axis.set_xticks(range(len(names)), names, rotation=40, ha="right", fontsize=8.5)
-    axis.set_yticks(range(len(shown)), [entry.line.name for entry in shown], fontsize=8.5)
-    figure.colorbar(picture, ax=axis, label=f"{book.parts.label}, percent", pad=0.01)
+    """The parts of the values in percent, by line: what was published beside the mean over seeds."""
+    shown = [entry for entry in table if entry.line.parts or entry.runs]
+    published = [entry.line.parts for entry in shown]
+    measured = [_mean_parts(entry) for entry in shown]
+    names = list(next(parts for parts in (*published, *measured) if parts))
+    sides = [(name, rows) for name, rows in (("published", published), ("measured", measured)) if any(rows)]
+    figure = Figure(figsize=(3 + 9 * len(sides), 0.29 * len(shown) + 1.7), layout="constrained")
+    axes = figure.subplots(1, len(sides), sharey=True, squeeze=False)[0]
+    for axis, (name, rows) in zip(axes, sides):
+        numbers = np.array([[100 * parts.get(each, np.nan) for each in names] for parts in rows])
+        picture = axis.imshow(numbers, cmap="YlGnBu", vmin=0, vmax=100, aspect="auto")
+        for (y, x), number in np.ndenumerate(numbers):
+            if np.isfinite(number):
+                colour = "white" if number > 60 else "black"
+                axis.text(x, y, f"{number:.0f}", ha="center", va="center", fontsize=7.5, color=colour)
+        axis.set_xticks(range(len(names)), names, rotation=40, ha="right", fontsize=8.5)
+        axis.set_title(name, fontsize=10)
+    axes[0].set_yticks(range(len(shown)), [entry.line.name for entry in shown], fontsize=8.5)
+    figure.colorbar(picture, ax=axes, label=f"{book.parts.label}, percent", pad=0.01)
     figure.savefig(path, **SETTINGS)
+
+
+def _mean_parts(entry: Entry) -> dict[str, float]:
+    runs = list(entry.runs.values())
+    return {name: np.mean([run.parts[name] for run in runs]) for name in (runs[0].parts if runs else ())}
 
 
 def _colours(table: list[Entry]) -> dict[str, tuple]:

@@ -19,8 +19,10 @@ def section(book: Book, data: Data, table: list[Entry]) -> str:
     parts = [f"## {data.title}\n", data.text]
     base = next(line for line in book.lines if line.name == book.baseline)
     if not any(entry.runs for entry in table):
-        header = ["line", "setting", f"published {book.metric}", "gain", "published loss", "source"]
-        rows = _grouped(table, lambda entry: [*_published(entry, base), entry.line.source], len(header))
+        header = ["line", "setting", f"published {book.metric}", "gain", "published loss", "hours", "source"]
+        rows = _grouped(
+            table, lambda each: [*_published(each, base), _number(each.line.hours, 1), each.line.source], len(header)
+        )
         return "\n".join([*parts, "**No runs yet.** What was published:\n", table_of(header, rows)])
     header = [
         "line",

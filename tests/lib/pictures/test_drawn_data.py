@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from pathlib import Path
 
@@ -82,6 +83,47 @@ def test_curve_goes_on_where_training_was_resumed(tmp_path):
     (tmp_path / "c.log").write_text("nothing\n")
     with pytest.raises(ValueError, match=r"c\.log: no line 'Epoch"):
         loss.read_curve([tmp_path / "c.log"])
+
+
+def test_of_two_runs_in_one_file_the_later_counts(tmp_path):
+    path = tmp_path / "run.log.gz"
+    first = "training config:{}\nEpoch[0] Batch [1]\tSpeed: 1 samples/sec\tTrain-FCNLogLoss=9.0,\n"
+    first += "Epoch[0] Train-FCNLogLoss=8.0\nEpoch[1] Train-FCNLogLoss=7.0\nEpoch[2] Train-FCNLogLoss=6.0\n"
+    second = "training config:{}\nEpoch[0] Train-FCNLogLoss=3.0\nEpoch[1] Train-FCNLogLoss=2.0\n"
+    path.write_bytes(gzip.compress((first + second).encode()))
+    curve = loss.read_curve([path])
+    assert curve.epochs.tolist() == [[1, 3.0], [2, 2.0]] and len(curve.running) == 0
+
+
+@pytest.mark.parametrize(("name", "epochs", "final", "value", "road"), [
+    ("acn_normalized_lr_0.05_2017-07-31-12-47", (1, 53), 0.0916, 0.73437, 0.97963),
+    ("acn_warmup_resume_2017-08-03-16-03", (21, 53), 0.092167, 0.74216, 0.97906),
+    ("dcn_2017-07-11-14-58", (1, 53), 0.084309, 0.74704, 0.98008),
+])  # fmt: skip
+def test_the_reports_own_logs(name, epochs, final, value, road):
+    path = Path(__file__).parents[4] / "shared/data/report_logs" / f"{name}.log.gz"
+    if not path.is_file():
+        pytest.skip(f"{path} is not there")
+    curve = loss.read_curve([path])
+    assert (curve.epochs[0, 0], curve.epochs[-1, 0]) == epochs and curve.final == final
+    assert len(curve.running) == 148 * len(curve.epochs)
+    ((found, classes),) = loss.read_evaluations(path)
+    assert found == value and len(classes) == 19 and classes[0] == road
+
+
+def test_evaluations_of_our_logs(tmp_path):
+    path = tmp_path / "run.log"
+    path.write_text("2026 IU_array:\n2026 0.9\n2026 0.5\n2026 meanIU:0.70000\nmeanIU_present:0.7 (mean of the 2)\n")
+    assert loss.read_evaluations(path) == [(0.7, [0.9, 0.5])]
+    path.write_text("nothing\n")
+    assert loss.read_evaluations(path) == []
+
+
+def test_published_curves_come_from_a_table(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("id,1,2,3\na,3.0,2.0,1.0\nb,5.0,4.0,\n")
+    curves = loss.read_published(path)
+    assert curves["a"].final == 1.0 and curves["b"].epochs.tolist() == [[1, 5.0], [2, 4.0]]
 
 
 def test_norms_belong_to_their_taps():

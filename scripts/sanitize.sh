@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the operator library with sanitizers and drives it with random calls: scripts/sanitize.sh [--minutes M] [--seed N] [asan] [tsan]
-# asan: AddressSanitizer and UndefinedBehaviorSanitizer, the CUDA kernels' host build too; tsan: ThreadSanitizer, several
-# callers at once. Default: both, half of the time each (2 minutes in all, and building), from a seed of the clock.
+# asan: AddressSanitizer and UndefinedBehaviorSanitizer; tsan: ThreadSanitizer, several callers at once. Both drive the CUDA
+# kernels' host build too; under tsan its bodies run in threads, so that a missing atomic addition is a race that is seen.
+# Default: both, half of the time each (2 minutes in all, and building), from a seed of the clock.
 # A finding ends it with a report and the seed: build/sanitize/asan/fuzz --seed N --cases 1 tries that one again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -41,7 +42,7 @@ compile() {
   done | xargs -0 -r -P "${JOBS:-$(nproc)}" -I{} ${EACH:-} sh -c '{}'
 }
 
-sources() { # of a kind
+sources() { # each with its flags
   local source level
   for source in operators/core/*/*.cc $(printf 'operators/%s/*.cc ' $rooms) operators/for_mxnet/*.cc tests/operators/fuzz/*.cc; do
     case $source in
@@ -52,10 +53,9 @@ sources() { # of a kind
   for level in "${levels[@]}"; do
     echo "table_$level operators/core/simd/table.cc -DACN_LEVEL=$level $([ ${#levels[@]} -eq 1 ] || echo -march=x86-64-$level)"
   done
-  [ "$1" = asan ] || return 0
-  for source in operators/core/cuda/*/*.cu $(printf 'operators/%s/cuda.cu ' $rooms) operators/core/cuda/host_shim/*.cc tests/operators/fuzz/cuda_front.cc; do
+  for source in operators/core/cuda/*/*.cu $(printf 'operators/%s/cuda.cu ' $rooms) operators/core/cuda/host_shim/device.cc tests/operators/fuzz/cuda_front.cc; do
     case ${source##*/} in
-      blas.cu | device.cu | own_stream.cu) ;; # host_shim/ has its own
+      device.cu | own_stream.cu) ;; # host_shim/ has its own
       *) echo "${source//\//_} $source -ffp-contract=off -DACN_CUDA_ON_HOST" ;;
     esac
   done
@@ -65,14 +65,17 @@ for kind in "${kinds[@]}"; do
   flags="-x c++ -std=c++17 -O1 -g -fno-omit-frame-pointer -fopenmp-simd -DACN_ABI='\"$abi\"'"
   callers=1
   case $kind in
-    asan) flags+=" -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all -DFUZZ_CUDA" ;;
-    tsan) flags+=" -fsanitize=thread" callers=3 ;;
+    asan) flags+=" -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all" ;;
+    tsan) flags+=" -fsanitize=thread -DACN_HOST_THREADS=3" callers=3 ;;
   esac
   folder=build/sanitize/$kind
-  sources "$kind" | compile "$folder" "$flags"
+  sources | compile "$folder" "$flags"
+  sanitizer=$([ "$kind" = asan ] && echo -fsanitize=address,undefined || echo -fsanitize=thread)
+  blas=libcublas_on_host.so
+  $compiler -std=c++17 -O1 -g "$sanitizer" -fPIC -shared -Wl,-soname,$blas operators/core/cuda/host_shim/cublas.cc -o "$folder/$blas"
   # shellcheck disable=SC2046
-  $compiler $([ "$kind" = asan ] && echo -fsanitize=address,undefined || echo -fsanitize=thread) \
-    $(sources "$kind" | sed "s|^\([^ ]*\) .*|$folder/\1.o|") -ldl -pthread -o "$folder/fuzz"
+  $compiler "$sanitizer" $(sources | sed "s|^\([^ ]*\) .*|$folder/\1.o|") \
+    -Wl,--no-as-needed "$folder/$blas" -Wl,-rpath,"$PWD/$folder" -ldl -pthread -o "$folder/fuzz"
   share=$("$python" -c "print($minutes / ${#kinds[@]})")
   export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
   if [ "$kind" = asan ]; then # each level that this machine has gets its part

@@ -17,7 +17,7 @@ from operators.core.abi import abi
 from operators.rooms import ROOMS
 
 OPERATORS = Path(library.__file__).parent
-NOT_ON_HOST = {"blas.cu", "device.cu", "own_stream.cu"}  # host_shim/ has its own
+NOT_ON_HOST = {"device.cu", "own_stream.cu"}  # host_shim/ has its own
 FLAGS = "-std=c++17 -O1 -fPIC -fvisibility=hidden -ffp-contract=off -Wall -Wextra -Werror -DACN_CUDA_ON_HOST".split()
 FLAGS.append(f'-DACN_ABI="{abi()}"')
 
@@ -25,14 +25,30 @@ FLAGS.append(f'-DACN_ABI="{abi()}"')
 def host_sources() -> list:
     shared = [path for path in sorted((OPERATORS / "core/cuda").glob("*/*.cu")) if path.name not in NOT_ON_HOST]
     rooms = [OPERATORS / room / "cuda.cu" for room in ROOMS]
-    return [*shared, *rooms, *sorted((OPERATORS / "core/cuda/host_shim").glob("*.cc"))]
+    return [*shared, *rooms, OPERATORS / "core/cuda/host_shim/device.cc"]
 
 
 @pytest.fixture(scope="session")
-def host_library(tmp_path_factory) -> ctypes.CDLL:
-    compiler = shutil.which(os.environ.get("CXX", "c++"))
-    if compiler is None:
+def compiler() -> str:
+    found = shutil.which(os.environ.get("CXX", "c++"))
+    if found is None:
         pytest.skip("no C++ compiler to build the CUDA kernels for the host with")
+    return found
+
+
+@pytest.fixture(scope="session")
+def cublas_on_host(compiler, tmp_path_factory) -> ctypes.CDLL:
+    """What the host build multiplies with; it finds it because it is loaded."""
+    target = tmp_path_factory.mktemp("cublas_on_host") / "libcublas_on_host.so"
+    flags = ["-std=c++17", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror", f"-Wl,-soname,{target.name}"]
+    subprocess.run([compiler, *flags, OPERATORS / "core/cuda/host_shim/cublas.cc", "-o", target], check=True)
+    loaded = ctypes.CDLL(str(target), mode=ctypes.RTLD_GLOBAL)
+    loaded.acn_stand_in_products.restype = ctypes.c_int64
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def host_library(compiler, cublas_on_host, tmp_path_factory) -> ctypes.CDLL:
     library.library()
     folder = tmp_path_factory.mktemp("cuda_on_host")
 
@@ -45,6 +61,6 @@ def host_library(tmp_path_factory) -> ctypes.CDLL:
         objects = list(pool.map(build, host_sources()))
     target = folder / "libactive_convnets_cuda_on_host.so"
     subprocess.run(
-        [compiler, "-shared", *objects, library.LIBRARY_PATH, "-Wl,--no-undefined", "-o", target], check=True
+        [compiler, "-shared", *objects, library.LIBRARY_PATH, "-ldl", "-Wl,--no-undefined", "-o", target], check=True
     )
     return library.declare_cuda(ctypes.CDLL(str(target)))

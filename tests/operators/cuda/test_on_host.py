@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arithmetic of the CUDA kernels, run on the host, against the rooms' references. What only a device shows (races,
-launches, cuBLAS) is not tested here."""
+"""The CUDA library's code, run on the host, against the rooms' references: each launch in an order of its own, products
+by the library's own calls of a stand-in for cuBLAS."""
 
 from __future__ import annotations
 
@@ -131,7 +131,8 @@ def test_the_smallest_workspace(host_library, case, dtype, deterministic):
         check(host_library, case, boundaries_of(case.operator)[0], dtype, deterministic=deterministic)
         operator = CudaOperator(host_library, case.operator, dtype, **case.attributes)
         arrays = [to_storage(values, dtype) for values in draw_inputs(case).values()]
-        assert operator.workspace_bytes(arrays, True, deterministic) < 2 << 20
+        cublas = 4 << 20  # its share is never smaller
+        assert operator.workspace_bytes(arrays, True, deterministic) < (2 << 20) + cublas
     finally:
         library.set_workspace_bytes(before)
 

@@ -23,12 +23,15 @@ SOME = [cases[0] for cases in (CASES, MODULATED_CASES, ACTIVE, SHIFT, PSROI, DEF
 
 
 @pytest.fixture
-def cuda_path(host_library, monkeypatch):
+def cuda_path(host_library, cublas_on_host, monkeypatch):
     """Calls with tensors in main memory take the way of those on a GPU."""
+    cublas_on_host.acn_stand_in_alignment(64)  # of torch's tensors in main memory; CUDA's lie at multiples of 512
     monkeypatch.setattr(library, "cuda_library", lambda: host_library)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: SimpleNamespace(cuda_stream=None))
     for name in ("prepared", "forward", "backward"):
         monkeypatch.setattr(cpu, name, getattr(cuda, name))
+    yield
+    cublas_on_host.acn_stand_in_alignment(256)
 
 
 @pytest.mark.parametrize("case", SOME, ids=lambda case: case.operator)

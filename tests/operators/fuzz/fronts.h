@@ -13,9 +13,9 @@ namespace fuzz {
 
 // What was done, by operator and front.
 struct Tally {
-  int64_t calls = 0;    // of forward or backward
-  int64_t refused = 0;  // of those, with an error
-  int64_t shapes = 0;   // other calls
+  int64_t calls = 0;                    // of forward or backward
+  int64_t refused = 0;                  // of those, with an error
+  int64_t shapes = 0;                   // other calls
   std::map<std::string, int64_t> done;  // operator and front -> calls that were not refused
 
   void count(const FuzzCase& drawn, const char* front, bool accepted) {
@@ -29,9 +29,7 @@ struct Tally {
 
 void through_c(const FuzzCase& drawn, Random* random, Tally* tally);
 void through_mxnet(const FuzzCase& drawn, Random* random, Tally* tally);
-#ifdef FUZZ_CUDA
 void through_cuda(const FuzzCase& drawn, Random* random, Tally* tally);
-#endif
 
 // The arrays of one case. Gradients start from numbers of their own, so that adding shows.
 struct Arrays {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Drives the library through its C interfaces with drawn cases: fuzz [--seed N] [--cases N | --minutes M] [--callers N]
-// Every case has a seed of its own, the first one's plus its number; where a sanitizer stops the program, the seeds that
-// were being tried are printed, and `fuzz --seed N --cases 1` tries one again. Built by scripts/sanitize.sh.
+// Every case has a seed of its own, the first one's plus its number; where a sanitizer stops the program, the seeds
+// that were being tried are printed, and `fuzz --seed N --cases 1` tries one again. Built by scripts/sanitize.sh.
 #include <sanitizer/common_interface_defs.h>
 
 #include <atomic>
@@ -38,11 +38,16 @@ Options parse(int count, char** words) {
   Options options;
   for (int i = 1; i + 1 < count; i += 2) {
     const std::string name = words[i];
-    if (name == "--seed") options.seed = std::strtoull(words[i + 1], nullptr, 10);
-    else if (name == "--cases") options.cases = std::atoll(words[i + 1]);
-    else if (name == "--minutes") options.minutes = std::atof(words[i + 1]);
-    else if (name == "--callers") options.callers = std::atoi(words[i + 1]);
-    else std::fprintf(stderr, "fuzz: what is %s?\n", words[i]), std::exit(2);
+    if (name == "--seed")
+      options.seed = std::strtoull(words[i + 1], nullptr, 10);
+    else if (name == "--cases")
+      options.cases = std::atoll(words[i + 1]);
+    else if (name == "--minutes")
+      options.minutes = std::atof(words[i + 1]);
+    else if (name == "--callers")
+      options.callers = std::atoi(words[i + 1]);
+    else
+      std::fprintf(stderr, "fuzz: what is %s?\n", words[i]), std::exit(2);
   }
   if (count % 2 == 0 || options.callers < 1 || options.callers > kMostCallers) {
     std::fprintf(stderr, "fuzz [--seed N] [--cases N | --minutes M] [--callers 1 to %d]\n", kMostCallers);
@@ -65,11 +70,9 @@ void try_seed(uint64_t seed, Tally* tally, bool alone) {
       case 0:
         through_mxnet(drawn, &random, tally);
         break;
-#ifdef FUZZ_CUDA
       case 1:
         through_cuda(drawn, &random, tally);
         break;
-#endif
       default:
         through_c(drawn, &random, tally);
     }
@@ -80,12 +83,7 @@ void try_seed(uint64_t seed, Tally* tally, bool alone) {
 bool reached_all(const Tally& tally) {
   bool all = true;
   for (const acn::OperatorInfo& info : acn::operators()) {
-#ifdef FUZZ_CUDA
-    const std::vector<const char*> fronts{"C", "MXNet", "CUDA"};
-#else
-    const std::vector<const char*> fronts{"C", "MXNet"};
-#endif
-    for (const char* front : fronts) {
+    for (const char* front : {"C", "MXNet", "CUDA"}) {
       const std::string key = info.name + ", " + front;
       const auto found = tally.done.find(key);
       const int64_t times = found == tally.done.end() ? 0 : found->second;
@@ -125,11 +123,12 @@ int main(const Options& options) {
   for (int caller = 1; caller < options.callers; ++caller) others.emplace_back(work, caller);
   work(0);
   for (std::thread& other : others) other.join();
-  std::printf("fuzz: %lld calls of forward and backward (%lld refused), %lld others, seeds from %llu, %d callers, level "
-              "v%d, %.0f s: no finding\n",
-              static_cast<long long>(total.calls), static_cast<long long>(total.refused),
-              static_cast<long long>(total.shapes), static_cast<unsigned long long>(options.seed), options.callers,
-              level, std::chrono::duration<double>(Clock::now() - start).count());
+  std::printf(
+      "fuzz: %lld calls of forward and backward (%lld refused), %lld others, seeds from %llu, %d callers, level "
+      "v%d, %.0f s: no finding\n",
+      static_cast<long long>(total.calls), static_cast<long long>(total.refused), static_cast<long long>(total.shapes),
+      static_cast<unsigned long long>(options.seed), options.callers, level,
+      std::chrono::duration<double>(Clock::now() - start).count());
   if (total.calls < 10000) return 0;
   return reached_all(total) ? 0 : 1;
 }

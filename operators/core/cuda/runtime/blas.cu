@@ -36,7 +36,11 @@ struct Functions {
 };
 
 void* open_library(std::string* tried) {
+#ifdef ACN_CUDA_ON_HOST
+  const char* const names[] = {"libcublas_on_host.so"};  // host_shim/cublas.cc; never the real one, on host memory
+#else
   const char* const names[] = {"libcublas.so.13", "libcublas.so.12", "libcublas.so.11"};
+#endif
   for (const char* name : names) {
     if (void* loaded = dlopen(name, RTLD_NOW | RTLD_NOLOAD)) return loaded;
   }

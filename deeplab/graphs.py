@@ -46,7 +46,7 @@ def _built(cfg, kind: str) -> str:
 
 
 def _path(cfg, kind: str) -> Path:
-    says = [cfg.symbol, asdict(cfg.net), cfg.dataset.NUM_CLASSES, kind]
+    says = [cfg.symbol, asdict(cfg.net), asdict(cfg.faults), cfg.dataset.NUM_CLASSES, kind]
     return FOLDER / f"{cfg.symbol}-{kind}-{hashlib.sha256(json.dumps(says).encode()).hexdigest()[:12]}.json"
 
 

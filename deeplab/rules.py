@@ -4,6 +4,7 @@ which it spread over variable attributes, an `init_weight` method and MXNet's na
 
 from __future__ import annotations
 
+from deeplab import faults
 from lib.looking.graph import Graph
 from lib.looking.layers import looking_layers, steering
 from lib.run import rules
@@ -15,12 +16,15 @@ INPUTS = ("data", "label")
 def rules_of(cfg, graph: str) -> dict[str, Rule]:
     """The Rule of every parameter and state of a network's graph.
 
-    cfg: reads `net.head_init`, `net.offset_lr_mult` (factor on the multipliers of all that makes offsets) and
-    `network.FIXED_PARAMS`. Raises ValueError for a parameter that no row of the table knows.
+    cfg: reads `net.head_init`, `net.offset_lr_mult` (factor on the multipliers of all that makes offsets), `faults` and
+    `network.FIXED_PARAMS`. Raises ValueError for a parameter that no row of the table knows, or a fault that this
+    network cannot have.
     """
     read = Graph(graph)
     names = [name for name in read.variables if name not in INPUTS]
-    return rules.rules(_table(cfg), names, steering(looking_layers(read)), cfg.network.FIXED_PARAMS, __file__)
+    layers = looking_layers(read)
+    faults.check(cfg, [layer.kind for layer in layers])
+    return rules.rules(_table(cfg), names, steering(layers), cfg.network.FIXED_PARAMS, __file__)
 
 
 def _table(cfg) -> tuple[Row, ...]:
@@ -35,7 +39,7 @@ def _table(cfg) -> tuple[Row, ...]:
         Row(r".*_bias", 2.0 * scale, "zeros", steers="deformable"),
         Row(r".*", scale, "zeros", steers="deformable"),
         Row(r".*", 0.1 * scale, "zeros", steers="modulated"),
-        Row(r".*", scale, "zeros", steers="active"),
+        Row(r".*", scale, "zeros", steers="active", carry=faults.carry(cfg)),
         Row(r"bn.*_(gamma|moving_var)", 1.0, "ones", True),
         Row(r"bn.*_(beta|moving_mean)", 1.0, "zeros", True),
         Row(r"(conv1|res.*)_weight", 1.0, "msra", True),

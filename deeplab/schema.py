@@ -3,7 +3,7 @@
 
 The sections `default`, `network`, `dataset`, `TRAIN` and `TEST` and the keys beside them are those of
 Deformable-ConvNets' deeplab, with its defaults, so that its YAML files load unchanged. What this project adds stands
-in `net` (the network's shape), `dataset.streets` and in what lib.config.sections names.
+in `net` (the network's shape), `faults`, `dataset.streets` and in what lib.config.sections names.
 """
 
 from __future__ import annotations
@@ -64,6 +64,8 @@ class Net(sections.Backbone):
     offset_dilate: int = 1  # dilation of the convolution that predicts the offsets (dcn, modulated)
     num_deformable_group: int = 1
     num_offset_group: int = 1  # groups of filters with an own set of offsets
+    # Letters of the res5 units whose 3x3 convolution looks ('a', 'ab'), '' = all; those of the others are ordinary.
+    looking_units: str = ""
     boundary: str = ""  # what lies outside the map: inside, zero, border; '' = the operator's default
     normalize_grad: bool = False  # acn: divide each tap's offset gradient by its norm
     offset_lr_rate: float = 1.0  # acn: factor on the offset gradient
@@ -71,6 +73,19 @@ class Net(sections.Backbone):
     # No sample is moved by more than this many pixels in y or in x; 0 = no bound. acn: offsets are cut back to it after
     # every update. dcn, modulated: what the branch computes, z, becomes bound*tanh(z/bound), in the graph.
     offset_bound: float = 0.0
+
+
+@dataclass
+class Faults:
+    """Faults of the builds that the report's numbers come from, of the training, never of an operator; see
+    docs/report-faults.md. All off by default."""
+
+    # acn: offset gradients are never zeroed. Each update uses the sum of all so far; with net.normalize_grad the raw
+    # gradient is added to the last normalised one, rate and all, and normalised again.
+    carried_offset_gradient: bool = False
+    # dcn: the gradient of a deformable convolution's weight is that of the ordinary convolution, without offsets.
+    undeformed_weight_gradient: bool = False
+    offset_lr_rate: float = 0.0  # acn: hard-wired, whatever net.offset_lr_rate says; 0 = it is not
 
 
 @dataclass
@@ -84,6 +99,7 @@ class Config(sections.Common):
     TRAIN: Train = field(default_factory=Train)
     TEST: sections.Test = field(default_factory=sections.Test)
     net: Net = field(default_factory=Net)
+    faults: Faults = field(default_factory=Faults)
 
 
 RANGES = Ranges(
@@ -105,7 +121,7 @@ RANGES = Ranges(
         "TRAIN.CROP_HEIGHT": 1, "TRAIN.CROP_WIDTH": 1, "network.pretrained_epoch": 0, "net.width": 1,
         "net.head_channels": 1, "net.res5_dilate": 1, "net.offset_dilate": 1, "net.num_deformable_group": 1,
         "net.num_offset_group": 1, "net.bn_eps": 1e-5, "net.offset_lr_rate": 0, "net.offset_lr_mult": 0,
-        "net.offset_bound": 0,
+        "net.offset_bound": 0, "faults.offset_lr_rate": 0,
     },
     paths=("network.pretrained",),
 )  # fmt: skip

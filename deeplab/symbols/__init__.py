@@ -9,9 +9,11 @@ import pkgutil
 
 import mxnet as mx
 
+from deeplab import faults
 from deeplab.rules import rules_of
 from deeplab.symbols.head import segmentation
-from lib.nets.resnet_v1 import backbone
+from lib.nets.res5 import convolution
+from lib.nets.resnet_v1 import Branch2b, backbone, units
 
 _SHARED = {"head"}
 
@@ -30,7 +32,7 @@ def get_symbol(cfg, is_train: bool = True) -> mx.sym.Symbol:
     Raises ValueError for an unknown cfg.symbol, with the nearest name, or an impossible cfg.net.
     """
     data = mx.sym.var("data")
-    features = backbone(data, cfg.net, _variant(cfg.symbol).res5_branch2b)
+    features = backbone(data, faults.built(cfg), _res5_branch2b(cfg, is_train))
     symbol = segmentation(features, data, cfg.dataset.NUM_CLASSES, cfg.net, is_train)
     variables, parameters = symbol.get_internals(), symbol.list_arguments()
     for name, rule in rules_of(cfg, symbol.tojson()).items():
@@ -50,6 +52,22 @@ def measured(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
 def classified(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
     """A testing network that also gives `classes_output` (N, H, W), the most probable class of each pixel."""
     return mx.sym.Group([symbol, mx.sym.argmax(symbol, axis=1, name="classes")])
+
+
+def _res5_branch2b(cfg, is_train: bool) -> Branch2b:
+    """The 3x3 convolution of each unit of res5, in training with the fault of its weight gradient if that is wanted."""
+    variant = _variant(cfg.symbol)
+    look, letters = variant.res5_branch2b, cfg.net.looking_units
+    if cfg.faults.undeformed_weight_gradient and is_train:
+        look = getattr(variant, "undeformed_weight_gradient", look)  # a network without it is refused by its rules
+    if not letters:
+        return look
+    known = units(cfg.net.depth, 5)
+    if not set(letters) <= set(known):
+        raise ValueError(f"net.looking_units: res5 of depth {cfg.net.depth} has the units {', '.join(known)}, "
+                         f"got {letters!r}")  # fmt: skip
+    names = {f"res5{letter}_branch2b" for letter in letters}
+    return lambda data, name, *shape: (look if name in names else convolution)(data, name, *shape)
 
 
 def _variant(name: str):

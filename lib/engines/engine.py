@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lib.run.carry import Carried
 from lib.run.group import Group
 from lib.run.params import check_fit as check_fit  # what `build` and `load` hold parameters to
 from lib.run.task import Batch, Network, Place
@@ -41,6 +42,7 @@ class Engine(ABC):
     group: Group
     devices: tuple[str, ...]
     network: Network
+    _carried: Carried
 
     @property
     def place(self) -> Place:
@@ -84,6 +86,23 @@ class Engine(ABC):
     @abstractmethod
     def load_momentum(self, values: Mapping[str, np.ndarray]) -> None:
         """Takes what `momentum` gave, of this engine or another one."""
+
+    def carried(self) -> Arrays:
+        """What the devices of all workers carry from one update into the next (`lib.run.carry`), (replicas, ...) by
+        parameter; {} where nothing is, or nothing has been yet. All workers must call it together."""
+        every = {name: (value, self.group.by_rank(np.asarray(value, np.float64).ravel()))
+                 for name, value in self._carried.state().items()}  # fmt: skip
+        return {name: all_of_them.reshape(-1, *value.shape[1:]).astype(value.dtype)
+                for name, (value, all_of_them) in every.items()}  # fmt: skip
+
+    def load_carried(self, values: Mapping[str, np.ndarray]) -> None:
+        """Takes what `carried` gave, of this engine or another one. Raises ValueError for another number of devices."""
+        for name, value in values.items():
+            if len(value) != self.place.replicas:
+                raise ValueError(f"{name}: its gradients were carried by {len(value)} devices of all workers together, "
+                                 f"there are {self.place.replicas} now")  # fmt: skip
+        first, count = self.group.rank * len(self.devices), len(self.devices)
+        self._carried.load({name: value[first : first + count] for name, value in values.items()})
 
     @abstractmethod
     def hold(self, names: Iterable[str], held: bool) -> None:

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 
 from lib.looking.displacement import displacement_bound
-from lib.looking.layers import lengths, looking_layers, offset_parameters
+from lib.looking.layers import LookingLayer, lengths, looking_layers, offset_parameters
 from lib.looking.monitor import OffsetMonitor
+from lib.run.carry import Carry
 from lib.run.watcher import Seen, Watcher
 
 
@@ -88,11 +89,12 @@ class WatchOffsets(Watcher):
 def bound_of(engine, cfg, rate: Callable[[int], float], updates: int) -> Callable[[int], float] | None:
     """(epochs) -> what no offset of an active convolution can exceed after so many, in pixels; None where nothing
     bounds them or there are none. cfg: reads TRAIN.momentum and run.offset_warmup_epochs. updates: per epoch."""
-    layers = [layer for layer in looking_layers(engine.network.graph) if layer.kind == "active"]
+    network = engine.network
+    layers = [_trained(layer, network.carries) for layer in looking_layers(network.graph) if layer.kind == "active"]
     bounded = all(layer.normalize_grad and layer.offset_parameter for layer in layers)
     if not layers or not bounded or cfg.TRAIN.momentum >= 1:
         return None
-    lr_mult = max(engine.network.rules[layer.offset_parameter].lr_mult for layer in layers)
+    lr_mult = max(network.rules[layer.offset_parameter].lr_mult for layer in layers)
     first = cfg.run.offset_warmup_epochs * updates + 1
 
     def bound(epochs: int) -> float:
@@ -100,3 +102,9 @@ def bound_of(engine, cfg, rate: Callable[[int], float], updates: int) -> Callabl
         return displacement_bound(layers, rate, moving, cfg.TRAIN.momentum, engine.place.replicas, lr_mult)
 
     return bound
+
+
+def _trained(layer: LookingLayer, carries: Mapping[str, Carry]) -> LookingLayer:
+    """The layer with what becomes of its offset's gradient, be it in the operator or in what carries it on."""
+    carry = carries.get(layer.offset_parameter)
+    return replace(layer, normalize_grad=True, offset_lr_rate=carry.rate) if carry and carry.normalize else layer

@@ -16,9 +16,9 @@ def geometry(num_filter: int, net, stride: int) -> dict:
     return {"num_filter": num_filter, "no_bias": True, **shape}
 
 
-def convolution(data: mx.sym.Symbol, name: str, num_filter: int, net, stride: int) -> mx.sym.Symbol:
-    """The ordinary convolution, with dilation and padding `net.res5_dilate`."""
-    return mx.sym.Convolution(data=data, name=name, **geometry(num_filter, net, stride))
+def convolution(data: mx.sym.Symbol, name: str, num_filter: int, net, stride: int, **weight) -> mx.sym.Symbol:
+    """The ordinary convolution, with dilation and padding `net.res5_dilate`. weight: one that it shares, if any."""
+    return mx.sym.Convolution(data=data, name=name, **weight, **geometry(num_filter, net, stride))
 
 
 def sampling(net) -> dict:

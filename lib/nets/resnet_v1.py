@@ -53,19 +53,22 @@ def backbone(data: mx.sym.Symbol, net, res5_branch2b: Branch2b) -> mx.sym.Symbol
     Raises ValueError for a depth, output stride or width that does not exist.
     """
     _check(net)
-    bottleneck = net.depth in BOTTLENECKS
-    unit, expansion = (_bottleneck, 4) if bottleneck else (_basic, 1)
-    counts = (BOTTLENECKS if bottleneck else BASIC)[net.depth]
+    unit, expansion = (_bottleneck, 4) if net.depth in BOTTLENECKS else (_basic, 1)
     x, channels = _stem(data, net), net.width
-    for stage, count, (stride, dilate) in zip((2, 3, 4, 5), counts, STAGES[net.output_stride]):
+    for stage, (stride, dilate) in zip((2, 3, 4, 5), STAGES[net.output_stride]):
         dilate = dilate if net.dilate_stages else 1
         filters = net.width * 2 ** (stage - 2)
         branch2b = res5_branch2b if stage == 5 else _ordinary(dilate)
-        for letter in unit_names(net.depth, stage, count):
+        for letter in units(net.depth, stage):
             project = stride != 1 or channels != filters * expansion
             x = unit(x, _Unit(f"{stage}{letter}", filters, stride, dilate, project, branch2b), net)
             stride, channels = 1, filters * expansion
     return x
+
+
+def units(depth: int, stage: int) -> list[str]:
+    """The units of a stage, 2 to 5, see `unit_names`."""
+    return unit_names(depth, stage, {**BOTTLENECKS, **BASIC}[depth][stage - 2])
 
 
 def unit_names(depth: int, stage: int, count: int) -> list[str]:

@@ -5,6 +5,7 @@
     prefix-0003.params        parameters, MXNet's format
     prefix-0003.momentum.npz  the optimiser's momentum, an array per parameter
     prefix-0003.npz           offsets that are parameters, if the network has any
+    prefix-0003.carried.npz   gradients that go into the next update, if any do (lib/run/carry.py)
     prefix-0003.json          what the run was, written last
 
 Each file appears complete or not at all, and the .json after all others: an epoch that has one is complete. All are
@@ -45,8 +46,17 @@ def save(prefix: Path, epoch: int, engine, state: dict, graph: str, offsets: Map
     write_json(_file(prefix, epoch, "json"), {"epoch": epoch, "params_sha256": digest(parameters), **state})
 
 
+def save_carried(prefix: Path, epoch: int, carried: Mapping[str, np.ndarray]) -> dict:
+    """Writes what `Engine.carried` gave, before `save`; gives what goes into the `state` of that."""
+    if not carried:
+        return {}
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    write_arrays(_file(prefix, epoch, "carried.npz"), carried)
+    return {"carried": sorted(carried)}
+
+
 def restore(prefix: Path, epoch: int, engine, momentum: float) -> None:
-    """Puts the parameters and the momentum of a checkpoint into `engine`, which holds the network already.
+    """Puts parameters, momentum and carried gradients of a checkpoint into `engine`, which holds the network already.
 
     momentum: TRAIN.momentum of this run. Raises CheckpointError, and changes nothing, for parameters of another network
     and for momentum that is not there or cannot be read.
@@ -61,13 +71,17 @@ def restore(prefix: Path, epoch: int, engine, momentum: float) -> None:
         params.check_fit({name: value.shape for part in held for name, value in part.items()}, held[1], arg, aux)
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    if read_state(prefix, epoch).get("params_sha256", digest_of(content)) != digest_of(content):
+    state = read_state(prefix, epoch)
+    if state.get("params_sha256", digest_of(content)) != digest_of(content):
         raise CheckpointError(f"{path}: not the file that training wrote (its SHA-256 is another); {remedy}")
     before = read_momentum(prefix, epoch)
+    carried = _load_arrays(_file(prefix, epoch, "carried.npz")) if "carried" in state else {}
     if momentum and not before:
         raise CheckpointError(f"TRAIN.momentum: 0 when {prefix} was trained, cannot become {momentum} on the way")
     engine.load(arg, aux)
     engine.load_momentum(before)
+    if carried:
+        engine.load_carried(carried)
 
 
 def read_momentum(prefix: Path, epoch: int) -> dict[str, np.ndarray]:
@@ -84,7 +98,7 @@ def read_momentum(prefix: Path, epoch: int) -> dict[str, np.ndarray]:
 
 def remove_after(prefix: Path, epoch: int) -> None:
     """Deletes the checkpoints of later epochs: a run that goes back to `epoch` must not be mixed with what followed."""
-    form = re.compile(re.escape(prefix.name) + r"-(\d{4,})(\.momentum)?\.\w+")
+    form = re.compile(re.escape(prefix.name) + r"-(\d{4,})(\.momentum|\.carried)?\.\w+")
     found = [(path, form.fullmatch(path.name)) for path in prefix.parent.iterdir()]
     later = [path for path, match in found if match and int(match[1]) > epoch]
     for path in sorted(later, key=lambda path: path.suffix != ".json"):  # without its .json an epoch is not complete

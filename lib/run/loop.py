@@ -92,8 +92,10 @@ def loop(task: Task, engine, plan: Plan, watchers: Sequence[Watcher] = ()) -> No
             for event in (event for each in seen for event in each.events):
                 metrics.write(update=update, epoch=epoch, **event)
             metrics.flush()
+            carried = engine.carried()
             if first:
-                state = {"update": update, "images": task.images, "rollbacks": plan.rollbacks, **plan.facts}
+                kept = checkpoint.save_carried(plan.prefix, epoch + 1, carried)
+                state = {"update": update, "images": task.images, "rollbacks": plan.rollbacks, **plan.facts, **kept}
                 checkpoint.save(
                     plan.prefix, epoch + 1, engine, state, task.saved_graph, engine.parameters(task.offsets)[0]
                 )

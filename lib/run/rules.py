@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from lib.run.carry import Carry
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -20,6 +22,7 @@ class Rule:
     grad_req: 'write', or 'null' for a parameter that is never updated.
     init: name of its initial value, see `lib.run.initial`.
     pretrained: True if a classification network pretrained for this backbone must provide it.
+    carry: what its gradients add to those of later updates, see `lib.run.carry`; None: nothing, as it should be.
     """
 
     lr_mult: float
@@ -27,6 +30,7 @@ class Rule:
     grad_req: str
     init: str
     pretrained: bool
+    carry: Carry | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Row:
     init: str
     pretrained: bool = False
     steers: str = ""
+    carry: Carry | None = None
 
 
 def rules(
@@ -67,4 +72,4 @@ def _rule(table, name: str, steers: str, fixed, source: str) -> Rule:
     wd_mult = 1.0 if name.endswith(("_weight", "_gamma")) else 0.0
     statistic = name.endswith(("_moving_mean", "_moving_var"))
     still = statistic or row.lr_mult == 0 or any(part in name for part in fixed)
-    return Rule(row.lr_mult, wd_mult, "null" if still else "write", row.init, row.pretrained)
+    return Rule(row.lr_mult, wd_mult, "null" if still else "write", row.init, row.pretrained, row.carry)

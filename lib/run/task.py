@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lib.run.carry import Carry
 from lib.run.rules import Rule
 
 Batch = Mapping[str, np.ndarray]
@@ -28,6 +29,11 @@ class Network:
     rules: Mapping[str, Rule]
     seed: int = 0
     outputs: tuple[str, ...] = ()
+
+    @property
+    def carries(self) -> dict[str, Carry]:
+        """By name, of the parameters whose gradients are carried from one update into the next."""
+        return {name: rule.carry for name, rule in self.rules.items() if rule.carry}
 
 
 @dataclass(frozen=True)

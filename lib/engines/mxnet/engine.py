@@ -15,6 +15,7 @@ from lib.engines.mxnet.float64 import in_float64
 from lib.engines.mxnet.group import group_of
 from lib.engines.mxnet.network import Parameters, block_of, infer_shapes
 from lib.nets import operators
+from lib.run.carry import Carried
 from lib.run.task import Batch, Network, parts
 
 
@@ -44,6 +45,7 @@ class MXNetEngine(Engine):
         self._inputs = [name for name in self._symbol.list_arguments() if name in network.inputs]
         self._own = network.outputs or tuple(self._symbol.list_outputs())
         self._trainer = None
+        self._carried = Carried(network.carries, len(self._contexts))
 
     def shapes(self, inputs: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
         return infer_shapes(self._symbol.get_internals(), inputs)
@@ -57,6 +59,7 @@ class MXNetEngine(Engine):
         with autograd.record():
             results = [_listed(block(*given)) for given in loaded]
         autograd.backward([each for result in results for each in result])
+        self._carry()
         trainer.step(1)  # losses are means already; devices are summed, as in the original
         count = len(self._own)
         return [dict(zip(self._own, (each.asnumpy() for each in result[-count:]))) for result in results]
@@ -123,6 +126,13 @@ class MXNetEngine(Engine):
             # at each start.
             self._trainer.allreduce_grads()
         return self._trainer
+
+    def _carry(self) -> None:
+        """Gives every gradient that is carried what its device has carried so far; held ones have none."""
+        for name in self._carried.names:
+            parameter = self._held.params[name]
+            for device, gradient in enumerate(parameter.list_grad() if parameter.grad_req != "null" else []):
+                gradient[:] = self._carried.gradient(name, device, gradient.asnumpy())
 
     def _training_block(self) -> gluon.SymbolBlock:
         """The graph's heads, whose losses are trained, and then those of network.outputs."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from lib.engines.torch.devices import device_of, use_cores
 from lib.engines.torch.group import group_of
 from lib.engines.torch.optimiser import SGD
 from lib.modules import operators
+from lib.run.carry import Carried
 from lib.run.initial import initial_value
 from lib.run.task import Batch, Network, parts
 
@@ -57,6 +59,7 @@ class TorchEngine(Engine):
         self._optimiser = SGD(
             dict(self._net.named_parameters()), network.rules, self._settings.momentum, self._settings.wd
         )
+        self._carried = Carried(network.carries, len(self.devices))
         self._views: dict[tuple, torch.nn.Module] = {}
         self._others = [{n: b.clone() for n, b in self._net.named_buffers()} for _ in self.devices[1:]]
 
@@ -72,7 +75,8 @@ class TorchEngine(Engine):
                 with self._precision():
                     outputs = self._net(**self._tensors(part))
                 outputs = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
-                self._net.backward_heads(outputs[: len(self._net.heads)])
+                with self._carrying(number):
+                    self._net.backward_heads(outputs[: len(self._net.heads)])
             results.append(dict(zip(self._net.outputs, outputs)))
         self._leave_alone()
         trained = [each.grad for each in self._net.parameters() if each.grad is not None]
@@ -158,6 +162,18 @@ class TorchEngine(Engine):
         for parameter in self._net.parameters():
             if not parameter.requires_grad:
                 parameter.grad = None
+
+    @contextmanager
+    def _carrying(self, number: int):
+        """What a block adds to gradients that are carried has added to it what this part of the batch has carried."""
+        carried = {n: p for n, p in self._net.named_parameters() if n in self._carried.names and p.requires_grad}
+        others = {name: parameter.grad for name, parameter in carried.items()}
+        for parameter in carried.values():
+            parameter.grad = None
+        yield
+        for name, parameter in carried.items():
+            own = torch.from_numpy(self._carried.gradient(name, number, _numpy(parameter.grad))).to(parameter)
+            parameter.grad = own if others[name] is None else others[name] + own
 
     def _statistics_of(self, number: int):
         return _Swapped(self._net, self._others[number - 1] if number else None)

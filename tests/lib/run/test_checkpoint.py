@@ -78,13 +78,33 @@ def test_a_write_that_fails_anywhere_leaves_no_complete_epoch_and_no_cut_file(pr
 
 
 def test_going_back_removes_the_epochs_after_and_nothing_else(tmp_path):
-    endings = ("json", "params", "states", "npz", "momentum.npz")
+    endings = ("json", "params", "states", "npz", "momentum.npz", "carried.npz")
     others = {"net-symbol.json", "net2-0002.json", "net-0002.momentum.npz.old"}
     for name in [*others, *(f"net-{k:04d}.{end}" for k in (1, 2, 10000) for end in endings)]:
         (tmp_path / name).touch()
     checkpoint.remove_after(tmp_path / "net", 1)
     left = {f"net-0001.{end}" for end in endings} | others
     assert {path.name for path in tmp_path.iterdir()} == left
+
+
+def test_carried_gradients_come_back_and_are_missed(tmp_path):
+    taken = []
+    engine, prefix = Engine(), tmp_path / "net"
+    engine.load_carried = taken.append
+    assert checkpoint.save_carried(prefix, 2, {}) == {}
+    state = checkpoint.save_carried(prefix, 3, {"a": np.arange(4.0).reshape(2, 2)})
+    assert state == {"carried": ["a"]}
+    checkpoint.save(prefix, 2, engine, {}, "", {})
+    checkpoint.save(prefix, 3, engine, state, "", {})
+    checkpoint.restore(prefix, 2, engine, 0.9)
+    assert taken == []
+    checkpoint.restore(prefix, 3, engine, 0.9)
+    assert taken[0]["a"].tolist() == [[0, 1], [2, 3]]
+    engine.loaded = None
+    (tmp_path / "net-0003.carried.npz").unlink()
+    with pytest.raises(CheckpointError, match=r"carried\.npz does not exist, so this checkpoint is not complete"):
+        checkpoint.restore(prefix, 3, engine, 0.9)
+    assert engine.loaded is None
 
 
 def test_missing_checkpoint_says_what_is_there(tmp_path):

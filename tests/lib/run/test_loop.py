@@ -21,7 +21,7 @@ class Engine:
 
     def __init__(self, devices=1):
         self.group, self.count, self.rates, self.seeds, self.shared = Alone(), devices, [], [], 0
-        self.value = np.zeros(1, np.float32)
+        self.value, self.held = np.zeros(1, np.float32), {}
 
     def update(self, batch, rate):
         self.rates.append(rate)
@@ -33,6 +33,9 @@ class Engine:
 
     def momentum(self):
         return {"w": self.value}
+
+    def carried(self):
+        return self.held
 
     def seed(self, number):
         self.seeds.append(number)

@@ -7,7 +7,7 @@ import csv
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 
 import yaml
@@ -51,7 +51,8 @@ class Parts:
 @dataclass(frozen=True)
 class Line:
     """One line of the ledger. value and loss are None where nothing was published. path: the configuration's file.
-    curve: published loss of each epoch. parts: published parts of the value, by name. hours: of that training."""
+    curve: published loss of each epoch. parts: published parts of the value, by name. hours: of that training.
+    like: the line that all this was published of, '' = this one."""
 
     name: str
     group: str
@@ -63,6 +64,7 @@ class Line:
     curve: tuple[float, ...] = ()
     parts: Mapping[str, float] = field(default_factory=dict)
     hours: float | None = None
+    like: str = ""
 
     @property
     def config(self) -> str:
@@ -172,11 +174,21 @@ def _lines(groups: list, beside: dict[str, Path], path: Path) -> tuple[Line, ...
             curve = tuple(float(each) for each in curves.pop(entry["name"], {}).values() if each)
             by_name = {name: float(each) for name, each in parts.pop(entry["name"], {}).items()}
             loss = curve[-1] if loss is None and curve else loss
-            lines.append(Line(entry["name"], group["group"], setting, config, value, loss, row.get("source", ""), curve,
-                              by_name, _number(row.get("hours"))))  # fmt: skip
+            line = Line(entry["name"], group["group"], setting, config, value, loss, row.get("source", ""), curve,
+                        by_name, _number(row.get("hours")))  # fmt: skip
+            lines.append(_beside(line, entry["like"], lines, path) if "like" in entry else line)
     if left := [*numbers, *curves, *parts]:
         raise BookError(f"{path}: groups: no line for the published {', '.join(dict.fromkeys(left))}")
     return tuple(lines)
+
+
+def _beside(line: Line, like: str, before: list[Line], path: Path) -> Line:
+    """The line with all that was published of an earlier one, which its setting follows."""
+    other = next((each for each in before if each.name == like), None)
+    if other is None:
+        raise BookError(f"{path}: groups: {line.name}: like: there is no line {like!r} before it")
+    setting = f"{other.setting}, {line.setting}" if line.setting else other.setting
+    return replace(other, name=line.name, group=line.group, setting=setting, path=line.path, like=like)
 
 
 def _table(path: Path | None) -> dict[str, dict[str, str]]:

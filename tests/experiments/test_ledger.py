@@ -72,10 +72,14 @@ def test_published_numbers_are_those_of_the_shared_table():
     if not ORIGINAL.is_file():
         pytest.skip(f"{ORIGINAL} is not there")
     rows = [line.split(",") for line in ORIGINAL.read_text().splitlines() if "mIoU_cityscapes_val" in line]
-    assert sorted(row[0] for row in rows) == sorted(line.name for line in LINES if line.value is not None)
+    assert sorted(row[0] for row in rows) == sorted(
+        line.name for line in LINES if line.value is not None and not line.like
+    )
     text = ORIGINAL.read_text()
     for line in LINES:
-        if line.loss is not None and line.group != "Active convolution":  # the report prints no loss of these
+        if (
+            line.loss is not None and line.group != "Active convolution" and not line.like
+        ):  # the report prints no loss of these
             assert re.search(rf"^{re.escape(line.name)},.*,{line.value:.5f},{line.loss:.6f},", text, re.MULTILINE)
 
 
@@ -102,8 +106,33 @@ def test_a_row_without_a_line_is_refused(tmp_path):
         read_book("deeplab", tmp_path)
 
 
+def test_a_line_like_another_has_its_published_numbers_and_settings_of_its_own(expected):
+    by_name = {line.name: line for line in LINES}
+    faulty, right = by_name["acn_lr0.05_faults"], by_name["acn_lr0.05"]
+    assert (faulty.value, faulty.loss, faulty.curve, faulty.parts) == (0.73437, right.loss, right.curve, right.parts)
+    assert faulty.setting == f"{right.setting}, each starts from the last" and faulty.group != right.group
+    for line in (line for line in LINES if line.like):
+        assert by_name[line.like].value == line.value
+        for data in ("cityscapes", "stand-in"):
+            configs = [expected[data][each.config] for each in (by_name[line.like], line)]
+            (change,) = expected.differences(*configs)
+            assert change.startswith("faults.") and change.endswith("False -> True")
+
+
+def test_a_line_like_one_that_is_not_there_is_refused(tmp_path):
+    (tmp_path / "deeplab").mkdir()
+    source = ROOT / "experiments/deeplab"
+    for name in ("cfgs", "published.csv", "published_classes.csv", "published_epochs.csv", "published_offsets.json"):
+        (tmp_path / "deeplab" / name).symlink_to(source / name)
+    text = (source / "ledger.yaml").read_text().replace("like: acn_naive,", "like: acn_naiv,")
+    (tmp_path / "deeplab/ledger.yaml").write_text(text)
+    with pytest.raises(BookError, match="groups: acn_naive_faults: like: there is no line 'acn_naiv' before it"):
+        read_book("deeplab", tmp_path)
+
+
 def test_one_configuration_published_twice_has_two_lines():
     pair = [line for line in LINES if line.config == "dcn_offdil1"]
+    assert not any(line.like for line in pair)
     assert [(line.name, line.value, line.loss) for line in pair] == [
         ("dcn_offdil1", 0.7526, 0.086104), ("dcn_53ep", 0.74704, 0.084309)]  # fmt: skip
 
@@ -224,7 +253,7 @@ def test_twins_that_coincide_share_a_run_and_full_sizes_never_do(expected):
     small, full = expected.representatives("stand-in"), expected.representatives("cityscapes")
     assert {name: first for name, first in small.items() if name != first} == {
         "deeplab_dil4": "deeplab_dil3", "deeplab_dil6": "deeplab_dil5", "deeplab_dil8": "deeplab_dil7",
-        "deeplab_dil10": "deeplab_dil9"}  # fmt: skip
+        "deeplab_dil10": "deeplab_dil9", "acn_res5a": "acn_lr0.01"}  # fmt: skip
     assert all(name == first for name, first in full.items())
 
 

@@ -63,9 +63,9 @@ def write_json(path: str | Path, content) -> None:
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], compressed: bool = False) -> None:
-    """Writes arrays by name as .npz, completely or not at all."""
-    save = np.savez_compressed if compressed else np.savez
-    write_with(path, lambda file: save(file, **arrays))
+    """Writes arrays by name as .npz, completely or not at all. The same arrays give the same file, in whatever order."""
+    save, ordered = np.savez_compressed if compressed else np.savez, dict(sorted(arrays.items()))
+    write_with(path, lambda file: save(file, **ordered))
 
 
 def _to_disk(path: Path) -> None:

@@ -63,7 +63,7 @@ def write_json(path: str | Path, content) -> None:
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], compressed: bool = False) -> None:
-    """Writes arrays by name as .npz, completely or not at all. The same arrays give the same file, in whatever order."""
+    """Writes arrays by name as .npz, completely or not at all; the same arrays in any order give one file."""
     save, ordered = np.savez_compressed if compressed else np.savez, dict(sorted(arrays.items()))
     write_with(path, lambda file: save(file, **ordered))
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Sets up .venv and runs every check: formatting, lint, all tests. ./check.sh [pytest arguments]
+# Sets up .venv and runs every check: formatting, lint, types, all tests. ./check.sh [pytest arguments]
 set -euo pipefail
 cd "$(dirname "$0")"
 scripts/setup.sh mxnet,deeplab,torch,sweeps,tests
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
+.venv/bin/mypy
 find operators -name '*.h' -print0 -o -name '*.cc' -print0 -o -name '*.cu' -print0 | xargs -0 .venv/bin/clang-format --dry-run -Werror
 export OMP_WAIT_POLICY=passive # waiting threads that spin slow the tests of small operations several times
 .venv/bin/python -m pytest "$@"

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class System(ABC):
-    """name: of its package. schema: of its configurations. looks: whether its pictures can be inspected pixel by pixel.
+    """name: of its package. schema: of its configurations.
 
     `cfg` is always a configuration of this schema, `engine` an open `lib.engines.Engine`.
     """
@@ -70,6 +71,22 @@ class System(ABC):
     @abstractmethod
     def rules(self, cfg) -> dict:
         """The `lib.run.rules.Rule` of every parameter of the network for training."""
+
+    def looker(self, cfg, predictor):
+        """What the network does with a picture: `look(image, name, truth)` gives a `lib.looking.look.Look`."""
+        raise ConfigError(f"pictures of {self.name} cannot be inspected pixel by pixel")
+
+    def truth_of(self, cfg, image: Path) -> np.ndarray | None:
+        """Train ids (h, w) of a picture that lies in folders as the data set has them, or None."""
+        return None
+
+    def dataset(self, cfg):
+        """The test images, for inspection: `records`, and `image(record)`, uint8 (h, w, 3) RGB."""
+        raise ConfigError(f"pictures of {self.name} cannot be inspected pixel by pixel")
+
+    def check_data(self, cfg, workers: int):
+        """What is wrong with the data that cfg trains and tests on."""
+        raise ConfigError(f"no check of data is known for what {self.name} is trained on")
 
     def prepare(self, cfg, log=tell) -> None:
         """Makes what a run needs and can be generated, such as its data set; nothing where all of it must be there."""
@@ -138,7 +155,7 @@ def load_system(name: str) -> System:
     return importlib.import_module(f"{name}.system").SYSTEM
 
 
-def read(text: str, overrides: list[str]) -> tuple[System, object]:
+def read(text: str, overrides: list[str]) -> tuple[System, Any]:
     """The system and the configuration of a path or name, with settings laid over it."""
     path = find_config(text)
     system = system_of(path, overrides)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from lib.config import ConfigError
 from lib.pictures.runs import Run, RunError, find_run
@@ -33,7 +34,8 @@ def parser(program: str, text: str, takes: str = "CONFIG", more: bool = False) -
 def parse(made: argparse.ArgumentParser, arguments: list[str] | None, default: str = "") -> argparse.Namespace:
     """options.config, options.settings and options.files of what was typed."""
     options = made.parse_intermixed_args(arguments)
-    settings, others = [], []
+    settings: list[str] = []
+    others: list[str] = []
     for word in options.words:
         (settings if "=" in word and not _is_there(word) else others).append(word)
     for key, values in _twice(settings).items():
@@ -71,7 +73,7 @@ def no_files(made: argparse.ArgumentParser, options: argparse.Namespace) -> None
         made.error(f"expected key=value, got {' '.join(options.files)}")
 
 
-def read_config_or_run(options: argparse.Namespace, run_first: bool = False) -> tuple[System, object, Run | None]:
+def read_config_or_run(options: argparse.Namespace, run_first: bool = False) -> tuple[System, Any, Run | None]:
     """System, configuration and, if the first word is a trained run, that; its own settings then count.
 
     A name that both a configuration and runs have is the configuration's, or with `run_first` the run's.

@@ -15,6 +15,7 @@ It writes, each file completely or not at all:
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from lib.commands.arguments import parse, parser, path, read_config_or_run
@@ -111,7 +112,7 @@ def write(out: Path, run, look, pixel: tuple[int, int], layer: str = "", place=N
 
     paths = []
     for name, figure in _figures(look, pixel, layer, place or look.file_pixel(pixel)):
-        write_with(out / name, lambda file, figure=figure: figure.savefig(file, format="png", dpi=DPI))
+        write_with(out / name, partial(figure.savefig, format="png", dpi=DPI))
         paths.append(out / name)
     texts: dict[str, bytes] = {}
     active = [each for each in look.layers if each.kind == "active" and layer in ("", each.name)]

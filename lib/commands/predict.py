@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -49,7 +50,7 @@ def _predict(system, cfg, options) -> int:
     out.mkdir(parents=True, exist_ok=True)
     for name, overlaid in tqdm(list(zip(names, overlays)), unit="picture", disable=None):
         drawn = system.draw(cfg, made, images.read_image(name))
-        write_with(out / overlaid, lambda file, drawn=drawn: drawn.save(file, format="PNG"))
+        write_with(out / overlaid, partial(drawn.save, format="PNG"))
         tell(str(out / overlaid))
     return 0
 

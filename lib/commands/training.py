@@ -69,7 +69,7 @@ def watchers_of(cfg, task: Task, engine: Engine, rate, log, rollbacks: int) -> l
     """What keeps and tells where the layers look."""
 
     def one_batch() -> dict[str, np.ndarray]:
-        return parts(next(iter(task.batches(0))), len(engine.devices))[0]
+        return dict(parts(next(iter(task.batches(0))), len(engine.devices))[0])
 
     bound = bound_of(engine, cfg, rate, task.updates)
     watch = WatchOffsets(engine, cfg.run.on_explosion, cfg.run.offset_limit, one_batch, log, rollbacks, bound)

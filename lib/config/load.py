@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -30,7 +31,8 @@ def load(schema: Schema, path: str | Path, overrides: list[str] | tuple[str, ...
     """
     path, defaults = Path(path), schema.config()
     files, typed = _files(path, (), defaults), _overrides(overrides, defaults)
-    merged, scaled = OmegaConf.structured(schema.config), []
+    merged = OmegaConf.structured(schema.config)
+    scaled: list[tuple[str, object, object]] = []
     for source, node in files:
         merged = _merge(merged, source, node, defaults)
     over = over_file(path, files, typed)
@@ -41,7 +43,7 @@ def load(schema: Schema, path: str | Path, overrides: list[str] | tuple[str, ...
     for source, node in typed:
         merged = _merge(merged, source, node, defaults)
     try:
-        cfg = OmegaConf.to_object(merged)
+        cfg: Any = OmegaConf.to_object(merged)  # a schema.config
     except OmegaConfBaseException as error:
         raise ConfigError(f"{path}: {_told(error)}") from None
     cfg.SCALED = still_so(scaled, laid, merged)

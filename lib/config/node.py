@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields, is_dataclass
-from typing import get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -36,12 +36,13 @@ def read_setting(key: str, value: str, source: str, section) -> dict:
 
     Text is taken as it was typed; where a whole text is quoted, the quotes are not part of it.
     """
-    names, kind, below = key.split("."), None, section
+    names, below = key.split("."), section
+    kind: Any = None
     for name in names:
         kind = _kinds(below).get(name) if is_dataclass(below) else None
         below = getattr(below, name, None) if kind else None
     reader = _Reader(value, source)
-    found = reader.typed(key) if kind is str else reader.read(kind, f"{key}.") if kind else value
+    found: Any = reader.typed(key) if kind is str else reader.read(kind, f"{key}.") if kind else value
     for name in reversed(names):
         found = {name: found}
     return found

@@ -50,7 +50,8 @@ class PascalVOC:
 
     def __init__(self, root: str | Path, image_set: str):
         self.root, self.image_set = Path(root), image_set
-        self.records, self.listings = [], []
+        self.records: list[Record] = []
+        self.listings: list[Path] = []
         for one in image_sets(image_set):
             self._add(one)
 

@@ -32,6 +32,7 @@ class Member(Leashed):
         self._rests: dict[int, tuple[bytes, TextIO]] = {}
         self._selector = selector
         for stream, out in ((self.stdout, sys.stdout), (self.stderr, sys.stderr)):
+            assert stream is not None  # it is a pipe
             os.set_blocking(stream.fileno(), False)
             self._rests[stream.fileno()] = (b"", out)
             selector.register(stream, selectors.EVENT_READ, self)

@@ -56,11 +56,12 @@ def _watch(members: list[Member], selector, asked: list[int]) -> int:
             deadline = time.monotonic() + _GRACE_SECONDS
             for member in workers:
                 member.ask()
-        ended = [member for member in members if member.status is not None]
+        ended = [(member, status) for member in members if (status := member.status) is not None]
         fine = (0, INTERRUPTED, 128 + signal.SIGTERM) if asked else (0, INTERRUPTED)
-        failed = [member for member in ended if member.status not in fine]
+        failed = [(member, status) for member, status in ended if status not in fine]
         if failed:
-            return _end_all(members, selector, failed[0].status, *_report(failed, len(members) - len(ended)))
+            said = _report([member for member, _ in failed], len(members) - len(ended))
+            return _end_all(members, selector, failed[0][1], *said)
         if len(ended) == len(members):
             return INTERRUPTED if any(member.status for member in members) else 0
         # MXNet lets a worker end only when all have; what is left after that has not noticed, and needs no patience.
@@ -75,8 +76,8 @@ def _watch(members: list[Member], selector, asked: list[int]) -> int:
                 return _end_all(members, selector, status)
             names = ", ".join(member.name for member in left)
             status = INTERRUPTED if asked else 1
-            said = f"{names} did not end within {_GRACE_SECONDS:.0f} s of the others or of being asked; killed"
-            return _end_all(members, selector, status, said)
+            late = f"{names} did not end within {_GRACE_SECONDS:.0f} s of the others or of being asked; killed"
+            return _end_all(members, selector, status, late)
 
 
 def _report(failed: list[Member], others: int) -> list[str]:

@@ -11,7 +11,8 @@ from lib.looking.layers import LookingLayer
 def output_size(layer: LookingLayer, size: tuple[int, int]) -> tuple[int, int]:
     """(height, width) of the output of a convolution over an input map of `size`."""
     axes = zip(size, layer.kernel, layer.stride, layer.dilate, layer.pad)
-    return tuple((length + 2 * p - (d * (k - 1) + 1)) // s + 1 for length, k, s, d, p in axes)
+    height, width = ((length + 2 * p - (d * (k - 1) + 1)) // s + 1 for length, k, s, d, p in axes)
+    return height, width
 
 
 def positions(layer: LookingLayer, offset: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

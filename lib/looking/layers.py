@@ -83,7 +83,8 @@ class LookingLayer:
 def looking_layers(graph: Graph | str) -> list[LookingLayer]:
     """The layers of a graph that learn where to look, in its order."""
     graph = Graph(graph) if isinstance(graph, str) else graph
-    return [_layer(graph, node) for node in graph.nodes if node.operator in KINDS and _offset_input(node) is not None]
+    found = ((node, _offset_input(node)) for node in graph.nodes if node.operator in KINDS)
+    return [_layer(graph, node, place) for node, place in found if place is not None]
 
 
 def offset_parameters(layers: list[LookingLayer]) -> list[str]:
@@ -137,8 +138,8 @@ def _offset_input(node: Node) -> int | None:
     return None if no_trans or len(node.inputs) < 3 else 2
 
 
-def _layer(graph: Graph, node: Node) -> LookingLayer:
-    place = _offset_input(node)
+def _layer(graph: Graph, node: Node, place: int) -> LookingLayer:
+    """place: which of the node's inputs is its offset."""
     entry = node.inputs[place]
     mask = node.inputs[2] if node.operator == "ModulatedDeformableConvolution" else None
     behind = graph.nodes[graph.without_guards(entry)[0]]

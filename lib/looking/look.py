@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -90,11 +91,13 @@ class Look:
 
     def seen_pixel(self, place: tuple[int, int]) -> tuple[int, int]:
         """The pixel of `image` in which a pixel (y, x) of the picture's file has its middle."""
-        return tuple(int(min((each + 0.5) * self.zoom, n - 1)) for each, n in zip(place, self.image.shape))
+        y, x = (int(min((each + 0.5) * self.zoom, n - 1)) for each, n in zip(place, self.image.shape))
+        return y, x
 
     def file_pixel(self, pixel: tuple[int, int]) -> tuple[int, int]:
         """The pixel of the picture's file in which a pixel (y, x) of `image` has its middle."""
-        return tuple(int((each + 0.5) / self.zoom) for each in pixel)
+        y, x = (int((each + 0.5) / self.zoom) for each in pixel)
+        return y, x
 
     def pixel_moved_most(self, name: str = "") -> tuple[int, int]:
         """The image pixel (y, x) at whose cell a layer moves its taps furthest; the middle for an active layer.
@@ -115,7 +118,8 @@ class Look:
         places = g.to_image(base + np.moveaxis(taps, 2, -1))
         inside = ((places >= 0) & (places < (height, width))).all((0, 1, -1))
         h, w = np.unravel_index(np.where(inside, moved, -1 if inside.any() else moved).argmax(), moved.shape)
-        return tuple(int(min((n + 0.5) * s, limit - 1)) for n, s, limit in zip((h, w), step, (height, width)))
+        y, x = (int(min((n + 0.5) * s, limit - 1)) for n, s, limit in zip((h, w), step, (height, width)))
+        return y, x
 
 
 def save(path: Path, look: Look) -> None:
@@ -158,7 +162,7 @@ def _look(facts: dict, arrays: dict[str, np.ndarray]) -> Look:
         mask = None if mask is None else mask.astype(np.float32)
         layers.append(Layer(each["name"], each["kind"], geometry, offset, mask))
     facts["class_names"] = tuple(facts["class_names"])
-    maps = {name: arrays[name] for name in ("image", "prediction", "palette")}
+    maps: dict[str, Any] = {name: arrays[name] for name in ("image", "prediction", "palette")}
     return Look(**maps, truth=arrays.get("truth"), layers=layers, **facts)
 
 

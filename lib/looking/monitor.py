@@ -66,7 +66,8 @@ class OffsetMonitor:
     """
 
     def __init__(self, engine, batch: Callable[[], dict[str, np.ndarray]]):
-        self._engine, self._batch, self._inputs = engine, batch, None
+        self._engine, self._batch = engine, batch
+        self._inputs: dict[str, np.ndarray] | None = None
         self.layers = [layer for layer in looking_layers(engine.network.graph) if layer.is_convolution]
         self.sizes = self._sizes(engine.network.inputs)
 

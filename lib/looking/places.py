@@ -58,7 +58,8 @@ class Geometry:
         The head enlarges the map so that cell (h, w) stands in the middle of its square of image pixels.
         """
         cells = np.floor_divide(pixel, np.multiply(self.scale, self.stride).astype(np.int64))
-        return tuple(int(min(max(cell, 0), n - 1)) for cell, n in zip(cells, self.size))
+        h, w = (int(min(max(cell, 0), n - 1)) for cell, n in zip(cells, self.size))
+        return h, w
 
 
 def tap_indices(kernel) -> np.ndarray:

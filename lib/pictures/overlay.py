@@ -32,7 +32,7 @@ def _legend(texts: list[str], colours: np.ndarray, width: int) -> Image.Image:
     """Colour and text of each class, in as many rows as they need at this width."""
     size = max(10, width // 80)
     font = ImageFont.load_default(size)
-    places, x, y = [], size, size
+    places, x, y = [], float(size), size
     for text in texts:
         needed = 2.5 * size + font.getlength(text)
         if x > size and x + needed > width:

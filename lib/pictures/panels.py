@@ -24,7 +24,8 @@ def middle_of(mask: np.ndarray, reach: int) -> tuple[int, int]:
     size = 2 * reach + 1
     near = sums[size:, size:] - sums[:-size, size:] - sums[size:, :-size] + sums[:-size, :-size]
     near = near[: mask.shape[0], : mask.shape[1]] * mask
-    return tuple(int(place) for place in np.unravel_index(near.argmax(), near.shape))
+    y, x = np.unravel_index(near.argmax(), near.shape)
+    return int(y), int(x)
 
 
 def loss_curve(axis, updates: list[dict], epochs: list[dict]) -> None:

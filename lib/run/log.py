@@ -43,7 +43,7 @@ def open_log(folder: Path, name: str, first: bool = True) -> logging.Logger:
         old.close()
     log.setLevel(logging.INFO if first else logging.WARNING)
     log.propagate = False
-    handlers = [_Console()]
+    handlers: list[logging.Handler] = [_Console()]
     if first:
         path = folder / f"{name}_{time.strftime('%Y-%m-%d-%H-%M')}.log"
         handlers.append(_File(path, encoding="utf-8"))

@@ -53,7 +53,7 @@ class WatchNeighbours(Watcher):
         self._silent = os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive"
         self._cores = len(os.sched_getaffinity(0))
         self._threads = int(os.environ.get("OMP_NUM_THREADS", self._cores))
-        self._before = None if self._silent else look()
+        self._before = look() if not self._silent else Spent(0.0, 0.0, 0.0)
 
     def after_update(self) -> str:
         if self._silent or time.monotonic() - self._before.wall < LOOK_SECONDS:

@@ -88,7 +88,7 @@ def save(path: str | os.PathLike, arg: Mapping[str, np.ndarray], aux: Mapping[st
     for key in named:
         text = key.encode()
         chunks += [struct.pack("<Q", len(text)), text]
-    write_bytes(path, chunks)
+    write_bytes(os.fspath(path), chunks)
 
 
 def check_fit(

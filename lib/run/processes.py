@@ -52,11 +52,12 @@ class Leashed:
         if way and any(shlex.quote(word) != word for word in LEASH):
             raise ValueError(f"{' '.join(LEASH)}: a remote shell would not take these paths as they are")
         # In its own session, so that a Ctrl-C in the terminal reaches the holder alone, who passes it on.
-        self._process = subprocess.Popen(
+        self._process: subprocess.Popen[bytes] = subprocess.Popen(
             [*way, *LEASH], stdin=subprocess.PIPE, stdout=stdout, stderr=stderr, start_new_session=True,
             pass_fds=() if stdin is None else (stdin,),
         )  # fmt: skip
-        self.stdout, self.stderr = self._process.stdout, self._process.stderr
+        assert self._process.stdin is not None  # it is a pipe
+        self._orders, self.stdout, self.stderr = self._process.stdin, self._process.stdout, self._process.stderr
         job = {"argv": list(command.argv), "env": dict(command.env), "cwd": command.cwd or os.getcwd(),
                "lock": command.lock, "grace": command.grace, "stdin": stdin, "share": command.share}  # fmt: skip
         self._say(json.dumps(job).encode())
@@ -70,6 +71,8 @@ class Leashed:
     @property
     def ending(self) -> str:
         """How it ended, in words."""
+        if self.status is None:
+            return "still runs"
         number = self.status - 128
         if number > 0 and number in {each.value for each in signal.Signals}:
             return f"was killed by {signal.Signals(number).name}"
@@ -82,7 +85,7 @@ class Leashed:
     def let_go(self) -> None:
         """Makes the leash end the command as it does when its holder is gone: asked, and killed after its grace."""
         try:
-            self._process.stdin.close()
+            self._orders.close()
         except BrokenPipeError:
             return  # it has ended
 
@@ -112,8 +115,8 @@ class Leashed:
 
     def _say(self, text: bytes) -> None:
         try:
-            self._process.stdin.write(text + b"\n")
-            self._process.stdin.flush()
+            self._orders.write(text + b"\n")
+            self._orders.flush()
         except (BrokenPipeError, ValueError):
             return  # it has ended, or was let go of; who waits for it will see that
 

@@ -28,5 +28,5 @@ def cast(operation, function: Callable, args: tuple):
     chosen = torch.get_autocast_dtype(device_type)
     native = device_type == "cuda" and chosen in operation.autocast_dtypes
     dtype, result_dtype = (chosen, chosen) if native else (torch.float32, tensors[0].dtype)
-    tensors = [None if tensor is None else tensor.to(dtype) for tensor in tensors]
+    tensors = tuple([None if tensor is None else tensor.to(dtype) for tensor in tensors])
     return function(*tensors, *args[operation.count :]).to(result_dtype)

@@ -23,7 +23,7 @@ class _Function(_SingleLevelFunction):
     @classmethod
     def apply(cls, *args):
         with enable_single_level_autograd_function():
-            return super().apply(*args)
+            return super().apply(*args)  # type: ignore[misc]  # it is C++'s
 
 
 def _next_level():
@@ -51,7 +51,7 @@ def _has_tangent(tensors) -> bool:
     )
 
 
-def _kernel(function: type, call: Callable, count: int, with_tangents: Callable) -> Callable:
+def _kernel(function: type[_Function], call: Callable, count: int, with_tangents: Callable) -> Callable:
     """Goes through `function` if one of the first `count` arguments wants a gradient."""
 
     def kernel(*args):
@@ -134,9 +134,9 @@ def _second_derivatives(operation, tensors, settings, wanted, grads) -> list:
                 now[place] = value
             return operation.in_torch_operations(*now[1:], *settings)
 
-        _, pull = torch.func.vjp(forward, *[given[i] for i in by])
+        pull = torch.func.vjp(forward, *[given[i] for i in by])[1]
         return pull(given[0])
 
-    _, pull = torch.func.vjp(gradients, *[tensors[i] for i in through])
+    pull = torch.func.vjp(gradients, *[tensors[i] for i in through])[1]
     found = dict(zip(through, pull(tuple(grads))))
     return [found.get(i) for i in range(len(tensors))]

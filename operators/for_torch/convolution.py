@@ -58,7 +58,9 @@ def parameters_of(module: nn.Module, name: str) -> list:
     """The parameters behind module.<name>: itself, or those that a parametrization, torch.nn.utils.weight_norm,
     spectral_norm or prune has put in its place."""
     if is_parametrized(module, name):
-        return list(module.parametrizations[name].parameters())
+        behind = module.parametrizations
+        assert isinstance(behind, nn.ModuleDict)  # is_parametrized has seen it
+        return list(behind[name].parameters())
     mine = module.named_parameters(recurse=False)
     return [parameter for key, parameter in mine if key == name or key.startswith(f"{name}_")]
 
@@ -143,3 +145,10 @@ def offset_branch(module: Convolution, channels: int, dilation, device, dtype) -
         device=device,
         dtype=dtype,
     )
+
+
+def zero(branch: nn.Conv2d) -> None:
+    """Makes it give zeros."""
+    nn.init.zeros_(branch.weight)
+    if branch.bias is not None:
+        nn.init.zeros_(branch.bias)

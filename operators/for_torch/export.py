@@ -16,7 +16,9 @@ def register(operation) -> None:
         if operation.onnx and torch.onnx.is_in_onnx_export():
             node = operation.onnx(tensors, settings)
             if node:
-                return _node(*node, like=tensors[0], shape=operation.traced_shape(_shapes(tensors), settings))
+                name, version, inputs, attributes = node
+                shape = operation.traced_shape(_shapes(tensors), settings)
+                return _node(name, version, inputs, attributes, tensors[0], shape)
         return operation.composed(tensors, settings)
 
     register_decomposition(operation.call)(decomposed)

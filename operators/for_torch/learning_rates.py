@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 
 
@@ -19,6 +21,7 @@ def param_groups(model: nn.Module, lr: float, weight_decay: float = 0.0) -> list
     them, once. A scheduler that multiplies rates keeps their ratios.
     """
     special: dict = {}
+    module: Any  # what it says of its offsets is no part of nn.Module
     for module in model.modules():
         if not hasattr(module, "offset_lr_mult"):
             continue

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from operators.for_torch.arguments import number
-from operators.for_torch.convolution import Convolution, offset_branch
+from operators.for_torch.convolution import Convolution, offset_branch, zero
 from operators.for_torch.functions import renamed
 from operators.for_torch.ops import deform_conv
 from operators.library import OperatorError
@@ -70,8 +70,12 @@ def _no_bias(name, bias) -> None:
 class _Layer(Convolution):
     """What all four have in common: mmcv's attributes, which subclasses read."""
 
-    def __init__(self, *grid, deform_groups, bias):
-        super().__init__(*grid, bias, "zero", None, None)
+    def __init__(
+        self, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, *, deform_groups, bias
+    ):
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, "zero", None, None
+        )
         self.deform_groups = number(type(self).__name__, "deform_groups", deform_groups)
         deform_conv.refuse_impossible(self, self.deform_groups)
         self.transposed, self.output_padding = False, (0,)
@@ -79,8 +83,7 @@ class _Layer(Convolution):
     def _branch(self, numbers_per_tap: int) -> nn.Conv2d:
         taps = self.kernel_size[0] * self.kernel_size[1]
         branch = offset_branch(self, numbers_per_tap * self.deform_groups * taps, None, None, None)
-        nn.init.zeros_(branch.weight)
-        nn.init.zeros_(branch.bias)
+        zero(branch)
         return branch
 
     def _arguments(self) -> tuple:
@@ -168,7 +171,7 @@ class ModulatedDeformConv2d(_Layer):
         return modulated_deform_conv2d(x, offset, mask, self.weight, self.bias, *self._arguments())
 
 
-class _Pack:
+class _Pack(nn.Module):
     """A layer with its own branch, `conv_offset`. Checkpoints of the DCNv2 forks, whose DCN calls it conv_offset_mask,
     load as well."""
 
@@ -190,10 +193,9 @@ class DeformConv2dPack(_Pack, DeformConv2d):
         self.conv_offset = self._branch(2)
 
     def init_offset(self) -> None:
-        nn.init.zeros_(self.conv_offset.weight)
-        nn.init.zeros_(self.conv_offset.bias)
+        zero(self.conv_offset)
 
-    def forward(self, x):
+    def forward(self, x):  # type: ignore[override]  # as in mmcv
         return super().forward(x, self.conv_offset(x))
 
 
@@ -207,9 +209,8 @@ class ModulatedDeformConv2dPack(_Pack, ModulatedDeformConv2d):
     def init_weights(self) -> None:
         super().init_weights()
         if hasattr(self, "conv_offset"):  # not yet while the parent class is made
-            nn.init.zeros_(self.conv_offset.weight)
-            nn.init.zeros_(self.conv_offset.bias)
+            zero(self.conv_offset)
 
-    def forward(self, x):
+    def forward(self, x):  # type: ignore[override]  # as in mmcv
         y, x_too, mask = self.conv_offset(x).chunk(3, 1)
         return super().forward(x, torch.cat((y, x_too), 1), mask.sigmoid())

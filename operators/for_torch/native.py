@@ -83,7 +83,7 @@ class Plan:
 
     def pack(self, addresses) -> bytes:
         """The acn_tensor list of the inputs, or of their gradients, at these addresses."""
-        flat = []
+        flat: list[int] = []
         for address, fixed in zip(addresses, self.inputs):
             flat += (address, *fixed)
         return self.layout.pack(*flat)

@@ -112,7 +112,7 @@ class Operation:
         dtype = tensors[0].dtype
         with torch.autocast(tensors[0].device.type, enabled=False):
             if dtype.itemsize == 2:
-                tensors = [None if tensor is None else tensor.float() for tensor in tensors]
+                tensors = tuple([None if tensor is None else tensor.float() for tensor in tensors])
             return self.composed(tensors, settings).to(dtype)
 
     def require_derivative(self, settings: tuple) -> None:

@@ -54,6 +54,7 @@ def sample(maps, y, x, boundary: str):
             found = pixels.index_select(0, index.flatten()).view(*index.shape, channels)
             term = found * (weight_y * weight_x).unsqueeze(4)
             total = term if total is None else total + term
+    assert total is not None  # a point has four cells
     return total.movedim(4, 3)
 
 
@@ -108,8 +109,8 @@ def _product(columns, weight, groups: int):
         return (weight.reshape(kinds, filters // kinds, channels * taps) @ columns).reshape(images, filters, positions)
     # Filters that have their columns and their group in common. In a traced program their number is a constant.
     filters, kinds, groups = int(filters), int(kinds), int(groups)
-    edges = {filters * i // kinds for i in range(kinds + 1)} | {filters * i // groups for i in range(groups + 1)}
-    pieces, edges = [], sorted(edges)
+    cuts = {filters * i // kinds for i in range(kinds + 1)} | {filters * i // groups for i in range(groups + 1)}
+    pieces, edges = [], sorted(cuts)
     for first, last in zip(edges[:-1], edges[1:]):
         group = first * groups // filters
         own = columns[:, first * kinds // filters, group * share : (group + 1) * share]

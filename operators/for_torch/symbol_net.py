@@ -85,7 +85,7 @@ class SymbolNet(nn.Module):
         held, states = self._parameters, self._buffers
 
         def load(name):
-            value = held.get(name)
+            value: torch.Tensor | None = held.get(name)
             if value is None:
                 value = states.get(name)
             return self._given(name, inputs) if value is None else value

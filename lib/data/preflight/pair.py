@@ -48,13 +48,13 @@ def look(picture: Path, label: Path | None) -> Seen:
 
 def _picture_size(path: Path, findings: list[Finding]) -> tuple[int, int] | None:
     try:
-        size = images.read_image(path, upright=True).shape[:2]
+        height, width, _ = images.read_image(path, upright=True).shape
     except images.DatasetError as error:
         findings.append(Finding("broken picture", str(path), _without_path(error, path)))
         return None
     if unlike := picture_file.unlike_rgb(path):
         findings.append(Finding("picture is not 8-bit RGB", str(path), unlike))
-    return size
+    return height, width
 
 
 def _wrong_ids(label: Path, counts: np.ndarray) -> list[Finding]:

@@ -27,7 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=1, help="processes (default %(default)s)")
     parser.add_argument("--replace", action="store_true", help="renew a streets dataset that has other settings")
     options = parser.parse_args(arguments)
-    settings = Settings(options.train, options.val, *options.size, options.seed)
+    height, width = options.size
+    settings = Settings(options.train, options.val, height, width, options.seed)
     made = generate(Path(options.out).expanduser(), settings, options.replace, max(1, options.workers))
     tell(f"{options.out}: {'made' if made else 'already there'}, {options.train} + {options.val} pictures")
     return 0

@@ -105,7 +105,7 @@ class _Pen:
     def __init__(self, canvas: Canvas, body: Body):
         self._canvas, self._body, self._label = canvas, body, ID[body.name]
 
-    def _place(self, x0, y0, x1, y1):
+    def _place(self, x0, y0, x1, y1) -> tuple[float, float, float, float]:
         b = self._body
         left, top = b.x - b.width / 2, b.feet - b.height
         return left + x0 * b.width, top + y0 * b.height, left + x1 * b.width, top + y1 * b.height

@@ -9,7 +9,7 @@ from PIL import Image
 from lib.data.labels import ID_OF_NAME as ID
 from lib.data.streets.bodies import Body, draw_body, place_bodies
 from lib.data.streets.canvas import Canvas
-from lib.data.streets.furniture import draw_post, place_posts
+from lib.data.streets.furniture import Post, draw_post, place_posts
 from lib.data.streets.scenery import draw_scenery
 from lib.data.streets.view import View, look
 
@@ -39,8 +39,12 @@ def render_with_bodies(seed: int, split: str, index: int, height: int, width: in
     taken: list = []
     posts = place_posts(view, rng, taken)
     bodies = place_bodies(view, rng, taken)
-    for thing in sorted([*posts, *bodies], key=lambda thing: thing.feet):
-        (draw_body if isinstance(thing, Body) else draw_post)(canvas, view, rng, thing)
+    things: list[Body | Post] = [*posts, *bodies]
+    for thing in sorted(things, key=lambda thing: thing.feet):
+        if isinstance(thing, Body):
+            draw_body(canvas, view, rng, thing)
+        else:
+            draw_post(canvas, view, rng, thing)
     _bonnet(canvas, view)
     image, labels = canvas.arrays()
     return _photograph(image, view, rng), labels, bodies

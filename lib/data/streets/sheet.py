@@ -49,7 +49,7 @@ def _overlay(image: np.ndarray, labels: np.ndarray, bodies: list) -> Image.Image
 def _legend(page: Image.Image, top: int) -> None:
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(15)
     draw.text((10, top + 10), "All bodies of a kind look alike; the flag above a body tells its class:", BLACK, font)
-    x = 10
+    x = 10.0
     for kind, flags in KINDS.items():
         draw.text((x, top + 60), f"{kind}:", BLACK, font, anchor="lm")
         x += draw.textlength(f"{kind}: ", font) + 6

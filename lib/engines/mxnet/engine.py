@@ -12,7 +12,7 @@ from mxnet import autograd, gluon
 from lib.engines.engine import Arrays, Engine, Settings
 from lib.engines.mxnet.devices import contexts
 from lib.engines.mxnet.float64 import in_float64
-from lib.engines.mxnet.group import group_of
+from lib.engines.mxnet.group import KVStoreAlone, KVStoreGroup, group_of
 from lib.engines.mxnet.network import Parameters, block_of, infer_shapes
 from lib.nets import operators
 from lib.run.carry import Carried
@@ -23,6 +23,7 @@ class MXNetEngine(Engine):
     """gpus: '0,2', or '' for the CPU as `cpus` contexts. kvstore: cfg.default.kvstore."""
 
     name = "mxnet"
+    group: KVStoreAlone | KVStoreGroup
 
     def __init__(self, settings: Settings, gpus: str, cpus: int, kvstore: str):
         self._settings, self._contexts = settings, contexts(gpus, cpus)
@@ -41,10 +42,10 @@ class MXNetEngine(Engine):
         graph = in_float64(network.graph) if self._settings.precision == "float64" else network.graph
         self._symbol = mx.sym.load_json(graph)
         self._held = Parameters(self._symbol, network, self._settings.precision, self._contexts, arg, aux)
-        self._blocks: dict[tuple, gluon.SymbolBlock] = {}
+        self._blocks: dict[tuple | str, gluon.SymbolBlock] = {}
         self._inputs = [name for name in self._symbol.list_arguments() if name in network.inputs]
         self._own = network.outputs or tuple(self._symbol.list_outputs())
-        self._trainer = None
+        self._trainer: gluon.Trainer | None = None
         self._carried = Carried(network.carries, len(self._contexts))
 
     def shapes(self, inputs: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
@@ -118,13 +119,14 @@ class MXNetEngine(Engine):
     def _optimiser(self) -> gluon.Trainer:
         if self._trainer is None:
             settings = {"learning_rate": 0.0, "momentum": self._settings.momentum, "wd": self._settings.wd}
-            self._trainer = gluon.Trainer(
+            trainer = gluon.Trainer(
                 self._held.params, "sgd", settings, kvstore=self.group.kvstore, update_on_kvstore=False
             )
             # Creates the KVStore's entries. Left to the first step, that would overwrite the statistics which each
             # device has just moved with those of one of them: of the worker that MXNet counts as first, another one
             # at each start.
-            self._trainer.allreduce_grads()
+            trainer.allreduce_grads()
+            self._trainer = trainer
         return self._trainer
 
     def _carry(self) -> None:

@@ -17,13 +17,13 @@ NEEDED = ("DMLC_ROLE", "DMLC_PS_ROOT_URI", "DMLC_PS_ROOT_PORT", "DMLC_NUM_WORKER
 _FIRST_KEY = 1 << 20  # of the sums' entries in the KVStore; those of the parameters count from 0
 
 
-def group_of(kind: str) -> Group:
+def group_of(kind: str) -> KVStoreAlone | KVStoreGroup:
     """The group of cfg.default.kvstore; this process alone for a KVStore of one process.
 
     Its `kvstore` is what gluon.Trainer takes. Raises GroupError if a distributed one was not started as such.
     """
     if not kind.startswith("dist_"):
-        return _Alone(kind)
+        return KVStoreAlone(kind)
     missing = [name for name in NEEDED if name not in os.environ]
     if missing or os.environ["DMLC_ROLE"] != "worker":
         raise GroupError(
@@ -33,7 +33,9 @@ def group_of(kind: str) -> Group:
     return KVStoreGroup(kind)
 
 
-class _Alone(Alone):
+class KVStoreAlone(Alone):
+    """One process that trains by itself. kvstore: the name of what adds its devices."""
+
     def __init__(self, kvstore: str):
         self.kvstore = kvstore
 

@@ -11,7 +11,7 @@ import torch
 
 from lib.engines.engine import Arrays, Engine, Settings, check_fit
 from lib.engines.torch.devices import device_of, use_cores
-from lib.engines.torch.group import group_of
+from lib.engines.torch.group import TorchAlone, TorchGroup, group_of
 from lib.engines.torch.optimiser import SGD
 from lib.modules import operators
 from lib.run.carry import Carried
@@ -24,6 +24,7 @@ class TorchEngine(Engine):
     devices have them. kvstore: cfg.default.kvstore; dist_*: one of several workers."""
 
     name = "torch"
+    group: TorchAlone | TorchGroup
 
     def __init__(self, settings: Settings, gpus: str, cpus: int, kvstore: str):
         use_cores()
@@ -50,17 +51,20 @@ class TorchEngine(Engine):
             values = {n: initial_value(network.rules[n].init, n, s, network.seed) for n, s in shapes.items()}
             arg = {name: value for name, value in values.items() if name not in plain.states}
             aux = {name: value for name, value in values.items() if name in plain.states}
+        aux = aux or {}
         check_fit(shapes, plain.states, arg, aux)
-        given = [{name: value.astype(self._numpy, copy=False) for name, value in each.items()} for each in (arg, aux)]
+        arg, aux = (
+            {name: value.astype(self._numpy, copy=False) for name, value in each.items()} for each in (arg, aux)
+        )
         outputs = list(dict.fromkeys([*plain.heads, *network.outputs]))
-        self._net = operators.SymbolNet(network.graph, *given, outputs=outputs).to(self._device)
+        self._net = operators.SymbolNet(network.graph, arg, aux, outputs).to(self._device)
         self._held: set[str] = set()
         self.hold((), False)
         self._optimiser = SGD(
             dict(self._net.named_parameters()), network.rules, self._settings.momentum, self._settings.wd
         )
         self._carried = Carried(network.carries, len(self.devices))
-        self._views: dict[tuple, torch.nn.Module] = {}
+        self._views: dict[tuple, operators.SymbolNet] = {}
         self._others = [{n: b.clone() for n, b in self._net.named_buffers()} for _ in self.devices[1:]]
 
     def shapes(self, inputs: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
@@ -178,12 +182,12 @@ class TorchEngine(Engine):
     def _statistics_of(self, number: int):
         return _Swapped(self._net, self._others[number - 1] if number else None)
 
-    def _view(self, outputs: tuple[str, ...]) -> torch.nn.Module:
+    def _view(self, outputs: tuple[str, ...]) -> operators.SymbolNet:
         """The network that gives these internal outputs, when it is not training, with the same parameters."""
         if outputs not in self._views:
             none = np.empty(0, self._numpy)
-            given = dict.fromkeys(self._net.arguments, none), dict.fromkeys(self._net.states, none)
-            view = operators.SymbolNet(self.network.graph, *given, outputs=outputs).eval()
+            arg, aux = dict.fromkeys(self._net.arguments, none), dict.fromkeys(self._net.states, none)
+            view = operators.SymbolNet(self.network.graph, arg, aux, outputs).eval()
             view._parameters, view._buffers = self._net._parameters, self._net._buffers
             self._views[outputs] = view
         return self._views[outputs]

@@ -15,7 +15,7 @@ from lib.run.group import Alone, Group, GroupError
 NEEDED = ("MASTER_ADDR", "MASTER_PORT", "RANK", "WORLD_SIZE")
 
 
-def group_of(kvstore: str, device: torch.device) -> Group:
+def group_of(kvstore: str, device: torch.device) -> TorchAlone | TorchGroup:
     """The group of cfg.default.kvstore; this process alone for one of a single process.
 
     Raises GroupError if a distributed one was not started as such.

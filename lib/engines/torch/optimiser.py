@@ -34,7 +34,7 @@ class SGD:
         """One update by the gradients there are."""
         for (lr, wd), names in self._alike().items():
             weights = [self._parameters[name] for name in names]
-            gradients = [weight.grad for weight in weights]
+            gradients = [weight.grad for weight in weights if weight.grad is not None]  # all have one
             lr, wd = _single(rate * lr), _single(wd)
             if not self._momentum:
                 if wd:

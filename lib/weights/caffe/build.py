@@ -53,7 +53,7 @@ def build(net: Net) -> Built:
 
 def _scales(layers: tuple[Layer, ...]) -> dict[str, Layer]:
     """By name of a BatchNorm, the Scale that alone reads what it makes."""
-    found = {}
+    found: dict[str, Layer] = {}
     for number, layer in enumerate(layers):
         if layer.type != "BatchNorm":
             continue

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import mxnet as mx
 import numpy as np
@@ -169,7 +170,7 @@ def pooling(layer: Layer, inputs, graph: Graph):
     return pooled
 
 
-def window(layer: Layer, size: tuple[int, int]):
+def window(layer: Layer, size: tuple[int, ...]):
     """Kernel, stride, pad and output size, each (y, x), of a Pooling layer on a map of `size`."""
     p = layer.spec.pooling_param
     kernel = (p.kernel_h or p.kernel_size, p.kernel_w or p.kernel_size)
@@ -220,7 +221,7 @@ def softmax(layer: Layer, inputs, graph: Graph):
     return mx.sym.softmax(inputs[0], axis=layer.spec.softmax_param.axis, name=layer.name)
 
 
-MAKE = {
+MAKE: dict[str, Callable] = {
     "AConvFast": active_convolution, "Convolution": convolution, "InnerProduct": inner_product,
     "BatchNorm": batch_norm, "Scale": scale, "ReLU": relu, "Pooling": pooling, "Eltwise": eltwise, "Concat": concat,
     "Flatten": flatten, "Dropout": dropout, "Softmax": softmax,

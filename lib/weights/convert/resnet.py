@@ -39,7 +39,9 @@ def convert(source: Source) -> Network:
     arrays = from_gluon(source.arrays) if source.framework == "gluon" else source.arrays
     arrays = {name: each for name, each in arrays.items() if not name.endswith("num_batches_tracked")}
     depth, counts = _depth(source, arrays)
-    arg, aux, unused, unknown = {}, {}, [], []
+    arg: dict[str, np.ndarray] = {}
+    aux: dict[str, np.ndarray] = {}
+    unused, unknown = [], []
     for name, each in arrays.items():
         ours = _name(name, depth, counts)
         if re.fullmatch(r"fc\.(weight|bias)", name):

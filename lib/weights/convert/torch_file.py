@@ -79,6 +79,7 @@ class _Tensor:
     def array(self) -> np.ndarray:
         if 0 in self.size:
             return np.zeros(self.size, np.float32 if self.storage.kind == BFLOAT16 else self.storage.dtype)
+        assert self.storage.values is not None  # both loaders have filled it, or raised
         steps = [step * self.storage.dtype.itemsize for step in self.stride]
         values = self.storage.values[self.offset :]
         window = np.ascontiguousarray(np.lib.stride_tricks.as_strided(values, self.size, steps, writeable=False))

@@ -40,13 +40,11 @@ def _configure(shapes, settings):
 
 def _composed(tensors, settings):
     data, offset, weight, bias = tensors
-    *where, groups, boundary = settings[:5]
+    stride, padding, dilation, groups, boundary = settings[:5]
     out_size = output_shape(data.shape, weight.shape, settings)[2:]
     offset = offset.flatten(2, 3).unsqueeze(0)
-    y, x = (
-        points + offset[..., axis].unsqueeze(-1)
-        for axis, points in enumerate(sampling.grid(weight.shape, out_size, *where, data))
-    )
+    regular = sampling.grid(weight.shape, out_size, stride, padding, dilation, data)
+    y, x = (points + offset[..., axis].unsqueeze(-1) for axis, points in enumerate(regular))
     return sampling.convolution(data, y, x, None, weight, bias, groups, boundary, out_size)
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from operators.for_torch import sampling
 from operators.for_torch.arguments import as_batch, dimensions, given, number, padding_of, pair, share
@@ -17,6 +16,7 @@ from operators.for_torch.convolution import (
     multiply_adds,
     offset_branch,
     output_shape,
+    zero,
 )
 from operators.for_torch.functions import public, renamed
 from operators.for_torch.operation import Operation
@@ -37,14 +37,13 @@ def _configure(shapes, settings):
 
 def _composed(tensors, settings):
     data, offset, mask, weight, bias = tensors
-    *where, groups, deformable_groups, filter_offset_groups, boundary = settings
+    stride, padding, dilation, groups, deformable_groups, filter_offset_groups, boundary = settings
     out_size = output_shape(data.shape, weight.shape, settings)[2:]
     sets = (data.shape[0], filter_offset_groups, deformable_groups, weight.shape[2] * weight.shape[3])
     positions = out_size[0] * out_size[1]
     offset = offset.reshape(*sets, 2, positions)
-    y, x = (
-        points + offset[..., axis, :] for axis, points in enumerate(sampling.grid(weight.shape, out_size, *where, data))
-    )
+    regular = sampling.grid(weight.shape, out_size, stride, padding, dilation, data)
+    y, x = (points + offset[..., axis, :] for axis, points in enumerate(regular))
     mask = None if mask is None else mask.reshape(*sets, positions)
     return sampling.convolution(data, y, x, mask, weight, bias, groups, boundary, out_size)
 
@@ -210,8 +209,7 @@ class DeformConv2d(Convolution):
 
     def reset_parameters(self) -> None:
         super().reset_parameters()
-        nn.init.zeros_(self.conv_offset.weight)
-        nn.init.zeros_(self.conv_offset.bias)
+        zero(self.conv_offset)
 
     def offset_parameters(self) -> list:
         return list(self.conv_offset.parameters())

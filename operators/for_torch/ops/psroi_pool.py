@@ -93,7 +93,7 @@ class PSRoIPool(nn.Module):
         name = type(self).__name__
         self.output_size, self.spatial_scale = square(name, "output_size", output_size), float(spatial_scale)
         self.group_size = None if group_size is None else number(name, "group_size", group_size)
-        groups = self.output_size if group_size is None else self.group_size
+        groups = self.output_size if self.group_size is None else self.group_size
         settings = (self.spatial_scale, 1, self.output_size, groups)
         _PS_ROI_POOL.check_layer(name, ((1, max(1, groups) ** 2, 1, 1), (0, 5)), settings)
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import difflib
 import math
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 from operators.library import OperatorError
 
@@ -29,7 +31,7 @@ class Attribute:
 
     kind: str
     default: object = REQUIRED
-    served: tuple = None
+    served: tuple | None = None
     choices: tuple = ()
     none: bool = False
 
@@ -131,7 +133,7 @@ def _choice(text: str) -> str:
     return text
 
 
-_READERS = {
+_READERS: dict[str, Callable[[str], Any]] = {
     "integer": _integer,
     "single": lambda text: rounded(float(text)),
     "double": float,

@@ -120,6 +120,7 @@ def _softmax_gradient(a, out, label):
 def _softmax_scale(a, out, numbers):
     """A number, or 0-D, or for each label, 0 where it is ignored."""
     valid = numbers != int(a.ignore_label)
+    scale: torch.Tensor | float
     if a.normalization == "valid":
         scale = _scale_by(a.grad_scale, valid).to(out.dtype)
     else:

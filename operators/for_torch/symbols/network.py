@@ -31,6 +31,12 @@ class Bound:
     names: tuple
     outputs: tuple
 
+    @property
+    def does(self) -> Operator:
+        """The operator, of a node that is no variable."""
+        assert self.operator is not None, self.node.name
+        return self.operator
+
     def in_mode(self, training: bool) -> SimpleNamespace:
         return SimpleNamespace(**vars(self.attributes), training=training, node=self.node)
 
@@ -45,15 +51,15 @@ class Bound:
     def function(self, training: bool):
         """f(*tensors). Raises OperatorError for attributes that do not go together."""
         try:
-            return self.operator.build(self.in_mode(training))
+            return self.does.build(self.in_mode(training))
         except OperatorError as error:
             raise self.node.error(str(error)) from None
 
     def expected(self, shapes) -> dict:
         """{input: shape} that the known ones demand. shapes: of the inputs in order, None if unknown; first known."""
-        if self.operator.shapes is None:
+        if self.does.shapes is None:
             return {}
-        found = self.operator.shapes(self.attributes, dict(zip(self.names, shapes)))
+        found = self.does.shapes(self.attributes, dict(zip(self.names, shapes)))
         return {name: shape for name, shape in found.items() if name in self.names}
 
 
@@ -105,7 +111,7 @@ class Network:
     def reads(self, number: int, training: bool, without: frozenset) -> list:
         """The entries that a node reads; None for a label that cannot be had without the variables of `without`."""
         bound = self.nodes[number]
-        entries = [self.source(entry, training) for entry in bound.node.inputs]
+        entries: list = [self.source(entry, training) for entry in bound.node.inputs]
         if without and bound.operator is not None and bound.operator.labels:
             for i, name in enumerate(bound.names):
                 if name in bound.operator.labels and self._uses(entries[i], without):

@@ -32,13 +32,13 @@ class Operator:
     name: str
     build: Callable
     attributes: dict
-    inputs: Callable
+    inputs: Callable | None
     outputs: Callable
-    shapes: Callable = None
+    shapes: Callable | None = None
     same: bool = False
     labels: tuple = ()
     states: tuple = ()
-    keeps: Callable = None
+    keeps: Callable | None = None
 
 
 def operator(name, inputs, attributes=None, aliases="", outputs="output", **more):

@@ -7,6 +7,7 @@ A new operator of the library is served as a Custom node as soon as `mxnet_names
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 
 from operators.for_torch import mxnet_names
 from operators.for_torch.native import MAX_NDIM, Handle
@@ -25,8 +26,13 @@ from operators.for_torch.symbols.layers import GRID, grid, weighted
 from operators.for_torch.symbols.operator import Operator, operator, register_operator
 from operators.library import OperatorError, attribute_text, descriptions, inputs_for, library
 
-_KINDS = {"a pair of integers (y, x)": shape, "a tuple of integers": shape, "an integer": integer}
-_KINDS.update({"a number": double, "True or False": flag})
+_KINDS: dict[str, Callable] = {
+    "a pair of integers (y, x)": shape,
+    "a tuple of integers": shape,
+    "an integer": integer,
+    "a number": double,
+    "True or False": flag,
+}
 
 
 def _attributes(description) -> dict:
@@ -49,7 +55,7 @@ def _inferred(name, attributes, shapes: dict) -> dict:
     ndims = (ctypes.c_int32 * count)(*(-1 if each is None else len(each) for each in shapes.values()))
     sizes = (ctypes.c_int64 * (count * MAX_NDIM))()
     for i, each in enumerate(shapes.values()):
-        sizes[i * MAX_NDIM : i * MAX_NDIM + len(each or ())] = each or ()
+        sizes[i * MAX_NDIM : i * MAX_NDIM + len(each or ())] = list(each or ())
     out_ndim, out = ctypes.c_int32(), (ctypes.c_int64 * MAX_NDIM)()
     if library().acn_infer_shapes(handle.address, count, ndims, sizes, ctypes.byref(out_ndim), out):
         raise OperatorError(library().acn_last_error().decode())

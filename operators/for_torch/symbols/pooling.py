@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -38,10 +39,8 @@ def _pooling(a):
     if any(2 * by > size for by, size in zip(pad, kernel)):
         raise OperatorError(f"pad={pad} is not served here; served: at most half of kernel={kernel}")
     more = {"kernel_size": kernel, "stride": stride, "padding": pad, "ceil_mode": a.pooling_convention == "full"}
-    if a.pool_type == "max":
-        function = F.max_pool2d
-    else:
-        function = F.avg_pool2d
+    function: Callable = F.max_pool2d if a.pool_type == "max" else F.avg_pool2d
+    if a.pool_type != "max":
         more["count_include_pad"] = a.count_include_pad in (None, True)
         if a.pool_type == "sum":
             more["divisor_override"] = 1

@@ -17,7 +17,7 @@ class Program:
     """
 
     def __init__(self, network: Network, targets: list, training: bool, without: frozenset = frozenset()):
-        place = {None: _NOTHING}  # of every entry
+        place: dict = {None: _NOTHING}  # of every entry
         self._variables, steps = [], []
         for number in network.needed(targets, training, without):
             bound = network.nodes[number]
@@ -68,9 +68,9 @@ _OF_A_NODE = (OperatorError, RuntimeError, ValueError, IndexError, TypeError)
 
 def checked(bound: Bound, function):
     """Compares the inputs' shapes with what the attributes say; every combination of shapes once."""
-    if bound.operator.shapes is None:
+    if bound.does.shapes is None:
         return function
-    seen = set()
+    seen: set = set()
 
     def run(*tensors):
         shapes = tuple([None if each is None else each.shape for each in tensors])

@@ -17,7 +17,8 @@ def new_shape(data: tuple, codes: tuple, reverse: bool = False) -> tuple:
         raise OperatorError(f"shape={codes} with reverse=True is not served here; served: codes other than -4")
     if reverse:
         return new_shape(data[::-1], codes[::-1])[::-1]
-    sizes, out, waiting = iter(data), [], iter(codes)
+    sizes, waiting = iter(data), iter(codes)
+    out: list[int] = []
 
     def take():
         size = next(sizes, None)

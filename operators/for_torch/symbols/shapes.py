@@ -65,7 +65,7 @@ class _Shapes:
     def _node(self, number: int, bound: Bound) -> None:
         entries = bound.node.inputs
         shapes = [self.known.get(entry) for entry in entries]
-        if bound.operator.same:
+        if bound.does.same:
             self._alike([*entries, (number, 0)])
         elif shapes[0] is not None:
             for name, shape in bound.expected(shapes).items():
@@ -73,7 +73,7 @@ class _Shapes:
         shapes = [self.known.get(entry) for entry in entries]
         if None not in shapes and number not in self._computed:
             self._computed.add(number)
-            if bound.operator.shapes is not None:
+            if bound.does.shapes is not None:
                 expect_shapes(bound, shapes)
             self._compute(number, bound, shapes)
 

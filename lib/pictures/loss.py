@@ -88,7 +88,9 @@ def read_log(path: str | Path) -> str:
 
 def read_evaluations(path: str | Path) -> list[tuple[float, list[float]]]:
     """(meanIU, IoU of every class in order) of each evaluation whose lines stand in a log file."""
-    found, numbers, inside = [], [], False
+    found: list[tuple[float, list[float]]] = []
+    numbers: list[float] = []
+    inside = False
     for line in read_log(path).splitlines():
         if "IU_array:" in line:
             numbers, inside = [], True

@@ -34,7 +34,7 @@ def _configure(shapes, settings):
         "boundary": boundary,
         "normalize_grad": normalize_grad,
         "offset_lr_rate": offset_grad_scale,
-        "fixed_taps": fixed_taps,
+        "fixed_taps": fixed_taps or (),
     }
 
 
@@ -58,7 +58,8 @@ def _defined_gradient(settings) -> str:
 _ACTIVE_CONV2D = Operation(
     "active_conv2d",
     tensors=("input", "offset", "weight", "bias?"),
-    settings=f"{GRID}, str boundary, bool normalize_grad, float offset_grad_scale, int[] fixed_taps",
+    # Optional, because AOTInductor's packages turn an empty list into None.
+    settings=f"{GRID}, str boundary, bool normalize_grad, float offset_grad_scale, int[]? fixed_taps",
     configure=_configure,
     traced_shape=lambda shapes, settings: output_shape(shapes[0], shapes[2], settings),
     composed=_composed,

@@ -8,4 +8,5 @@ scripts/setup.sh mxnet,deeplab,torch,sweeps,tests
 .venv/bin/mypy
 find operators -name '*.h' -print0 -o -name '*.cc' -print0 -o -name '*.cu' -print0 | xargs -0 .venv/bin/clang-format --dry-run -Werror
 export OMP_WAIT_POLICY=passive # waiting threads that spin slow the tests of small operations several times
-.venv/bin/python -m pytest "$@"
+# Most tests keep one core busy, so two processes share the files; what a file prepares, one of them prepares.
+.venv/bin/python -m pytest -n 2 --dist loadfile "$@"

@@ -18,6 +18,8 @@ import sys
 import time
 from pathlib import Path
 
+from lib.run.atomic import write_json
+
 ROOT = Path(__file__).resolve().parents[1]
 RESNET = ["TRAIN.CROP_HEIGHT=256", "TRAIN.CROP_WIDTH=256"]
 POINTS = {  # name: (configuration, settings, updates that do not count, updates that do)
@@ -57,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     machine = {"cores": os.cpu_count(), "threads": options.threads, "processor": _processor(), "commit": _commit(),
                "load_before": load, "load_after": os.getloadavg()[0], "date": time.strftime("%Y-%m-%d")}  # fmt: skip
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"machine": machine, "rounds": options.rounds, "seconds": rows}, indent=1) + "\n")
+    write_json(options.out, {"machine": machine, "rounds": options.rounds, "seconds": rows})
     print(options.out)
     return 0
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lib.run.atomic import write_json
+
 NETWORKS = {
     "dcn": "deeplab_resnet_v1_101_cityscapes_segmentation_dcn",
     "acn": "deeplab_resnet_v1_101_cityscapes_segmentation_acn",
@@ -39,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
                 for theirs in (False, True) if name == "dcn" else (False,):
                     rows.append(_row(name, config, precision, images, theirs, options))
                     print(json.dumps(rows[-1]), flush=True)
-                    options.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+                    write_json(options.out, rows)
     return 0
 
 

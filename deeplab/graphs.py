@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lib.config import ConfigError
+from lib.run.atomic import write_text
 from lib.system import ROOT, read
 
 FOLDER = ROOT / "build" / "graphs"
@@ -62,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
             _, cfg = read(name, settings)
             for kind in KINDS:
                 path = _path(cfg, kind)
-                path.write_text(_built(cfg, kind), encoding="utf-8")
+                write_text(path, _built(cfg, kind))
                 print(path)
     except (ConfigError, OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -99,6 +99,15 @@ class PoolingTester(OperatorTester):
             for gradient, name, right in zip(got, operator.inputs, grads):
                 assert_close(gradient, right, f"{small_case}: gradient of {name}")
 
+    def test_without_images_every_row_may_be_no_region(self, small_case, dtype):
+        inputs, out_grad = cast(draw_inputs(small_case), dtype), draw_out_grad(small_case).astype(dtype)
+        operator = Operator(small_case.operator, **small_case.attributes)
+        inputs["data"], inputs["rois"] = inputs["data"][:0], np.full_like(inputs["rois"], -1)
+        assert (operator.forward(*inputs.values(), out=np.full_like(out_grad, 7)) == 0).all()
+        grads = [np.full_like(array, 7) for array in inputs.values()]
+        for gradient in operator.backward(out_grad, *inputs.values(), grads=grads):
+            assert (gradient == 0).all()
+
     @pytest.mark.parametrize("wrong", [-2, -2.5, "batch", np.nan, np.inf, -np.inf, 2.0**40])
     def test_an_image_that_is_not_there(self, small_case, dtype, wrong):
         """Before anything is written."""

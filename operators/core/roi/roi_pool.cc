@@ -243,7 +243,8 @@ void roi_pool_forward(const RoiShape& s, const RoisByImage& rois, const BinSourc
 template <class T>
 void roi_pool_backward(const RoiShape& s, const RoisByImage& rois, const BinSource<T>& bins, const T* output_grad,
                        const T* data, Req data_req, T* data_grad, const TakeMoves<T>& take_moves) {
-  if ((data_req == Req::kNull && !take_moves) || s.batch == 0) return;  // without images there are no regions
+  if (data_req == Req::kNull && !take_moves) return;
+  if (s.batch == 0 && s.rois == 0) return;  // nor is there room to make
   const RoiBlocks blocks(s, kUnit<T>);
   const auto head = numbers<T>(blocks.numbers() * s.rois);
   const auto moves = numbers<T>(take_moves ? blocks.bins() * s.rois * 2 : 0);

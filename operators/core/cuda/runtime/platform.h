@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The few things that CUDA and the host build (ACN_CUDA_ON_HOST, see host_shim/) do differently. DeviceKernels are
 // written as bodies: structs with void operator()(int64_t row, int64_t x) const, which launch() calls for every row and
-// x, in any order and at once. Bodies share no memory but through atomic_add.
+// x, in any order and at once. Bodies share no memory but through atomic_add and raise.
 #pragma once
 
 #ifdef ACN_CUDA_ON_HOST
@@ -56,6 +56,9 @@ void launch(Stream stream, int64_t rows, int64_t width, Body body) {
 inline void fill_zero(Stream stream, void* place, int64_t bytes) {
   if (bytes > 0) check(cudaMemsetAsync(place, 0, static_cast<size_t>(bytes), stream), "memory could not be cleared");
 }
+
+// Any number of threads may raise a flag at once: all write the same.
+ACN_BODY void raise(int32_t* flag) { *flag = 1; }
 
 // Returns what was there.
 ACN_BODY int32_t atomic_add(int32_t* place, int32_t value) { return atomicAdd(place, value); }

@@ -152,7 +152,7 @@ struct DeformPsroiForward {
     const RoiShape& s = g.s;
     const RoiPlace at(s, x);
     const DeformPsroiBin<S> bin(g, roi, at.of_class, at.bin_y, at.bin_x);
-    if (bin.image == kWrongImage) *bad_image = 1;
+    if (bin.image == kWrongImage) raise_flag(bad_image);
     T sum = bin.placed || bin.image == kNoRegion ? T(0) : not_a_number<T>();
     if (bin.placed) {
       const int64_t channel = roi_channel(at.channel, at.group_y, at.group_x, s.group_size);
@@ -179,7 +179,7 @@ struct DeformPsroiMoves {
     const int64_t roi = first_roi + row;
     const RoiPlace at(s, x);
     const DeformPsroiBin<S> bin(g, roi, at.of_class, at.bin_y, at.bin_x);
-    if (bin.image == kWrongImage) *bad_image = 1;
+    if (bin.image == kWrongImage) raise_flag(bad_image);
     // A bin without a place shows in the gradient as in the output; one of an image that is not there has none.
     T along_y = bin.placed || bin.image < 0 ? T(0) : not_a_number<T>(), along_x = along_y;
     if (bin.placed) {
@@ -235,7 +235,7 @@ struct DeformPsroiScatter {
     const RoiShape& s = g.s;
     const RoiPlace at(s, x);
     const DeformPsroiBin<S> bin(g, roi, at.of_class, at.bin_y, at.bin_x);
-    if (bin.image == kWrongImage) *bad_image = 1;
+    if (bin.image == kWrongImage) raise_flag(bad_image);
     if (!bin.placed) return;
     const T count = T(bin.y.inside()) * T(bin.x.inside());
     if (!(count > 0)) return;
@@ -291,7 +291,7 @@ struct FillDeformPsroiTable {
   ACN_BODY void operator()(int64_t roi, int64_t x) const {
     const int32_t bin = static_cast<int32_t>(x % g.s.bins());
     const DeformPsroiBin<S> found(g, roi, x / g.s.bins(), bin / g.s.pooled_size, bin % g.s.pooled_size);
-    if (found.image == kWrongImage) *bad_image = 1;
+    if (found.image == kWrongImage) raise_flag(bad_image);
     if (x == 0) images[roi] = static_cast<int32_t>(found.image);
     bins[roi * g.s.classes * g.s.bins() + x] = found;
   }

@@ -41,7 +41,7 @@ struct PsroiForward {
     using T = Compute<S>;
     const RoiPlace at(s, x);
     const PsroiBin<S> bin(s, rois + roi * 5, scale, at.bin_y, at.bin_x);
-    if (bin.image == kWrongImage) raise(bad_image);
+    if (bin.image == kWrongImage) raise_flag(bad_image);
     T sum = bin.image == kWrongImage || !bin.finite ? not_a_number<T>() : 0;
     if (bin.area() > 0) {
       const int64_t channel = roi_channel(at.channel, at.group_y, at.group_x, s.group_size);
@@ -67,7 +67,7 @@ struct PsroiScatter {
   ACN_BODY void operator()(int64_t roi, int64_t x) const {
     const RoiPlace at(s, x);
     const PsroiBin<S> bin(s, rois + roi * 5, scale, at.bin_y, at.bin_x);
-    if (bin.image == kWrongImage) raise(bad_image);
+    if (bin.image == kWrongImage) raise_flag(bad_image);
     if (!(bin.area() > 0)) return;
     const S share = out_grad[roi * s.output_dim * s.bins() + x] / bin.area();
     const int64_t channel = roi_channel(at.channel, at.group_y, at.group_x, s.group_size);
@@ -93,7 +93,7 @@ struct FillPsroiTable {
   int32_t* bad_image;
   ACN_BODY void operator()(int64_t roi, int64_t number) const {
     const PsroiBin<S> bin(s, rois + roi * 5, scale, static_cast<int32_t>(number), static_cast<int32_t>(number));
-    if (bin.image == kWrongImage) raise(bad_image);
+    if (bin.image == kWrongImage) raise_flag(bad_image);
     if (number == 0) table.images[roi] = bin.finite ? static_cast<int32_t>(bin.image) : -1;
     table.spans[roi * 2 * s.pooled_size + number] = bin.y;
     table.spans[(roi * 2 + 1) * s.pooled_size + number] = bin.x;

@@ -68,7 +68,7 @@ inline void fill_zero(Stream, void* place, int64_t bytes) {
   if (bytes > 0) std::memset(place, 0, static_cast<size_t>(bytes));
 }
 
-inline void raise(int32_t* flag) { __atomic_store_n(flag, 1, __ATOMIC_RELAXED); }
+inline void raise_flag(int32_t* flag) { __atomic_store_n(flag, 1, __ATOMIC_RELAXED); }
 
 // Returns what was there.
 inline int32_t atomic_add(int32_t* place, int32_t value) { return __atomic_fetch_add(place, value, __ATOMIC_RELAXED); }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The few things that CUDA and the host build (ACN_CUDA_ON_HOST, see host_shim/) do differently. DeviceKernels are
 // written as bodies: structs with void operator()(int64_t row, int64_t x) const, which launch() calls for every row and
-// x, in any order and at once. Bodies share no memory but through atomic_add and raise.
+// x, in any order and at once. Bodies share no memory but through atomic_add and raise_flag.
 #pragma once
 
 #ifdef ACN_CUDA_ON_HOST
@@ -58,7 +58,7 @@ inline void fill_zero(Stream stream, void* place, int64_t bytes) {
 }
 
 // Any number of threads may raise a flag at once: all write the same.
-ACN_BODY void raise(int32_t* flag) { *flag = 1; }
+ACN_BODY void raise_flag(int32_t* flag) { *flag = 1; }
 
 // Returns what was there.
 ACN_BODY int32_t atomic_add(int32_t* place, int32_t value) { return atomicAdd(place, value); }

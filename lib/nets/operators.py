@@ -11,6 +11,7 @@ from operators.library import descriptions
 __all__ = [
     "ActiveConvolution",
     "DeformableConvolution",
+    "DynamicFilter",
     "ModulatedDeformableConvolution",
     "instruction_set",
     "num_threads",
@@ -19,6 +20,7 @@ __all__ = [
 
 ActiveConvolution = sym.ActiveConvolution
 DeformableConvolution = sym.DeformableConvolution
+DynamicFilter = sym.DynamicFilter
 ModulatedDeformableConvolution = sym.ModulatedDeformableConvolution
 
 

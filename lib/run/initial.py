@@ -7,6 +7,7 @@ backbone and head), whatever other parameters they have and in whatever order th
 
 from __future__ import annotations
 
+import re
 import zlib
 
 import numpy as np
@@ -15,13 +16,17 @@ import numpy as np
 def initial_value(kind: str, name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     """A float32 array of `shape`; `kind` is one of
 
-    zeros, ones; normal: N(0, 0.01); msra: N(0, sqrt(2 / fan_in)) with fan_in = the product of all axes but the first
+    zeros, ones; normal: N(0, 0.01); normal(S), such as normal(1e-4): N(0, S);
+    msra: N(0, sqrt(2 / fan_in)) with fan_in = the product of all axes but the first
     (He et al. 2015, for ReLU networks); bilinear: the interpolation kernel of a Deconvolution (C, 1, k, k).
     """
-    if kind not in _KINDS:
-        raise ValueError(f"parameter {name!r}: unknown initial value {kind!r}; known: {', '.join(sorted(_KINDS))}")
+    normal = re.fullmatch(r"normal\(([0-9.e+-]+)\)", kind)
+    if kind not in _KINDS and not normal:
+        known = ", ".join([*sorted(_KINDS), "normal(S)"])
+        raise ValueError(f"parameter {name!r}: unknown initial value {kind!r}; known: {known}")
     random = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    return np.ascontiguousarray(_KINDS[kind](tuple(shape), random), dtype=np.float32)
+    values = _normal(tuple(shape), random, float(normal[1])) if normal else _KINDS[kind](tuple(shape), random)
+    return np.ascontiguousarray(values, dtype=np.float32)
 
 
 def _zeros(shape, random):
@@ -32,8 +37,8 @@ def _ones(shape, random):
     return np.ones(shape)
 
 
-def _normal(shape, random):
-    return 0.01 * random.standard_normal(shape, dtype=np.float32)
+def _normal(shape, random, std=0.01):
+    return std * random.standard_normal(shape, dtype=np.float32)
 
 
 def _msra(shape, random):

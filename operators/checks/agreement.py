@@ -14,7 +14,7 @@ from operators import library
 from operators.checks import backends
 from operators.checks.case import Case
 from operators.checks.inputs import between_lines, draw_inputs, draw_out_grad
-from operators.checks.numeric import numeric_gradient, places
+from operators.checks.numeric import SMALL_STEP, STEP, numeric_gradient, places
 from operators.checks.tolerance import NUMERIC_TOLERANCE, assert_close
 from operators.for_numpy import Operator
 
@@ -48,7 +48,8 @@ def check_derivatives(case: Case, inputs: dict, out_grad, forward, gradients: di
         if name in case.no_derivative:
             continue
         where = places(array.shape, most)
-        slopes = numeric_gradient(lambda: float((forward() * out_grad).sum()), array, where)
+        step = SMALL_STEP if case.smooth else STEP
+        slopes = numeric_gradient(lambda: float((forward() * out_grad).sum()), array, where, step)
         given = np.array([gradients[name][i] for i in where])
         assert_close(given, slopes, f"{case}: derivative by {name} at {where}", NUMERIC_TOLERANCE)
 

@@ -17,6 +17,7 @@ class Case:
     attributes : as the operator takes them; the harness adds every boundary in turn, where there is one
     busy : enough tiles, channel blocks, offset sets and images to divide among threads and to overflow a workspace of
         1 MiB; the scheduling tests run these
+    smooth : it is not linear in every single number between the lattice lines, but smooth: differences take small steps
     no_derivative : inputs whose gradient is defined to be something else than the derivative (normalized, fixed, ...)
     """
 
@@ -25,6 +26,7 @@ class Case:
     data: tuple
     attributes: dict = field(default_factory=dict, hash=False)
     busy: bool = False
+    smooth: bool = False
     no_derivative: tuple = ()
     given: dict = field(default_factory=dict, hash=False)
 

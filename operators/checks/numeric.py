@@ -10,6 +10,7 @@ from operators.checks.inputs import CLEARANCE
 # Every operator here is linear in each single number it reads as long as no sampling point crosses a lattice line, so
 # a difference over a wide step is the exact derivative up to rounding. Half the clearance crosses no line.
 STEP = CLEARANCE / 2
+SMALL_STEP = 2.0**-13  # where it is not: the error is of the step's square, the rounding of its inverse
 
 
 def places(shape: tuple, most: int, seed: int = 0) -> list:
@@ -19,7 +20,7 @@ def places(shape: tuple, most: int, seed: int = 0) -> list:
     return [tuple(int(i) for i in np.unravel_index(flat, shape)) for flat in chosen]
 
 
-def numeric_gradient(loss, array, where: list):
+def numeric_gradient(loss, array, where: list, step: float = STEP):
     """d loss / d array[i] for every i in `where`, by central differences.
 
     loss : takes no argument and reads `array`, float64, which is changed in place and restored.
@@ -27,10 +28,10 @@ def numeric_gradient(loss, array, where: list):
     gradient = np.empty(len(where))
     for number, i in enumerate(where):
         before = array[i]
-        array[i] = before + STEP
+        array[i] = before + step
         above = loss()
-        array[i] = before - STEP
+        array[i] = before - step
         below = loss()
         array[i] = before
-        gradient[number] = (above - below) / (2 * STEP)
+        gradient[number] = (above - below) / (2 * step)
     return gradient

@@ -257,6 +257,66 @@ def DeformablePSROIPooling(
         no input trans: the bins stay where they are
     """
 
+def DynamicFilter(
+    data: NDArray,
+    channel_kernel: NDArray,
+    spatial_kernel: NDArray,
+    position_attention: NDArray,
+    sample_attention: NDArray,
+    *,
+    num_filter: int | str,
+    kernel: _Integers = ...,
+    samples: _Integers = ...,
+    sample_stride: _Integers = ...,
+    dilate: _Integers = ...,
+    fusion: Literal["sum", "mean"] = ...,
+    residual: bool | str = ...,
+    attention_at: Literal["sample", "output"] = ...,
+    softmax: bool | str = ...,
+    name: str | None = ...,
+    out: NDArray | None = ...,
+    **hints: Any,
+) -> NDArray:
+    """Dynamic filtering with a large sampling field (LS-DFN): every position filters the windows around samples x
+    samples places of its surroundings with a kernel of its own, and adds them up by attention. The kernel of output
+    channel v, input channel u and tap (j, i) is spatial_kernel[v, j, i], and at the centre tap also
+    channel_kernel[v, u] + 1 / C. (Wu et al., Dynamic Filtering with Large Sampling Field for ConvNets, ECCV 2018.)
+
+    Parameters
+    ----------
+    data : NDArray
+        (N, C, H, W)
+    channel_kernel : NDArray
+        (N, num_filter * C, H, W): at each position, what channel u counts at the centre tap of filter v, in channel
+        v * C + u
+    spatial_kernel : NDArray
+        (N, num_filter * taps, H, W): at each position, the taps of filter v, row by row, which all channels share;
+        tap t in channel v * taps + t
+    position_attention : NDArray
+        (N, taps, H, W): a factor of each tap, row by row
+    sample_attention : NDArray
+        (N, samples y * samples x, H, W): a factor of each sample, row by row
+    num_filter : an integer, required
+        number of output channels
+    kernel : a pair of integers (y, x), default (3, 3)
+        taps of a window (y, x)
+    samples : a pair of integers (y, x), default (5, 5)
+        windows around a position (y, x); 1 is a plain dynamic filter
+    sample_stride : a pair of integers (y, x), default (3, 3)
+        step between windows, in pixels
+    dilate : a pair of integers (y, x), default (1, 1)
+        step between taps, in pixels
+    fusion : one of 'sum', 'mean', default sum
+        how the samples become one: their sum, as in the paper, or that over their number
+    residual : True or False, default True
+        add 1 / C to every channel_kernel: a kernel of zeros gives the mean of the channels
+    attention_at : one of 'sample', 'output', default sample
+        where position_attention is read: at the centre of the sampled window, as in the paper, or at the output
+        position
+    softmax : True or False, default False
+        take the softmax of spatial_kernel over the taps of each filter
+    """
+
 def PSROIPooling(
     data: NDArray,
     rois: NDArray,
@@ -317,6 +377,7 @@ __all__ = [
     "DeformableConvolution",
     "ModulatedDeformableConvolution",
     "DeformablePSROIPooling",
+    "DynamicFilter",
     "PSROIPooling",
     "Shift",
 ]

@@ -55,7 +55,7 @@ def test_no_image_of_a_huge_map_takes_no_memory(name):
         ),
     ],
 )
-@pytest.mark.parametrize("name", [n for n, d in library.descriptions().items() if "num_filter" in d.attributes])
+@pytest.mark.parametrize("name", [n for n, d in library.descriptions().items() if "num_group" in d.attributes])
 def test_sizes_that_cannot_be_counted(name, attributes, data, said):
     with pytest.raises(OperatorError, match=re.escape(said)):
         Operator(name, **{**CONV, **attributes}).shapes(data)

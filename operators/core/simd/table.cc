@@ -4,6 +4,7 @@
 #include "moved_map.h"
 #include "pool.h"
 #include "product.h"
+#include "row_products.h"
 #include "transpose.h"
 
 namespace acn {
@@ -26,6 +27,7 @@ constexpr VectorKernels<T> table() {
   t.pool = pool<T>;
   t.pool_scatter = pool_scatter<T>;
   t.pool_moves = pool_moves<T>;
+  t.add_products = add_products<T>;
   return t;
 }
 constexpr VectorKernels<float> kFloatTable = table<float>();

@@ -85,6 +85,18 @@ struct PoolBin {
   int64_t row, width;
 };
 
+// Rows multiplied number by number: out[x] = (add ? out[x] : 0) + sum over i of (a[i][x] + more) b[i][x], summed in the
+// order of i, for i < count and x < length. out overlaps no other row.
+template <class T>
+struct RowProducts {
+  int64_t count = 0, length = 0;
+  const T* const* a = nullptr;
+  const T* const* b = nullptr;
+  T more = 0;
+  bool add = false;
+  T* out = nullptr;
+};
+
 template <class T>
 struct VectorKernels {
   int64_t lanes;  // numbers in a vector: maps, columns and weights are padded to
@@ -104,6 +116,7 @@ struct VectorKernels {
   void (*pool)(const PoolBin<T>& bin, const T* map, T* sums);
   void (*pool_scatter)(const PoolBin<T>& bin, const T* grad, T* map_grad);
   void (*pool_moves)(const PoolBin<T>& bin, const T* grad, const T* map, T* moves);
+  void (*add_products)(const RowProducts<T>& rows);
 };
 
 // Of the widest level the machine has, or of the one ACTIVE_CONVNETS_ISA names

@@ -37,6 +37,7 @@ CASES = {
     "ActiveConvolution": sym.ActiveConvolution(
         data=X, offset=T, weight=W, bias=B, **GRID, **SETS, num_group=2, fixed_taps=(4,)
     ),
+    "DynamicFilter": sym.DynamicFilter(data=X, num_filter=2, samples=(3, 2), fusion="mean", attention_at="output"),
     "DeformableConvolution": sym.DeformableConvolution(data=X, offset=T, weight=W, no_bias=True, **GRID, **SETS),
     "ModulatedDeformableConvolution": sym.ModulatedDeformableConvolution(
         data=X, offset=T, mask=M, weight=W, bias=B, **GRID, **SETS, boundary="inside"

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The LS-DFN block, which computes a dynamic filter from the features it filters: its sizes, layers and initial values.
+
+Both builders, lib/nets/dynamic_filter.py and lib/modules/dynamic_filter.py, read them here. Layers and deviations are
+those of the author's Caffe networks; sizes, sum and residual of 1 / C those of the paper (Wu et al., ECCV 2018).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A convolution with bias that keeps the size of the map (stride 1).
+
+    reads : the layer before it, "" for the block's input
+    std : weights start as N(0, std), biases as 0
+    """
+
+    name: str
+    reads: str
+    channels: int
+    kernel: int
+    std: float
+    dilate: int = 1
+    relu: bool = False
+
+    @property
+    def pad(self) -> int:
+        return self.dilate * (self.kernel // 2)
+
+
+@dataclass(frozen=True)
+class DynamicFilterBlock:
+    """Sizes of the block.
+
+    num_filter : C', channels of the output
+    channels : C, of the features that are filtered
+    hidden : of the layers before the last of a branch
+    kernel, samples, sample_stride : k and s along each side, and pixels between samples; k is odd
+    fusion, residual, attention_at : as the operator's (operators/dynamic_filter/README.md)
+    """
+
+    num_filter: int = 24
+    channels: int = 256
+    hidden: int = 512
+    kernel: int = 3
+    samples: int = 5
+    sample_stride: int = 3
+    fusion: str = "sum"
+    residual: bool = True
+    attention_at: str = "sample"
+
+    def layers(self) -> tuple[Layer, ...]:
+        """In order. `feature`, `channel`, `spatial`, `position`, `sample` are the operator's inputs; 1 is added to the
+        last two, the attentions."""
+        taps, samples = self.kernel**2, self.samples**2
+        return (
+            Layer("feature_hidden", "", self.hidden, 3, 0.01, relu=True),
+            Layer("feature", "feature_hidden", self.channels, 3, 0.01, relu=True),
+            Layer("channel_hidden", "", self.hidden, 3, 0.01, dilate=2, relu=True),
+            Layer("channel", "channel_hidden", self.num_filter * self.channels, 1, 1e-4),
+            Layer("spatial_hidden", "", self.hidden, 3, 0.01, dilate=2, relu=True),
+            Layer("spatial", "spatial_hidden", self.num_filter * taps, 3, 1e-4),
+            Layer("position", "", taps, 3, 0.001),
+            Layer("sample", "", samples, 3, 0.01),
+        )
+
+    def initial(self, name: str) -> dict[str, str]:
+        """Parameter -> kind of initial value (lib/run/initial.py), for the block called `name`: rows of a system's
+        table."""
+        weights = {f"{name}_{layer.name}_weight": f"normal({layer.std:g})" for layer in self.layers()}
+        return {**weights, **{f"{name}_{layer.name}_bias": "zeros" for layer in self.layers()}}
+
+
+PAPER = DynamicFilterBlock()  # as in the paper's segmentation

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+// The gradients of DynamicFilter on the CPU, in two passes over bands: first at the positions that look (the kernels,
+// the sample attention, and the gradients of the sums Z and T), then at the places that are looked at, which gather.
+#pragma once
+
+#include "bands.h"
+#include "taps.h"
+
+namespace acn {
+
+template <class T>
+void multiply_by(int64_t length, const T* factor, T* values) {
+  for (int64_t i = 0; i < length; ++i) values[i] *= factor[i];
+}
+
+// One image of a wave.
+template <class T>
+struct DynamicFilterImage {
+  DynamicFilterArrays<const T> in;
+  DynamicFilterArrays<T> grad;
+  const T* head;
+  T *sums, *tap_grad, *z_grad;
+};
+
+template <class T>
+class BackwardWorker {
+ public:
+  BackwardWorker(const DynamicFilterShape& shape, const DynamicFilterCut& cut, const std::vector<Req>& reqs)
+      : s_(shape),
+        cut_(cut),
+        reqs_(reqs),
+        band_(shape, cut),
+        pitch_(shape.width + 2 * cut.pad_x),
+        bare_(scratch<T>(taps_width())),
+        taps_(scratch<T>(taps_width())),
+        kernel_(scratch<T>(taps_width())),
+        row_(scratch<T>(shape.width)),
+        sum_row_(scratch<T>(shape.width)),
+        z_(scratch<T>(DynamicFilterCut::kChannels * cut.rows * shape.width)),
+        z_grad_(scratch<T>(DynamicFilterCut::kChannels * cut.rows * shape.width)),
+        attention_(scratch<T>(static_cast<int64_t>(cut.samples.size()) * pitch_)) {}
+
+  // At the positions of a band.
+  void look(const DynamicFilterImage<T>& image, int64_t band) {
+    band_.begin(image.in, band);
+    if (image.grad.sample) clear(Input::kSample, s_.sample_count(), image.grad.sample);
+    if (image.grad.position && s_.at_output) clear(Input::kPosition, s_.tap_count(), image.grad.position);
+    const TapRows<T> rows(s_, image.in, image.sums);
+    for (int64_t y = band_.y_begin; y < band_.y_end; ++y) look_through_taps(image, rows, y);
+    for (int64_t u = 0; u < s_.channels; u += DynamicFilterCut::kChannels) {
+      look_at_channels(image, u, std::min(DynamicFilterCut::kChannels, s_.channels - u));
+    }
+  }
+
+  // At the places of a band.
+  void gather(const DynamicFilterImage<T>& image, int64_t band) {
+    band_.begin(image.in, band);
+    const TapRows<T> rows(s_, image.in, image.sums);
+    const bool position = image.grad.position && !s_.at_output;
+    for (int64_t y = band_.y_begin; y < band_.y_end; ++y) {
+      if (position) rows.position_gradient(y, image.tap_grad, taps_.get());
+      if (image.grad.data) rows.sum_gradient(y, image.tap_grad, sum_row_.get());
+      gather_channels(image, y, position);
+      if (!position) continue;
+      for (int64_t t = 0; t < s_.tap_count(); ++t) {
+        put(Input::kPosition, taps_.get() + t * s_.width, image.grad.position + t * s_.pixels() + y * s_.width);
+      }
+    }
+  }
+
+ private:
+  enum class Input { kData, kChannel, kSpatial, kPosition, kSample };
+  Req req(Input input) const { return reqs_[static_cast<size_t>(input)]; }
+  int64_t taps_width() const { return s_.tap_count() * int64_t{s_.width}; }
+
+  // Rows of the band, so that sums into them may begin.
+  void clear(Input input, int64_t maps, T* grad) const {
+    if (req(input) != Req::kWrite) return;
+    for (int64_t m = 0; m < maps; ++m) std::fill_n(grad + m * s_.pixels() + band_.first(), band_.length(), T(0));
+  }
+
+  void put(Input input, const T* values, T* grad) const {
+    for (int64_t i = 0; i < s_.width; ++i) store(values[i], req(input), grad + i);
+  }
+
+  void look_through_taps(const DynamicFilterImage<T>& image, const TapRows<T>& rows, int64_t y) {
+    const int64_t taps = s_.tap_count(), width = s_.width, pixels = s_.pixels();
+    rows.bare_taps(y, bare_.get());
+    std::copy_n(bare_.get(), taps * width, taps_.get());
+    rows.attend(y, taps_.get());
+    for (int64_t v = 0; v < s_.filters; ++v) {
+      const T* head = image.head + v * pixels + y * width;
+      rows.kernel(v, y, kernel_.get());
+      for (int64_t t = 0; t < taps; ++t) {
+        multiply_rows(width, kernel_.get() + t * width, head, v > 0, image.tap_grad + t * pixels + y * width);
+      }
+      if (image.grad.spatial) store_spatial(head, image.grad.spatial + v * taps * pixels + y * width);
+    }
+    if (image.grad.sample) rows.add_sample_gradient(y, image.tap_grad, image.grad.sample);
+    if (!image.grad.position || !s_.at_output) return;
+    for (int64_t t = 0; t < taps; ++t) {
+      const int64_t at = t * pixels + y * width;
+      multiply_rows(width, bare_.get() + t * width, image.tap_grad + at, true, image.grad.position + at);
+    }
+  }
+
+  // grad: of one filter, from its first tap in the row. kernel_ and taps_ hold V and T.
+  void store_spatial(const T* head, T* grad) {
+    const int64_t taps = s_.tap_count(), width = s_.width;
+    const Req how = req(Input::kSpatial);
+    if (!s_.softmax) {
+      for (int64_t t = 0; t < taps; ++t) {
+        multiply_rows(width, taps_.get() + t * width, head, how == Req::kAdd, grad + t * s_.pixels());
+      }
+      return;
+    }
+    for (int64_t i = 0; i < width; ++i) {
+      T mean = 0;
+      for (int64_t t = 0; t < taps; ++t) mean += kernel_[t * width + i] * taps_[t * width + i];
+      for (int64_t t = 0; t < taps; ++t) {
+        store(head[i] * kernel_[t * width + i] * (taps_[t * width + i] - mean), how, grad + t * s_.pixels() + i);
+      }
+    }
+  }
+
+  void look_at_channels(const DynamicFilterImage<T>& image, int64_t begin, int64_t count) {
+    const int64_t length = band_.length(), first = band_.first();
+    const T* centre = image.in.position + s_.centre() * s_.pixels() + first;
+    const bool looks = image.grad.data || image.grad.position || image.grad.sample;
+    band_.read(begin, count);
+    if (image.grad.channel || (image.grad.position && s_.at_output)) band_.sums(z_.get());
+    if (looks) sum_z_gradient(image, begin, count);
+    if (s_.at_output) {
+      for (int64_t i = 0; i < count; ++i) {
+        T *z = z_.get() + i * length, *grad = z_grad_.get() + i * length;
+        if (image.grad.position) {
+          multiply_rows(length, grad, z, true, image.grad.position + s_.centre() * s_.pixels() + first);
+        }
+        if (image.grad.channel) multiply_by(length, centre, z);
+        if (looks) multiply_by(length, centre, grad);
+      }
+    }
+    if (image.grad.channel) store_channel(image, begin, count);
+    if (image.grad.sample) band_.add_sample_gradient(z_grad_.get(), image.grad.sample);
+    if (image.grad.data || (image.grad.position && !s_.at_output)) keep_z_gradient(image, begin, count);
+  }
+
+  void sum_z_gradient(const DynamicFilterImage<T>& image, int64_t begin, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) {
+      list_.clear();
+      for (int64_t v = 0; v < s_.filters; ++v) {
+        list_.push(image.in.channel + (v * s_.channels + begin + i) * s_.pixels() + band_.first(),
+                   image.head + v * s_.pixels() + band_.first());
+      }
+      list_.sum(band_.length(), s_.identity<T>(), false, z_grad_.get() + i * band_.length());
+    }
+  }
+
+  void store_channel(const DynamicFilterImage<T>& image, int64_t begin, int64_t count) {
+    for (int64_t v = 0; v < s_.filters; ++v) {
+      for (int64_t i = 0; i < count; ++i) {
+        multiply_rows(band_.length(), z_.get() + i * band_.length(), image.head + v * s_.pixels() + band_.first(),
+                      req(Input::kChannel) == Req::kAdd,
+                      image.grad.channel + (v * s_.channels + begin + i) * s_.pixels() + band_.first());
+      }
+    }
+  }
+
+  void keep_z_gradient(const DynamicFilterImage<T>& image, int64_t begin, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) {
+      for (int64_t y = band_.y_begin; y < band_.y_end; ++y) {
+        T* row = image.z_grad + ((begin + i) * s_.height + y) * pitch_;
+        std::fill_n(row, cut_.pad_x, T(0));
+        std::copy_n(z_grad_.get() + i * band_.length() + (y - band_.y_begin) * s_.width, s_.width, row + cut_.pad_x);
+        std::fill_n(row + cut_.pad_x + s_.width, cut_.pad_x, T(0));
+      }
+    }
+  }
+
+  // One row of every channel; with `position`, adds to the centre tap of taps_.
+  void gather_channels(const DynamicFilterImage<T>& image, int64_t y, bool position) {
+    if (!image.grad.data && !position) return;
+    const int64_t width = s_.width, pixels = s_.pixels();
+    const T *centre = image.in.position + s_.centre() * pixels + y * width, scale = s_.scale<T>();
+    const std::vector<int64_t> places = read_attention(image, y);
+    T* centre_grad = taps_.get() + s_.centre() * width;
+    for (int64_t u = 0; u < s_.channels; ++u) {
+      for (size_t k = 0; k < places.size(); ++k) list_.b[k] = image.z_grad + u * s_.height * pitch_ + places[k];
+      list_.sum(width, T(0), false, row_.get());
+      const T* x = image.in.data + u * pixels + y * width;
+      if (position) {
+        for (int64_t i = 0; i < width; ++i) centre_grad[i] += scale * x[i] * row_[i];
+      }
+      if (!image.grad.data) continue;
+      for (int64_t i = 0; i < width; ++i) row_[i] = scale * (s_.at_output ? T(1) : centre[i]) * row_[i] + sum_row_[i];
+      put(Input::kData, row_.get(), image.grad.data + u * pixels + y * width);
+    }
+  }
+
+  // Puts the sample attention of the positions p - s, with zeros on either side, into list_.a. Returns where their rows
+  // start in the padded maps.
+  std::vector<int64_t> read_attention(const DynamicFilterImage<T>& image, int64_t y) {
+    std::vector<int64_t> places;
+    list_.clear();
+    T* out = attention_.get();
+    for (int32_t n : cut_.samples) {
+      const MapStep back = -s_.sample(n);
+      const int64_t row = y + back.y;
+      if (row < 0 || row >= s_.height) continue;
+      std::fill_n(out, pitch_, T(0));
+      std::copy_n(image.in.sample + n * s_.pixels() + row * s_.width, s_.width, out + cut_.pad_x);
+      list_.push(out + cut_.pad_x + back.x, nullptr);
+      places.push_back(row * pitch_ + cut_.pad_x + back.x);
+      out += pitch_;
+    }
+    return places;
+  }
+
+  const DynamicFilterShape& s_;
+  const DynamicFilterCut& cut_;
+  const std::vector<Req>& reqs_;
+  SampleBand<T> band_;
+  int64_t pitch_;
+  Scratch<T> bare_, taps_, kernel_, row_, sum_row_, z_, z_grad_, attention_;
+  RowList<T> list_;
+};
+
+}  // namespace acn

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part of DynamicFilter that every channel has for itself, at the centre tap alone:
+//
+//     Z[u, p] = sum over samples s of A[s, p] P[centre, p + s] data[u, p + s]      out[v, p] += sum_u (U[v, u, p] +
+//     1/C) Z[u, p]
+//
+// (P[centre, p] with attention at the output.) Maps are cut into bands of whole rows, for a few channels at a time.
+#pragma once
+
+#include <cstdlib>
+#include <vector>
+
+#include "../core/runtime/scratch.h"
+#include "maps.h"
+
+namespace acn {
+
+// How maps are cut, by their shape alone.
+struct DynamicFilterCut {
+  static constexpr int64_t kPositions = 1024;  // of a band: long runs of the channel kernel, and work for some threads
+  static constexpr int64_t kChannels = 8;      // at a time
+
+  int64_t rows, bands;           // of a band; of an image
+  int64_t pad_y = 0, pad_x = 0;  // how far a sample that falls on the map may lie from its position
+  std::vector<int32_t> samples;  // those that can fall on the map
+
+  explicit DynamicFilterCut(const DynamicFilterShape& s)
+      : rows(std::clamp<int64_t>(kPositions / s.width, 1, s.height)), bands((s.height + rows - 1) / rows) {
+    for (int32_t n = 0; n < s.sample_count(); ++n) {
+      const MapStep step = s.sample(n);
+      if (std::abs(step.y) >= s.height || std::abs(step.x) >= s.width) continue;
+      pad_y = std::max(pad_y, std::abs(step.y));
+      pad_x = std::max(pad_x, std::abs(step.x));
+      samples.push_back(n);
+    }
+  }
+};
+
+// Rows of products that are summed, kept to be refilled.
+template <class T>
+struct RowList {
+  std::vector<const T*> a, b;
+
+  void clear() { a.clear(), b.clear(); }
+  void push(const T* left, const T* right) { a.push_back(left), b.push_back(right); }
+  void sum(int64_t length, T more, bool add, T* out) const {
+    RowProducts<T> rows;
+    rows.count = static_cast<int64_t>(a.size()), rows.length = length;
+    rows.a = a.data(), rows.b = b.data();
+    rows.more = more, rows.add = add, rows.out = out;
+    vector_kernels<T>().add_products(rows);
+  }
+};
+
+// One worker's view of one band.
+template <class T>
+class SampleBand {
+ public:
+  SampleBand(const DynamicFilterShape& shape, const DynamicFilterCut& cut)
+      : s_(shape),
+        cut_(cut),
+        pitch_(s_.width + 2 * cut.pad_x),
+        plane_(std::min<int64_t>(cut.rows + 2 * cut.pad_y, s_.height) * pitch_),
+        planes_(scratch<T>(DynamicFilterCut::kChannels * plane_)) {
+    std::fill_n(planes_.get(), DynamicFilterCut::kChannels * plane_, T(0));  // the margins stay so
+  }
+
+  void begin(const DynamicFilterArrays<const T>& image, int64_t band) {
+    in_ = image;
+    y_begin = band * cut_.rows, y_end = std::min<int64_t>(y_begin + cut_.rows, s_.height);
+    low_ = std::max<int64_t>(y_begin - cut_.pad_y, 0), high_ = std::min<int64_t>(y_end + cut_.pad_y, s_.height);
+  }
+
+  int64_t first() const { return y_begin * s_.width; }  // position
+  int64_t length() const { return (y_end - y_begin) * s_.width; }
+
+  // Takes up the channels [begin, begin + count).
+  void read(int64_t begin, int64_t count) {
+    count_ = count;
+    const T* p = in_.position + s_.centre() * s_.pixels();
+    const T scale = s_.scale<T>();
+    for (int64_t i = 0; i < count; ++i) {
+      for (int64_t y = low_; y < high_; ++y) {
+        const T *x = in_.data + (begin + i) * s_.pixels() + y * s_.width, *factor = p + y * s_.width;
+        T* out = planes_.get() + i * plane_ + (y - low_) * pitch_ + cut_.pad_x;
+        if (s_.at_output) {
+          for (int64_t j = 0; j < s_.width; ++j) out[j] = scale * x[j];
+        } else {
+          for (int64_t j = 0; j < s_.width; ++j) out[j] = scale * factor[j] * x[j];
+        }
+      }
+    }
+  }
+
+  // z (count, length) = Z; with attention at the output, without its factor P.
+  void sums(T* z) {
+    for (int64_t y = y_begin; y < y_end; ++y) {
+      for (int64_t i = 0; i < count_; ++i) {
+        list_.clear();
+        each_sample(y, [&](int32_t n, int64_t place) {
+          list_.push(in_.sample + n * s_.pixels() + y * s_.width, planes_.get() + i * plane_ + place);
+        });
+        list_.sum(s_.width, T(0), false, z + i * length() + (y - y_begin) * s_.width);
+      }
+    }
+  }
+
+  // sample_grad (sample, pixels) += what z_grad (count, length), the gradient of `sums`, gives.
+  void add_sample_gradient(const T* z_grad, T* sample_grad) {
+    for (int64_t y = y_begin; y < y_end; ++y) {
+      each_sample(y, [&](int32_t n, int64_t place) {
+        list_.clear();
+        for (int64_t i = 0; i < count_; ++i) {
+          list_.push(z_grad + i * length() + (y - y_begin) * s_.width, planes_.get() + i * plane_ + place);
+        }
+        list_.sum(s_.width, T(0), true, sample_grad + n * s_.pixels() + y * s_.width);
+      });
+    }
+  }
+
+  int64_t y_begin = 0, y_end = 0;
+
+ private:
+  // body(sample, where it starts in a plane) for the samples that the row y sees.
+  template <class Body>
+  void each_sample(int64_t y, Body body) const {
+    for (int32_t n : cut_.samples) {
+      const MapStep step = s_.sample(n);
+      const int64_t row = y + step.y;
+      if (row >= 0 && row < s_.height) body(n, (row - low_) * pitch_ + cut_.pad_x + step.x);
+    }
+  }
+
+  const DynamicFilterShape& s_;
+  const DynamicFilterCut& cut_;
+  int64_t pitch_, plane_;
+  Scratch<T> planes_;  // (channel, rows, pitch): scale * P * data, with zeros on either side
+  DynamicFilterArrays<const T> in_{};
+  RowList<T> list_;
+  int64_t low_ = 0, high_ = 0, count_ = 0;
+};
+
+}  // namespace acn

@@ -44,6 +44,7 @@ TABLE = {
     "lib.run": {"lib.config"},
     "lib.data": FILES,
     "lib.metrics": set(),
+    "lib.boxes": set(),
     "lib.looking": {"lib.run"},
     "lib.system": {"lib.config", "lib.run"},  # loads a system by its name: the one place that reaches up
     "lib.nets": {"lib.config", "mxnet"},

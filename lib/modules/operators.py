@@ -6,5 +6,8 @@ from __future__ import annotations
 from operators import __version__ as version
 from operators import instruction_set, num_threads, set_num_threads
 from operators.for_torch.symbol_net import SymbolNet, infer_shapes
+from operators.for_torch.symbols.attributes import word
+from operators.for_torch.symbols.operator import operator
 
-__all__ = ["SymbolNet", "infer_shapes", "instruction_set", "num_threads", "set_num_threads", "version"]
+__all__ = ["SymbolNet", "infer_shapes", "instruction_set", "num_threads", "operator", "set_num_threads", "version",
+           "word"]  # fmt: skip

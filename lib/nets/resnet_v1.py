@@ -47,9 +47,10 @@ def backbone(data: mx.sym.Symbol, net, res5_branch2b: Branch2b) -> mx.sym.Symbol
     net: cfg.net; reads depth (10, 18, 34, 50, 101), width (filters of conv1, 64 in the papers),
         output_stride (8, 16, 32),
         dilate_stages (False: only res5_branch2b may look further than its neighbours),
+        res5_both,
         stride_on_3x3, pool_pad, bn_eps (how other frameworks' networks differ, see docs/weights.md),
         train_bn (False: batch norm uses its stored statistics, as the original).
-    res5_branch2b: see `Branch2b`.
+    res5_branch2b: see `Branch2b`. In depths 10, 18 and 34 with net.res5_both it stands at branch2a of res5, too.
     Raises ValueError for a depth, output stride or width that does not exist.
     """
     _check(net)
@@ -110,7 +111,10 @@ def _bottleneck(x, unit, net):
 
 def _basic(x, unit, net):
     res, bn = f"res{unit.name}", f"bn{unit.name}"
-    y = _conv(x, f"{res}_branch2a", unit.filters, kernel=3, stride=unit.stride, dilate=unit.dilate)
+    if net.res5_both and unit.name.startswith("5"):
+        y = unit.branch2b(x, f"{res}_branch2a", unit.filters, net, unit.stride)
+    else:
+        y = _conv(x, f"{res}_branch2a", unit.filters, kernel=3, stride=unit.stride, dilate=unit.dilate)
     y = _relu(_bn(y, f"{bn}_branch2a", net), f"{res}_branch2a_relu")
     y = _bn(unit.branch2b(y, f"{res}_branch2b", unit.filters, net, 1), f"{bn}_branch2b", net)
     return _join(x, y, unit, unit.filters, net)
@@ -150,3 +154,10 @@ def _bn(x, name, net):
 
 def _relu(x, name):
     return mx.sym.Activation(x, name=name, act_type="relu")
+
+
+def stage_output(features: mx.sym.Symbol, net, stage: int) -> mx.sym.Symbol:
+    """The features of an earlier stage (2 to 4), inside those of `backbone`."""
+    counts = (BOTTLENECKS if net.depth in BOTTLENECKS else BASIC)[net.depth]
+    last = unit_names(net.depth, stage, counts[stage - 2])[-1]
+    return features.get_internals()[f"res{stage}{last}_relu_output"]

@@ -2,7 +2,7 @@
 # Sets up .venv and runs every check: formatting, lint, all tests. ./check.sh [pytest arguments]
 set -euo pipefail
 cd "$(dirname "$0")"
-scripts/setup.sh mxnet,deeplab,torch,sweeps,tests
+scripts/setup.sh mxnet,deeplab,detection,torch,sweeps,tests
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 find operators -name '*.h' -print0 -o -name '*.cc' -print0 -o -name '*.cu' -print0 | xargs -0 .venv/bin/clang-format --dry-run -Werror

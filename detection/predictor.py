@@ -18,6 +18,9 @@ from lib.boxes.proposals import within
 from lib.boxes.suppression import falling, nms
 from lib.data import images
 
+COPIES = ("_weight_test", "_bias_test")
+"""What the original's checkpoints hold a second time: the box head times TRAIN.BBOX_STDS, which is done here later."""
+
 
 @dataclass(frozen=True)
 class Detections:
@@ -34,7 +37,7 @@ class Predictor:
 
     def __init__(self, cfg, engine, arg, aux):
         self._cfg, self.engine = cfg, engine
-        engine.build(test_network(cfg), arg, aux)
+        engine.build(test_network(cfg), {name: arg[name] for name in arg if not name.endswith(COPIES)}, aux)
 
     def detections(self, pictures: Sequence[np.ndarray]) -> list[Detections]:
         """Of uint8 (h, w, 3) RGB of any sizes; cfg.TEST.BATCH_IMAGES go through the network at once."""

@@ -15,8 +15,9 @@ INPUTS = ("data", "im_info", "gt_boxes", "label", "bbox_target", "bbox_weight", 
 def rules_of(cfg, graph: str) -> dict[str, Rule]:
     """The Rule of every parameter and state of a network's graph.
 
-    cfg: reads `net.head_init`, `net.offset_lr_mult` (factor on the multipliers of all that makes offsets) and
-    `network.FIXED_PARAMS`. Raises ValueError for a parameter that no row of the table knows.
+    cfg: reads `net.head_init`, `net.offset_lr_mult` (factor on the multipliers of what makes offsets of convolutions),
+    `net.bins_lr_mult` (of poolings) and `network.FIXED_PARAMS`.
+    Raises ValueError for a parameter that no row of the table knows.
     """
     read = Graph(graph)
     names = [name for name in read.variables if name not in INPUTS]
@@ -35,8 +36,8 @@ def _table(cfg) -> tuple[Row, ...]:
         Row(r".*", scale, "zeros", steers="deformable"),
         Row(r".*", scale, "zeros", steers="modulated"),
         Row(r".*", scale, "zeros", steers="active"),
-        Row(r"offset_(weight|bias)", 0.01 * scale, "zeros", steers="pooling"),
-        Row(r"rfcn_(cls|bbox)_offset_t_(weight|bias)", scale, "zeros", steers="pooling"),
+        Row(r"offset_(weight|bias)", 0.01 * cfg.net.bins_lr_mult, "zeros", steers="pooling"),
+        Row(r"rfcn_(cls|bbox)_offset_t_(weight|bias)", cfg.net.bins_lr_mult, "zeros", steers="pooling"),
         Row(r"bn.*_(gamma|moving_var)", 1.0, "ones", True),
         Row(r"bn.*_(beta|moving_mean)", 1.0, "zeros", True),
         Row(r"(conv1|res.*)_weight", 1.0, "msra", True),

@@ -115,6 +115,7 @@ class Net(sections.Looking, sections.Backbone):
     fc_channels: int = 1024  # Faster R-CNN's two layers
     bins: int = 7  # parts of a pooled box, in y and in x
     trans_std: float = 0.1  # how far a part moves, in sizes of the box, per unit of its offset
+    bins_lr_mult: float = 1.0  # factor on the learning rate of what moves the parts
     head_init: str = "normal"  # of what is new: normal (0.01, on a pretrained backbone) or msra (from scratch)
 
 
@@ -152,6 +153,7 @@ RANGES = Ranges(
         "TRAIN.RPN_PRE_NMS_TOP_N": 1, "TRAIN.RPN_POST_NMS_TOP_N": 1, "TRAIN.RPN_MIN_SIZE": 0,
         "TEST.RPN_PRE_NMS_TOP_N": 1, "TEST.RPN_POST_NMS_TOP_N": 1, "TEST.RPN_MIN_SIZE": 0, "TEST.max_per_image": 1,
         "net.rpn_channels": 0, "net.head_channels": 0, "net.fc_channels": 1, "net.bins": 1, "net.trans_std": 0,
+        "net.bins_lr_mult": 0,
         "dataset.streets.train": 0, "dataset.streets.val": 0, "dataset.streets.seed": 0,
         **sections.NET_RANGES["at_least"],
     },

@@ -67,7 +67,7 @@ TABLE = {
                 "lib.commands"},
     "deeplab.symbols": {"lib.nets", "deeplab", "mxnet"},
     "detection": {*FILES, "lib.boxes", "lib.data", "lib.metrics", "lib.looking", "lib.pictures", "lib.system",
-                  "lib.weights"},
+                  "lib.weights", "lib.commands", "lib.predictors"},
     "detection.symbols": {"lib.nets", "detection", "mxnet"},
     "experiments": {*FILES, "lib.system"},
     "benchmarks": {"operators", "lib", "deeplab", "mxnet", "torch", "torchvision"},

@@ -87,6 +87,7 @@ class Backbone:
     dilate_stages: bool = True  # a stage that may not halve the map looks twice as far instead, as in DeepLab
     train_bn: bool = False  # False: batch normalisation uses the stored statistics, as the original does
     res5_dilate: int = 2  # dilation (and padding) of res5's branch2b, of every kind
+    inception: bool = False  # depths 50, 101: units of Aligned-Inception-ResNet (our reading) instead of bottlenecks
     res5_both: bool = False  # depths 10, 18, 34: branch2a of res5 is of the same kind as branch2b
 
 

@@ -86,8 +86,8 @@ class Engine:
     def __init__(self, **arrays):
         self._arrays, self.given = {f"{name}_output": value for name, value in arrays.items()}, []
 
-    def build(self, *unused):
-        pass
+    def build(self, network, arg, aux):
+        self.held = list(arg)
 
     def compute(self, inputs, outputs):
         self.given.append(inputs)
@@ -101,7 +101,8 @@ def predict(monkeypatch):
 
     def call(cfg, pictures, **arrays):
         engine = Engine(**arrays)
-        return Predictor(cfg, engine, {}, {}).detections(pictures), engine
+        held = {"rfcn_bbox_weight": 1, "rfcn_bbox_weight_test": 2, "rfcn_bbox_bias_test": 3}
+        return Predictor(cfg, engine, held, {}).detections(pictures), engine
 
     return call
 
@@ -116,6 +117,7 @@ def test_what_is_judged_is_decoded_scaled_back_and_suppressed_by_class(predict):
     found, engine = predict(cfg, [np.zeros((64, 96, 3), np.uint8)], rois=rois, cls_prob=scores, bbox_pred=deltas)
     (one,) = found
     assert engine.given[0]["im_info"].tolist() == [[128, 192, 2]]
+    assert engine.held == ["rfcn_bbox_weight"]  # not the copies that the original's files hold
     assert one.classes.tolist() == [1, 1, 3] and one.scores.tolist() == [0.9, 0.7, 0.6]  # .3 of class 2 is too many
     assert one.boxes.tolist() == [[10, 10, 19.5, 19.5], [51, 50, 60.5, 59.5], [51, 50, 60.5, 59.5]]
 

@@ -115,6 +115,26 @@ def test_every_network_learns_and_sees(name):
             assert own.min() >= 0 and own[:, 2].max() <= width - 1 and own[:, 3].max() <= height - 1
 
 
+def test_aligned_inception_resnet_is_another_backbone():
+    """101 layers deep, as the paper's table has its blocks; the widths inside a block are our reading."""
+    cfg = published("rfcn_dcn")
+    cfg.net.inception, cfg.net.pool_pad = True, 1
+    given = {"data": (1, 3, 600, 1000), "im_info": (1, 3)}
+    shapes = infer_shapes(get_symbol(cfg, is_train=False).get_internals(), given)
+    assert shapes["res2c_relu_output"][1:] == (256, 150, 250) and shapes["res3b3_relu_output"][1:] == (512, 75, 125)
+    assert shapes["res4b22_relu_output"][1:] == (1024, 38, 63) and shapes["res5c_relu_output"][1:] == (2048, 38, 63)
+    moved = [name for name in shapes if name.endswith("_offset_weight") and name.startswith("res5")]
+    assert moved == [f"res5{unit}_branch{place}_offset_weight" for unit in "abc" for place in ("3b", "4b", "4c")]
+    small_one = small("rfcn_dcn")
+    small_one.net.depth, small_one.net.inception = 50, True
+    with open_engine(small_one, training=True) as engine:
+        engine.build(train_network(small_one))
+        assert all(np.isfinite(value).all() for value in engine.update(batch_of(small_one), 0.01)[0].values())
+    cfg.net.depth = 18
+    with pytest.raises(ValueError, match="net.inception: its units come in depths .50, 101., got net.depth 18"):
+        get_symbol(cfg)
+
+
 def test_an_unknown_network_is_refused_with_the_nearest_name():
     cfg = Config()
     cfg.symbol = "resnet_v1_101_rfcnn"

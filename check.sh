@@ -2,7 +2,7 @@
 # Sets up .venv and runs every check: formatting, lint, types, all tests. ./check.sh [pytest arguments]
 set -euo pipefail
 cd "$(dirname "$0")"
-scripts/setup.sh mxnet,deeplab,torch,sweeps,tests
+scripts/setup.sh mxnet,deeplab,detection,torch,sweeps,tests
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy

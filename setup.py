@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Builds the C++ operator library, the Cython front over it and, where nvcc is found, the CUDA library beside it.
+"""Builds the C++ operator library, the Cython front over it, lib's boxes and, where nvcc is found, the CUDA library.
 Everything else stands in pyproject.toml.
 
 ACTIVE_CONVNETS_CUDA        0: CPU only; 1: a missing nvcc is an error; otherwise: CUDA where nvcc is found
@@ -27,6 +27,7 @@ ABI = runpy.run_path(os.path.join(OPERATORS, "core", "abi.py"))["abi"]()
 HEADERS = glob.glob("operators/**/*.h", recursive=True)
 LIBRARY = "operators.core.libactive_convnets"
 CUDA_LIBRARY = "operators.core.libactive_convnets_cuda"
+BOXES = "lib/boxes/core.pyx"
 LEVELS_SOURCE = "operators/core/simd/table.cc"
 QUICK_ARCHS = "sm_80 sm_90"
 RELEASE_ARCHS = "sm_75 sm_80 sm_86 sm_89 sm_90 sm_100 sm_120"
@@ -110,11 +111,11 @@ class Build(build_ext):
 
     def run(self):
         super().run()
-        if len(self.extensions) == 2:
+        if CUDA_LIBRARY not in [extension.name for extension in self.extensions]:
             remove_stale(self.get_ext_fullpath(CUDA_LIBRARY))
 
     def build_extensions(self):
-        library, front, *cuda = self.extensions
+        library, front, *others = self.extensions
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             jobs = [(source, EXACT) for source in library.sources] + level_jobs()
             library.extra_objects = [o for objects in pool.map(self.compile_one, *zip(*jobs)) for o in objects]
@@ -123,8 +124,11 @@ class Build(build_ext):
         self.build_extension(library)
         front.library_dirs = [os.path.dirname(self.get_ext_fullpath(LIBRARY))]
         self.build_extension(front)
-        if cuda:
-            self.build_cuda(find_nvcc())
+        for extension in others:
+            if extension.name == CUDA_LIBRARY:
+                self.build_cuda(find_nvcc())
+            else:
+                self.build_extension(extension)
 
     def compile_one(self, source, extra):
         folder = os.path.join(self.build_temp, *(flag.split("=")[-1] for flag in extra if flag not in EXACT))
@@ -172,6 +176,9 @@ front = Extension(
     extra_link_args=["-l:libactive_convnets.so"],
 )
 
+# A wheel is built from a copy that has no lib.
+boxes = [Extension("lib.boxes.core", [BOXES], extra_compile_args=["-O3", *EXACT])] if os.path.exists(BOXES) else []
 cuda = [Extension(CUDA_LIBRARY, cuda_sources(), depends=HEADERS)] if find_nvcc() else []
 
-setup(ext_modules=[library, *cythonize([front], build_dir="build/cython"), *cuda], cmdclass={"build_ext": Build})
+compiled = cythonize([front, *boxes], build_dir="build/cython")
+setup(ext_modules=[library, *compiled, *cuda], cmdclass={"build_ext": Build})

@@ -10,10 +10,8 @@ import numpy as np
 
 from lib.data import images, labels
 from lib.data.images import DatasetError
+from lib.data.keep import Keep
 from lib.data.prefetch import prefetch
-
-CACHE_BYTES = 256 << 20
-"""Decoded pictures are kept if the whole set takes no more than this; Cityscapes (24 GB) is read anew each epoch."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,7 @@ class Batches:
             raise DatasetError(
                 f"{ds.root}: {self._samples} pictures (mirrored ones counted) make no batch of {self.batch}"
             )
-        self._cache: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-        self._cacheable: bool | None = None
+        self._read = Keep(self._pair, len(ds.records))
 
     def __len__(self) -> int:
         """Batches per epoch."""
@@ -93,8 +90,8 @@ class Batches:
                     f"others of its batch have {first[1]} x {first[0]}; crop (TRAIN.ENABLE_CROP) or use batches of 1"
                 )
         size = np.max([truth.shape for _, truth in pairs], axis=0)
-        data = [_enlarge(images.to_tensor(image, self._cfg), size, 0) for image, _ in pairs]
-        label = [_enlarge(truth.astype(np.float32), size, labels.IGNORE) for _, truth in pairs]
+        data = [images.enlarge(images.to_tensor(image, self._cfg), size, 0) for image, _ in pairs]
+        label = [images.enlarge(truth.astype(np.float32), size, labels.IGNORE) for _, truth in pairs]
         return {"data": np.stack(data), "label": np.stack(label)}
 
     def _take(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
@@ -116,23 +113,8 @@ class Batches:
         top, left = int(sample.down * (size[0] - height + 1)), int(sample.right * (size[1] - width + 1))
         return slice(top, top + height), slice(left, left + width)
 
-    def _read(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def _pair(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Picture and truth at the size of cfg.SCALES."""
-        if index in self._cache:
-            return self._cache[index]
         image, truth = self._ds.pair(self._ds.records[index])
         size = images.scaled_size(*truth.shape, self._cfg.SCALES)
-        pair = images.resize_image(image, size), images.resize_label(truth, size)
-        if self._cacheable is None:
-            self._cacheable = len(self._ds.records) * sum(array.nbytes for array in pair) <= CACHE_BYTES
-        if self._cacheable:
-            self._cache[index] = pair
-        return pair
-
-
-def _enlarge(array: np.ndarray, size: np.ndarray, value: float) -> np.ndarray:
-    """`array` (..., h, w) filled up with `value`, below and on the right, to the given height and width."""
-    missing = size - array.shape[-2:]
-    if not missing.any():
-        return array
-    return np.pad(array, [(0, 0)] * (array.ndim - 2) + [(0, each) for each in missing], constant_values=value)
+        return images.resize_image(image, size), images.resize_label(truth, size)

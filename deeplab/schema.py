@@ -56,23 +56,13 @@ class Train(sections.Train):
 
 
 @dataclass
-class Net(sections.Backbone):
+class Net(sections.Looking, sections.Backbone):
     """Shape of the network: its backbone, its head, and how the last stage looks."""
 
     head_channels: int = 1024
     head_init: str = "normal"  # of fc6: normal (0.01, the original, on a pretrained backbone) or msra (from scratch)
-    offset_dilate: int = 1  # dilation of the convolution that predicts the offsets (dcn, modulated)
-    num_deformable_group: int = 1
-    num_offset_group: int = 1  # groups of filters with an own set of offsets
     # Letters of the res5 units whose 3x3 convolution looks ('a', 'ab'), '' = all; those of the others are ordinary.
     looking_units: str = ""
-    boundary: str = ""  # what lies outside the map: inside, zero, border; '' = the operator's default
-    normalize_grad: bool = False  # acn: divide each tap's offset gradient by its norm
-    offset_lr_rate: float = 1.0  # acn: factor on the offset gradient
-    offset_lr_mult: float = 1.0  # factor on the learning rate of all that makes offsets and masks
-    # No sample is moved by more than this many pixels in y or in x; 0 = no bound. acn: offsets are cut back to it after
-    # every update. dcn, modulated: what the branch computes, z, becomes bound*tanh(z/bound), in the graph.
-    offset_bound: float = 0.0
 
 
 @dataclass
@@ -106,35 +96,23 @@ RANGES = Ranges(
     choices={
         "network.IMAGE_STRIDE": (0,),
         "TRAIN.ENABLE_OHEM": (False,),
-        "net.depth": (10, 18, 34, 50, 101),
         "net.head_init": ("normal", "msra"),
-        "net.output_stride": (8, 16, 32),
-        "net.pool_pad": (0, 1),
-        "net.pixel_order": ("RGB", "BGR"),
-        "net.boundary": ("", "inside", "zero", "border"),
+        **sections.NET_RANGES["choices"],
     },
     why={
         "network.IMAGE_STRIDE": "padding pictures is not implemented",
         "TRAIN.ENABLE_OHEM": "online hard example mining is not implemented",
     },
     at_least={
-        "TRAIN.CROP_HEIGHT": 1, "TRAIN.CROP_WIDTH": 1, "network.pretrained_epoch": 0, "net.width": 1,
-        "net.head_channels": 1, "net.res5_dilate": 1, "net.offset_dilate": 1, "net.num_deformable_group": 1,
-        "net.num_offset_group": 1, "net.bn_eps": 1e-5, "net.offset_lr_rate": 0, "net.offset_lr_mult": 0,
-        "net.offset_bound": 0, "faults.offset_lr_rate": 0,
+        "TRAIN.CROP_HEIGHT": 1, "TRAIN.CROP_WIDTH": 1, "network.pretrained_epoch": 0, "net.head_channels": 1,
+        "faults.offset_lr_rate": 0,
+        **sections.NET_RANGES["at_least"],
     },
     paths=("network.pretrained",),
 )  # fmt: skip
 
 
-def _wrong(cfg: Config):
-    if len(cfg.network.PIXEL_MEANS) != 3:
-        yield f"network.PIXEL_MEANS: expected 3 numbers (blue, green, red), got {cfg.network.PIXEL_MEANS}"
-    if len(cfg.net.pixel_stds) != 3 or not all(each > 0 for each in cfg.net.pixel_stds):
-        yield f"net.pixel_stds: expected 3 numbers above 0 (blue, green, red), got {cfg.net.pixel_stds}"
-
-
-SCHEMA = Schema(Config, RANGES, _wrong)
+SCHEMA = Schema(Config, RANGES, sections.unfit_pixels)
 
 
 def load(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Config:

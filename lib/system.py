@@ -124,7 +124,7 @@ def system_of(path: Path, overrides: Sequence[str] = ()) -> System:
     """The system of a configuration file with settings laid over it. Raises ConfigError if none is found."""
     path = path.resolve()
     for folder in path.parents:
-        if folder.parent == ROOT / "experiments":
+        if folder.parent == ROOT / "experiments" and folder.name in systems():  # rfcn/ is named after a network
             return load_system(folder.name)
     typed = [text.partition("=")[2] for text in overrides if text.startswith("symbol=")]
     try:

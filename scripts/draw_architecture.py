@@ -33,6 +33,7 @@ PACKAGES = {
     "lib.looking": "who looks where",
     "lib.data": "images, data sets, streets",
     "lib.metrics": "measures",
+    "lib.boxes": "anchors, proposals, targets",
     "lib.engines.mxnet": "runs graphs with MXNet",
     "lib.engines.torch": "runs graphs with PyTorch",
     "lib.engines.engine": "the interface of both",
@@ -46,10 +47,12 @@ PACKAGES = {
     "lib.predictors": "trained networks",
     "lib": "what a system is",
     "deeplab": "system: segmentation",
+    "detection": "system: boxes",
     "experiments": "configurations, ledger, sweeps",
     "benchmarks": "how fast, how far it scales",
 }
-COLOURS = {"operators": "#d9e8f5", "lib": "#e6f2dd", "deeplab": "#fbe8cf", "experiments": "#eee3f3"}
+SYSTEM = "#fbe8cf"
+COLOURS = {"operators": "#d9e8f5", "lib": "#e6f2dd", "deeplab": SYSTEM, "detection": SYSTEM, "experiments": "#eee3f3"}
 WIDTH, HEIGHT = 2.15, 0.62
 
 

@@ -8,7 +8,7 @@ stamp=.venv/stamp # what was installed from, then one line per extra; written la
 
 installed_from() {
   { find setup.py pyproject.toml operators/rooms.py -type f
-    find operators -type f \( -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh' -o -name '*.pyx' \)
+    find operators lib -type f \( -name '*.h' -o -name '*.cc' -o -name '*.cu' -o -name '*.cuh' -o -name '*.pyx' \)
   } | sort | xargs sha256sum | { cat; pwd; } | sha256sum | cut -d' ' -f1
 }
 now=$(installed_from)

@@ -19,7 +19,8 @@ from operators.rooms import ROOMS
 ROOT = Path(__file__).resolve().parents[1]
 FRAMEWORKS = {"mxnet", "torch", "torchvision", "tensorflow", "jax", "cupy"}
 TESTING = {"pytest", "hypothesis"}
-OURS = {"operators", "lib", "deeplab", "experiments", "benchmarks", "examples", "notebooks", "scripts", "tests"}
+SYSTEMS = {"deeplab", "detection"}
+OURS = {"operators", "lib", *SYSTEMS, "experiments", "benchmarks", "examples", "notebooks", "scripts", "tests"}
 
 # {package: what it may import of this project, of frameworks and of test tools}. The most special package that a file
 # belongs to counts; a package may always import itself.
@@ -44,11 +45,12 @@ TABLE = {
     "lib.run": {"lib.config"},
     "lib.data": FILES,
     "lib.metrics": set(),
+    "lib.boxes": set(),
     "lib.looking": {"lib.run"},
     "lib.system": {"lib.config", "lib.run"},  # loads a system by its name: the one place that reaches up
-    "lib.nets": {"lib.config", "mxnet"},
+    "lib.nets": {"lib.boxes", "lib.config", "mxnet"},
     "lib.nets.operators": {"operators", "operators.for_mxnet", "operators.library"},
-    "lib.modules": {"lib.config", "torch"},
+    "lib.modules": {"lib.boxes", "lib.config", "torch"},
     "lib.modules.operators": {"operators", "operators.for_torch"},
     "lib.engines": {*FILES, "lib.engines.mxnet", "lib.engines.torch"},
     "lib.engines.engine": FILES,
@@ -64,6 +66,9 @@ TABLE = {
     "deeplab": {*FILES, "lib.data", "lib.metrics", "lib.looking", "lib.pictures", "lib.system", "lib.weights",
                 "lib.commands"},
     "deeplab.symbols": {"lib.nets", "deeplab", "mxnet"},
+    "detection": {*FILES, "lib.boxes", "lib.data", "lib.metrics", "lib.looking", "lib.pictures", "lib.system",
+                  "lib.weights", "lib.commands", "lib.predictors"},
+    "detection.symbols": {"lib.nets", "detection", "mxnet"},
     "experiments": {*FILES, "lib.system"},
     "benchmarks": {"operators", "lib", "deeplab", "mxnet", "torch", "torchvision"},
     "examples": {"operators", "mxnet", "torch"},
@@ -128,7 +133,7 @@ def leaks(name: str, source: str) -> set[str]:
 
 
 # Allowing one of these allows everything below it.
-_WHOLE = {"operators", "lib", "deeplab", "operators.core", "operators.for_mxnet", "operators.for_torch", "lib.run",
+_WHOLE = {"operators", "lib", *SYSTEMS, "operators.core", "operators.for_mxnet", "operators.for_torch", "lib.run",
           "operators.checks", "tests", "experiments", "benchmarks", "examples", "notebooks", "scripts", "lib.engines",
           "lib.nets", "lib.modules", *(f"operators.{room}" for room in ROOMS)}  # fmt: skip
 

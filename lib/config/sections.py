@@ -87,6 +87,49 @@ class Backbone:
     dilate_stages: bool = True  # a stage that may not halve the map looks twice as far instead, as in DeepLab
     train_bn: bool = False  # False: batch normalisation uses the stored statistics, as the original does
     res5_dilate: int = 2  # dilation (and padding) of res5's branch2b, of every kind
+    inception: bool = False  # depths 50, 101: units of Aligned-Inception-ResNet (our reading) instead of bottlenecks
+    res5_both: bool = False  # depths 10, 18, 34: branch2a of res5 is of the same kind as branch2b
+
+
+@dataclass
+class Looking:
+    """How the layers that learn where to look do so."""
+
+    offset_dilate: int = 1  # dilation of the convolution that predicts the offsets (deformable, modulated)
+    num_deformable_group: int = 1
+    num_offset_group: int = 1  # groups of filters with an own set of offsets
+    boundary: str = ""  # what lies outside the map: inside, zero, border; '' = the operator's default
+    normalize_grad: bool = False  # active: divide each tap's offset gradient by its norm
+    offset_lr_rate: float = 1.0  # active: factor on the offset gradient
+    offset_lr_mult: float = 1.0  # factor on the learning rate of all that makes offsets and masks
+    # No sample is moved by more than this many pixels in y or in x; 0 = no bound. active: offsets are cut back to it
+    # after every update. deformable, modulated: what the branch computes, z, becomes bound*tanh(z/bound), in the graph.
+    offset_bound: float = 0.0
+
+
+NET_RANGES = {
+    "choices": {
+        "net.depth": (10, 18, 34, 50, 101),
+        "net.output_stride": (8, 16, 32),
+        "net.pool_pad": (0, 1),
+        "net.pixel_order": ("RGB", "BGR"),
+        "net.boundary": ("", "inside", "zero", "border"),
+    },
+    "at_least": {
+        "net.width": 1, "net.res5_dilate": 1, "net.offset_dilate": 1, "net.num_deformable_group": 1,
+        "net.num_offset_group": 1, "net.bn_eps": 1e-5, "net.offset_lr_rate": 0, "net.offset_lr_mult": 0,
+        "net.offset_bound": 0,
+    },
+}  # fmt: skip
+"""Of a section `net` that is a Backbone and Looking."""
+
+
+def unfit_pixels(cfg):
+    """What is wrong with the settings of pixels."""
+    if len(cfg.network.PIXEL_MEANS) != 3:
+        yield f"network.PIXEL_MEANS: expected 3 numbers (blue, green, red), got {cfg.network.PIXEL_MEANS}"
+    if len(cfg.net.pixel_stds) != 3 or not all(each > 0 for each in cfg.net.pixel_stds):
+        yield f"net.pixel_stds: expected 3 numbers above 0 (blue, green, red), got {cfg.net.pixel_stds}"
 
 
 @dataclass

@@ -41,12 +41,16 @@ def check_sizes(picture, label, image: np.ndarray, truth: np.ndarray) -> None:
         )
 
 
-def scaled_size(height: int, width: int, scales) -> tuple[int, int]:
-    """Size (height, width) under cfg.SCALES: short side SCALES[0][0], unless the long one would exceed SCALES[0][1]."""
+def scale_of(height: int, width: int, scales) -> float:
+    """The factor of cfg.SCALES: short side SCALES[0][0], unless the long one would exceed SCALES[0][1]."""
     short, long = scales[0]
     factor = short / min(height, width)
-    if round(factor * max(height, width)) > long:
-        factor = long / max(height, width)
+    return long / max(height, width) if round(factor * max(height, width)) > long else factor
+
+
+def scaled_size(height: int, width: int, scales) -> tuple[int, int]:
+    """Size (height, width) under cfg.SCALES, see `scale_of`."""
+    factor = scale_of(height, width, scales)
     return round(height * factor), round(width * factor)
 
 
@@ -64,6 +68,14 @@ def _resize(array, size, method):
     if array.shape[:2] == tuple(size):
         return array
     return np.asarray(Image.fromarray(array).resize((size[1], size[0]), method))
+
+
+def enlarge(array: np.ndarray, size, value: float) -> np.ndarray:
+    """`array` (..., h, w) filled up with `value`, below and on the right, to `size` (height, width)."""
+    missing = np.asarray(size) - array.shape[-2:]
+    if not missing.any():
+        return array
+    return np.pad(array, [(0, 0)] * (array.ndim - 2) + [(0, each) for each in missing], constant_values=value)
 
 
 def to_tensor(image: np.ndarray, cfg) -> np.ndarray:

@@ -7,6 +7,8 @@ from operators import __version__ as version
 from operators import instruction_set, num_threads, set_num_threads
 from operators.for_torch import dynamic_filter2d
 from operators.for_torch.symbol_net import SymbolNet, infer_shapes
+from operators.for_torch.symbols.attributes import word
+from operators.for_torch.symbols.operator import operator
 
 __all__ = [
     "SymbolNet",
@@ -14,6 +16,8 @@ __all__ = [
     "infer_shapes",
     "instruction_set",
     "num_threads",
+    "operator",
     "set_num_threads",
     "version",
+    "word",
 ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only door from deeplab to the operator library."""
+"""The only door from the Symbol networks to the operator library."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from operators.library import descriptions
 __all__ = [
     "ActiveConvolution",
     "DeformableConvolution",
+    "DeformablePSROIPooling",
     "DynamicFilter",
     "ModulatedDeformableConvolution",
+    "PSROIPooling",
     "instruction_set",
     "num_threads",
     "version",
@@ -20,8 +22,10 @@ __all__ = [
 
 ActiveConvolution = sym.ActiveConvolution
 DeformableConvolution = sym.DeformableConvolution
+DeformablePSROIPooling = sym.DeformablePSROIPooling
 DynamicFilter = sym.DynamicFilter
 ModulatedDeformableConvolution = sym.ModulatedDeformableConvolution
+PSROIPooling = sym.PSROIPooling
 
 
 def default_of(operator: str, attribute: str) -> str:

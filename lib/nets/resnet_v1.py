@@ -47,13 +47,15 @@ def backbone(data: mx.sym.Symbol, net, res5_branch2b: Branch2b) -> mx.sym.Symbol
     net: cfg.net; reads depth (10, 18, 34, 50, 101), width (filters of conv1, 64 in the papers),
         output_stride (8, 16, 32),
         dilate_stages (False: only res5_branch2b may look further than its neighbours),
+        res5_both, inception,
         stride_on_3x3, pool_pad, bn_eps (how other frameworks' networks differ, see docs/weights.md),
         train_bn (False: batch norm uses its stored statistics, as the original).
-    res5_branch2b: see `Branch2b`.
+    res5_branch2b: see `Branch2b`. In depths 10, 18 and 34 with net.res5_both it stands at branch2a of res5, too.
     Raises ValueError for a depth, output stride or width that does not exist.
     """
     _check(net)
-    unit, expansion = (_bottleneck, 4) if net.depth in BOTTLENECKS else (_basic, 1)
+    bottleneck = _inception if net.inception else _bottleneck
+    unit, expansion = (bottleneck, 4) if net.depth in BOTTLENECKS else (_basic, 1)
     x, channels = _stem(data, net), net.width
     for stage, (stride, dilate) in zip((2, 3, 4, 5), STAGES[net.output_stride]):
         dilate = dilate if net.dilate_stages else 1
@@ -84,6 +86,8 @@ def _check(net) -> None:
         raise ValueError(f"net.depth: no ResNet of depth {net.depth!r} here, expected one of {depths}")
     if net.output_stride not in STAGES:
         raise ValueError(f"net.output_stride: got {net.output_stride!r}, expected one of {sorted(STAGES)}")
+    if net.inception and net.depth not in BOTTLENECKS:
+        raise ValueError(f"net.inception: its units come in depths {sorted(BOTTLENECKS)}, got net.depth {net.depth}")
     if net.width < 1:
         raise ValueError(f"net.width: got {net.width!r}, expected at least 1 filter")
 
@@ -113,10 +117,35 @@ def _bottleneck(x, unit, net):
 
 def _basic(x, unit, net):
     res, bn = f"res{unit.name}", f"bn{unit.name}"
-    y = _conv(x, f"{res}_branch2a", unit.filters, kernel=3, stride=unit.stride, dilate=unit.dilate)
+    if net.res5_both and unit.name.startswith("5"):
+        y = unit.branch2b(x, f"{res}_branch2a", unit.filters, net, unit.stride)
+    else:
+        y = _conv(x, f"{res}_branch2a", unit.filters, kernel=3, stride=unit.stride, dilate=unit.dilate)
     y = _relu(_bn(y, f"{bn}_branch2a", net), f"{res}_branch2a_relu")
     y = _bn(unit.branch2b(y, f"{res}_branch2b", unit.filters, net, 1), f"{bn}_branch2b", net)
     return _join(x, y, unit, unit.filters, net)
+
+
+def _inception(x, unit, net):
+    """A unit of Aligned-Inception-ResNet (Dai et al. 2017, 1703.06211): an inception residual block that is padded
+    everywhere, so that a cell stays above its pixels. The paper does not tell what is inside; our reading: three paths
+    of no, one and two 3x3 convolutions after a 1x1, of an eighth of the unit's channels each, joined by a 1x1.
+    """
+    res, bn, width = f"res{unit.name}", f"bn{unit.name}", unit.filters // 2
+    paths = []
+    for number in (2, 3, 4):
+        y = x
+        for letter in "abc"[: number - 1]:
+            name = f"branch{number}{letter}"
+            if letter == "a":
+                y = _conv(y, f"{res}_{name}", width, stride=unit.stride)
+            else:
+                y = unit.branch2b(y, f"{res}_{name}", width, net, 1)
+            y = _relu(_bn(y, f"{bn}_{name}", net), f"{res}_{name}_relu")
+        paths.append(y)
+    y = mx.sym.concat(*paths, dim=1, name=f"{res}_concat")
+    y = _bn(_conv(y, f"{res}_expand", unit.filters * 4), f"{bn}_expand", net)
+    return _join(x, y, unit, unit.filters * 4, net)
 
 
 def _join(x, y, unit, channels, net):
@@ -153,3 +182,10 @@ def _bn(x, name, net):
 
 def _relu(x, name):
     return mx.sym.Activation(x, name=name, act_type="relu")
+
+
+def stage_output(features: mx.sym.Symbol, net, stage: int) -> mx.sym.Symbol:
+    """The features of an earlier stage (2 to 4), inside those of `backbone`."""
+    counts = (BOTTLENECKS if net.depth in BOTTLENECKS else BASIC)[net.depth]
+    last = unit_names(net.depth, stage, counts[stage - 2])[-1]
+    return features.get_internals()[f"res{stage}{last}_relu_output"]

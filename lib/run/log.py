@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from lib.run.metrics import as_line
 from lib.run.program import tell
 
 HEAD = "%(asctime)-15s %(message)s"
@@ -62,7 +63,7 @@ class Progress:
 
     def __init__(self, plan, task, update: int):
         self._log, self._frequent, self._batch = plan.log, plan.frequent, task.batch
-        self._epochs, self._updates = plan.end, task.updates
+        self._epochs, self._updates, self._losses = plan.end, task.updates, task.losses
         total = plan.end * task.updates
         self._bar = tqdm(total=total, initial=update, unit="update", dynamic_ncols=True, disable=None)
 
@@ -79,7 +80,7 @@ class Progress:
     def batch_line(self, epoch: int, number: int, means: dict[str, float]) -> None:
         """Counts one batch; `means` are the epoch's running ones."""
         self._bar.update(1)
-        self._bar.set_postfix_str(f"loss {next(iter(means.values())):.4f}", refresh=False)
+        self._bar.set_postfix_str(f"loss {as_line(means, self._losses)['loss']:.4f}", refresh=False)
         if number and number % self._frequent == 0:
             now = time.time()
             speed = self._frequent * self._batch / max(now - self._tic, 1e-9)

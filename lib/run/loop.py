@@ -14,7 +14,7 @@ import numpy as np
 
 from lib.run import checkpoint
 from lib.run.log import Progress
-from lib.run.metrics import Metrics, NoMetrics, Sums
+from lib.run.metrics import Metrics, NoMetrics, Sums, as_line
 from lib.run.task import Task, parts
 from lib.run.watcher import Watcher
 
@@ -66,17 +66,15 @@ def loop(task: Task, engine, plan: Plan, watchers: Sequence[Watcher] = ()) -> No
             for watcher in watchers:
                 watcher.before_epoch(epoch)
             engine.seed(plan.seed + epoch)  # for networks with dropout: a resumed epoch draws the same
-            sums = Sums()
+            sums = Sums(task.losses)
             progress.start_epoch(epoch)
             for number, batch in enumerate(task.batches(epoch)):
                 update += 1
                 outputs = engine.update(batch, plan.rate(update))
                 measured, stops = _together(task, engine, outputs, batch, plan.stop())
-                values = sums.add(measured)
-                loss = next(iter(values.values()))
-                metrics.write(event="update", update=update, epoch=epoch, lr=plan.rate(update), loss=loss,
-                              **dict(list(values.items())[1:]))  # fmt: skip
-                problem = "" if math.isfinite(loss) else f"the loss is {loss}"
+                line = as_line(sums.add(measured), task.losses)
+                metrics.write(event="update", update=update, epoch=epoch, lr=plan.rate(update), **line)
+                problem = "" if math.isfinite(line["loss"]) else f"the loss is {line['loss']}"
                 check(problem or _first(each.after_update() for each in watchers), epoch, update)
                 progress.batch_line(epoch, number, sums.means())
                 if stops:

@@ -12,10 +12,20 @@ from lib.run.atomic import write_text
 from lib.run.damage import DamagedFile
 
 
-class Sums:
-    """Measures of an epoch so far, each a sum and a count."""
+def as_line(means: dict[str, float], losses: tuple[str, ...] = ()) -> dict[str, float]:
+    """Measures as a line of metrics has them: `loss` is the sum of those that `losses` names, beside all of them; ():
+    the first is called loss."""
+    if losses:
+        return {"loss": sum(means[name] for name in losses), **means}
+    (_, loss), *others = means.items()
+    return {"loss": loss, **dict(others)}
 
-    def __init__(self):
+
+class Sums:
+    """Measures of an epoch so far, each a sum and a count. losses: see `as_line`."""
+
+    def __init__(self, losses: tuple[str, ...] = ()):
+        self._losses = losses
         self._total: dict[str, tuple[float, float]] = {}
 
     def add(self, measured: dict[str, tuple[float, float]]) -> dict[str, float]:
@@ -30,9 +40,8 @@ class Sums:
         return {name: float(value / count) if count else float("nan") for name, (value, count) in self._total.items()}
 
     def line(self) -> dict[str, float]:
-        """The means as a line of metrics has them: the first is called loss."""
-        (_, loss), *others = self.means().items()
-        return {"loss": loss, **dict(others)}
+        """The means as a line of metrics has them."""
+        return as_line(self.means(), self._losses)
 
 
 class Metrics:

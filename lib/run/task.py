@@ -57,7 +57,8 @@ class Task:
     network: with `outputs`, those that `measure` reads.
     images: per epoch. batch: of these per update, all workers together. updates: per epoch.
     batches: (epoch) -> its batches, this worker's part of each.
-    measure: (outputs by name, batch) -> {metric: (sum, count)} of one device's part; the first metric is the loss.
+    measure: (outputs by name, batch) -> {metric: (sum, count)} of one device's part. losses: names of the metrics whose
+    sum is the loss; (): the first one is.
     saved_graph: the text that its checkpoints hold, if not the network's own. offsets: names of the offsets that are
     parameters; a checkpoint holds them in a small file, too.
     begin: (engine, log) -> gives a new run's network its pretrained parameters, if there are any.
@@ -72,6 +73,7 @@ class Task:
     batches: Callable[[int], Iterable[Batch]]
     measure: Callable[[Mapping[str, np.ndarray], Batch], dict[str, tuple[float, float]]]
     saved_graph: str
+    losses: tuple[str, ...] = ()
     offsets: tuple[str, ...] = ()
     begin: Callable[[object, object], None] = lambda engine, log: None
     offset_bound: float = 0.0

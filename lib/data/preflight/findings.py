@@ -35,6 +35,10 @@ FAULTS = {
     ),
     "crop does not fit": (ERROR, "make TRAIN.CROP_WIDTH and TRAIN.CROP_HEIGHT smaller, or SCALES larger"),
     "sizes differ under SCALES": (ERROR, "crop (TRAIN.ENABLE_CROP=true) or use batches of 1 (BATCH_IMAGES=1)"),
+    "image set cannot be read": (ERROR, ""),
+    "broken annotation": (ERROR, "training reads every one: correct these, or take their names from the list"),
+    "another number of classes": (ERROR, "dataset.NUM_CLASSES counts the background, too"),
+    "picture without objects": (WARNING, "these are tested on, not trained on"),
     "labels without picture": (WARNING, "not used; unpack leftImg8bit_trainvaltest.zip completely if they should be"),
     "nothing to learn from": (WARNING, "no pixel of these labels has a class: they neither train nor count"),
     "labels without a class": (

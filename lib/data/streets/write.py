@@ -7,7 +7,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from multiprocessing import get_context
@@ -54,7 +54,11 @@ class Settings:
             raise ValueError(f"streets: expected a seed >= 0, got {self.seed}")
 
 
-def generate(out: str | Path, settings: Settings, replace: bool = False, workers: int = 1) -> bool:
+Write = Callable[[Path, Settings, int], None]
+"""(folder, settings, workers): writes the pictures and what belongs to them."""
+
+
+def generate(out: str | Path, settings: Settings, replace: bool = False, workers: int = 1, write: Write | None = None):
     """Make the dataset `out` unless it is there already with the same settings.
 
     Args:
@@ -62,6 +66,7 @@ def generate(out: str | Path, settings: Settings, replace: bool = False, workers
         settings: see Settings.
         replace: a streets dataset with other settings in `out` gives way to the new one; otherwise it is an error.
         workers: processes; the files do not depend on it.
+        write: of another format; None: Cityscapes'.
     Returns True if it was made, False if it was there.
     Raises DatasetError if `out` holds other settings (and not `replace`), or anything that is no streets dataset.
     """
@@ -70,13 +75,13 @@ def generate(out: str | Path, settings: Settings, replace: bool = False, workers
     lock = os.open(out.parent, os.O_RDONLY)  # of several runs that need it at once, one makes it, the others find it
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return _generate(out, settings, replace, workers)
+        return _generate(out, settings, replace, workers, write or _write_all)
     finally:
         os.close(lock)
 
 
-def _generate(out: Path, settings: Settings, replace: bool, workers: int) -> bool:
-    there = _settings_in(out)
+def _generate(out: Path, settings: Settings, replace: bool, workers: int, write: Write) -> bool:
+    there = _settings_in(out, settings)
     if there == asdict(settings):
         return False
     if there is not None and not replace:
@@ -85,7 +90,7 @@ def _generate(out: Path, settings: Settings, replace: bool, workers: int) -> boo
         )
     new = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial-", dir=out.parent))
     try:
-        _write_all(new, settings, workers)
+        write(new, settings, workers)
         write_json(new / SETTINGS_FILE, asdict(settings))
         new.chmod(0o755)
         _put_in_place(new, out)
@@ -94,12 +99,12 @@ def _generate(out: Path, settings: Settings, replace: bool, workers: int) -> boo
     return True
 
 
-def _settings_in(out: Path) -> dict | None:
+def _settings_in(out: Path, asked: Settings) -> dict | None:
     """The settings of the dataset in `out`, None if there is nothing."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
     try:
-        return read_json(out / SETTINGS_FILE, "", [entry.name for entry in fields(Settings)])
+        return read_json(out / SETTINGS_FILE, "", [entry.name for entry in fields(asked)])
     except (OSError, DamagedFile):
         raise DatasetError(
             f"{out}: is there, but has no readable {SETTINGS_FILE}: not a streets dataset, left alone; give another "
@@ -128,14 +133,19 @@ def _write_all(root: Path, settings: Settings, workers: int) -> None:
     for image, label, *_ in tasks:
         image.parent.mkdir(parents=True, exist_ok=True)
         label.parent.mkdir(parents=True, exist_ok=True)
+    do_all(_write_one, tasks, settings, workers)
+
+
+def do_all(do: Callable, tasks: list, settings: Settings, workers: int) -> None:
+    """Does all tasks, in that many processes, and shows how far it is."""
     size = f"{settings.width}x{settings.height}"
     bar = {"total": len(tasks), "desc": f"streets {size}", "unit": "picture", "disable": None}  # None: in a terminal
     if workers == 1:
         for task in tqdm(tasks, **bar):
-            _write_one(task)
+            do(task)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for _ in tqdm(pool.map(_write_one, tasks, chunksize=4), **bar):
+        for _ in tqdm(pool.map(do, tasks, chunksize=4), **bar):
             pass
 
 

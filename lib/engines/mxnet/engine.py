@@ -14,6 +14,7 @@ from lib.engines.mxnet.devices import contexts
 from lib.engines.mxnet.float64 import in_float64
 from lib.engines.mxnet.group import KVStoreAlone, KVStoreGroup, group_of
 from lib.engines.mxnet.network import Parameters, block_of, infer_shapes
+from lib.nets import boxes as boxes  # registers what the graphs of detection have
 from lib.nets import operators
 from lib.run.carry import Carried
 from lib.run.task import Batch, Network, parts

@@ -13,6 +13,7 @@ from lib.engines.engine import Arrays, Engine, Settings, check_fit
 from lib.engines.torch.devices import device_of, use_cores
 from lib.engines.torch.group import TorchAlone, TorchGroup, group_of
 from lib.engines.torch.optimiser import SGD
+from lib.modules import boxes as boxes  # registers what the graphs of detection have
 from lib.modules import operators
 from lib.run.carry import Carried
 from lib.run.initial import initial_value

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lib.metrics.log_loss import log_loss
-from lib.run.metrics import Sums
+from lib.run.metrics import Sums, as_line
 
 
 def test_loss_is_the_mean_over_counted_pixels_of_the_epoch():
@@ -36,6 +36,14 @@ def test_means_are_unknown_before_the_first_count_and_the_first_one_is_the_loss(
     assert sums.add({"FCNLogLoss": (0.0, 0), "accuracy": (3.0, 4)}) == {"FCNLogLoss": 0.0, "accuracy": 0.75}
     assert np.isnan(sums.means()["FCNLogLoss"])
     assert list(sums.line()) == ["loss", "accuracy"] and sums.line()["accuracy"] == 0.75
+
+
+def test_the_loss_may_be_the_sum_of_several_measures():
+    sums = Sums(("first", "second"))
+    line = as_line(sums.add({"accuracy": (3.0, 4), "first": (1.0, 2), "second": (9.0, 3)}), ("first", "second"))
+    assert line == {"loss": 3.5, "accuracy": 0.75, "first": 0.5, "second": 3.0}
+    sums.add({"accuracy": (0.0, 4), "first": (3.0, 2), "second": (0.0, 3)})
+    assert sums.line() == {"loss": 2.5, "accuracy": 0.375, "first": 1.0, "second": 1.5}
 
 
 def test_loss_shows_nan_but_not_in_pixels_that_do_not_count():

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The data sets that detection trains and tests on: PASCAL VOC, COCO, generated streets in either format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lib.data.boxes import BoxData
+from lib.data.coco import coco
+from lib.data.images import DatasetError
+from lib.data.streets.boxes import BoxSettings, generate_boxes
+from lib.data.voc_boxes import voc_boxes
+
+STREETS = Path("data/streets_boxes")
+"""What the quick_* configurations train on; made where it is not there."""
+
+
+def load_dataset(cfg, image_set: str) -> BoxData:
+    """The data set that cfg.dataset names, one image set of it or several joined by '+'.
+
+    cfg: reads dataset.{dataset, dataset_path, NUM_CLASSES, class_names, streets} and SCALES.
+    Raises DatasetError naming the setting or the file that does not fit.
+    """
+    settings, streets = cfg.dataset, cfg.dataset.streets
+    kind = is_coco(cfg)
+    if streets.train:
+        generate_boxes(settings.dataset_path, BoxSettings(streets.train, streets.val, *cfg.SCALES[0], streets.seed))
+    if kind:
+        data = coco(settings.dataset_path, image_set)
+    else:
+        data = voc_boxes(settings.dataset_path, image_set, tuple(settings.class_names))
+    if data.num_classes != settings.NUM_CLASSES:
+        raise DatasetError(
+            f"dataset.NUM_CLASSES: {settings.dataset} has {data.num_classes} classes, the background counted, got "
+            f"{settings.NUM_CLASSES}"
+        )
+    return data
+
+
+def is_coco(cfg) -> bool:
+    """Whether cfg.dataset.dataset is COCO, else PascalVOC. Raises DatasetError for another name."""
+    name = cfg.dataset.dataset.lower()
+    if name not in ("coco", "pascalvoc"):
+        raise DatasetError(
+            f"dataset.dataset: there is no reader for {cfg.dataset.dataset!r}; expected 'PascalVOC' or 'coco'"
+        )
+    return name == "coco"

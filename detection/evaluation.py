@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Evaluates a trained network on a data set: detections kept in a file, the original's result files and log lines."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from detection.data import is_coco, load_dataset
+from detection.predictor import Detections
+from detection.results import coco_numbers, voc_numbers, write_coco, write_voc
+from lib.data.prefetch import prefetch
+from lib.run.atomic import write_with
+
+STORED = "detections.npz"
+
+
+def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
+    """Finds what these parameters see, unless that is stored, and measures it.
+
+    predictor: has `path` and `digest` of its parameters. place: folder of the result files. Gives metric, value,
+    images, parts (by class name), and of VOC `map_50` and `map_70`.
+    """
+    data = load_dataset(cfg, cfg.dataset.test_image_set)
+    place.mkdir(parents=True, exist_ok=True)
+    made_by = _made_by(cfg, predictor, data)
+    found = None if ignore_cache else read_detections(place, made_by)
+    if found is None:
+        found = _predict(cfg, data, predictor, log)
+        _store(place, made_by, found)
+    else:
+        log.info("using the detections stored in %s; --ignore_cache predicts them again", place / STORED)
+    log.info("evaluate detections: ")
+    if is_coco(cfg):
+        path = write_coco(place, data, cfg.dataset.test_image_set, found)
+        numbers, lines = coco_numbers(path, data, cfg.dataset.test_image_set)
+    else:
+        write_voc(place, data, found)
+        numbers, lines = voc_numbers(data, found)
+    for line in lines:
+        log.info(line)
+    return {**numbers, "images": len(data.records), "detections": int(sum(len(each.scores) for each in found))}
+
+
+def _made_by(cfg, predictor, data) -> str:
+    """What detections depend on: parameters, network, scale, thresholds, pictures."""
+    told = [cfg.symbol, str(cfg.net), str(cfg.SCALES), str(cfg.network), str(cfg.TEST), cfg.engine, cfg.run.precision,
+            predictor.digest, *(f"{each.name} {each.size}" for each in data.records)]  # fmt: skip
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+def _store(place: Path, made_by: str, found: list[Detections]) -> None:
+    counts = np.array([len(each.scores) for each in found])
+    arrays = {name: np.concatenate([getattr(each, name) for each in found]) for name in ("boxes", "scores", "classes")}
+    write_with(place / STORED, lambda file: np.savez(file, counts=counts, made_by=np.array(made_by), **arrays))
+
+
+def read_detections(place: Path, made_by: str = "") -> list[Detections] | None:
+    """What `evaluate` has stored; None if there is nothing, or it was made by something else."""
+    path = place / STORED
+    if not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as file:
+        if made_by and str(file["made_by"]) != made_by:
+            return None
+        cuts = np.cumsum(file["counts"])[:-1]
+        parts = [np.split(file[name], cuts) for name in ("boxes", "scores", "classes")]
+    return [Detections(*each) for each in zip(*parts)]
+
+
+def _predict(cfg, data, predictor, log) -> list[Detections]:
+    size, count = cfg.TEST.BATCH_IMAGES, len(data.records)
+    groups = [data.records[first : first + size] for first in range(0, count, size)]
+    seconds, clock, found = np.zeros(2), time.perf_counter(), []
+    with tqdm(total=count, unit="image", desc="testing", dynamic_ncols=True, disable=None) as bar:
+        for group in prefetch(lambda: ([data.image(record) for record in each] for each in groups)):
+            read = time.perf_counter()
+            found += predictor.detections(group)
+            computed = time.perf_counter()
+            seconds += (read - clock, computed - read)
+            clock = computed
+            bar.update(len(group))
+            log.info("testing %d/%d data %.4fs net %.4fs post %.4fs", len(found), count, *seconds / len(found), 0.0)
+    return found

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs a trained network on a picture and gives, beside what it finds, the offsets and masks that it used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from detection.batches import scaled
+from detection.pictures import SHOWN, class_names
+from detection.predictor import Detections, Predictor
+from detection.schema import two_stage
+from lib.data import images
+from lib.data.boxes import Objects
+from lib.data.images import DatasetError
+from lib.data.labels import IGNORE
+from lib.data.voc_boxes import read_annotation
+from lib.data.voc_labels import PALETTE
+from lib.looking.look import Look
+from lib.looking.seen import convolutions, seen_layers, wanted_outputs
+
+
+class Looker:
+    """The network of a `Predictor`, asked for its insides.
+
+    names: of the convolutions that learn where to look, in the network's order. checkpoint: SHA-256 of its parameters'
+    file.
+    """
+
+    def __init__(self, cfg, predictor: Predictor):
+        self._cfg, self._predictor = cfg, predictor
+        self.checkpoint = predictor.digest
+        self._graph = predictor.engine.network.graph
+        self._layers = convolutions(self._graph)
+        self.names = [layer.name for layer in self._layers]
+
+    def look(self, image: np.ndarray, name: str, truth: np.ndarray | None = None) -> Look:
+        """image: uint8 (h, w, 3) RGB of any size. name: for titles. truth: as `truth_of` gives it."""
+        cfg, engine = self._cfg, self._predictor.engine
+        seen, scale = scaled(image, cfg)
+        inputs = {"data": images.to_tensor(seen, cfg)[None]}
+        if two_stage(cfg):
+            inputs["im_info"] = np.array([[*seen.shape[:2], scale]], np.float32)
+        arrays = engine.compute(inputs, wanted_outputs(self._layers))
+        shapes = engine.shapes({key: value.shape for key, value in inputs.items()})
+        found = self._predictor.detections([image])[0]
+        return Look(
+            run=cfg.run.name,
+            epoch=self._predictor.epoch,
+            picture=name,
+            image=seen,
+            prediction=images.resize_label(painted(found, image.shape[:2]), seen.shape[:2]),
+            truth=None if truth is None else images.resize_label(truth, seen.shape[:2]),
+            zoom=seen.shape[0] / image.shape[0],
+            layers=seen_layers(self._graph, arrays, shapes),
+            class_names=class_names(cfg),
+            palette=PALETTE,
+            checkpoint=self.checkpoint,
+        )
+
+
+def painted(found: Detections, size: tuple[int, int]) -> np.ndarray:
+    """Classes as a map, uint8 (height, width): the boxes of a score of at least `SHOWN`, the best on top."""
+    order = [each for each in np.argsort(found.scores, kind="stable") if found.scores[each] >= SHOWN]
+    return _map(found.boxes[order], found.classes[order], size)
+
+
+def truth_of(cfg, image: str | Path) -> np.ndarray | None:
+    """The objects of a picture in a VOC kit's JPEGImages as a map, uint8 (height, width), or None.
+
+    Difficult objects do not count: 255.
+    """
+    image = Path(image).resolve()
+    path = image.parents[1] / "Annotations" / f"{image.stem}.xml" if image.parent.name == "JPEGImages" else None
+    if path is None or not path.is_file():
+        return None
+    try:
+        size, objects = read_annotation(path, class_names(cfg))
+    except DatasetError:
+        return None  # a kit of other classes
+    return _truth(objects, size)
+
+
+def _truth(objects: Objects, size) -> np.ndarray:
+    values = np.where(objects.difficult, IGNORE, objects.classes)
+    return _map(objects.boxes, values, size)
+
+
+def _map(boxes, values, size) -> np.ndarray:
+    made = np.zeros(size, np.uint8)
+    for (x1, y1, x2, y2), value in zip(np.round(boxes).astype(int), values):
+        made[max(y1, 0) : y2 + 1, max(x1, 0) : x2 + 1] = value
+    return made

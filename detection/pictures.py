@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Detections drawn over their picture."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from detection.data import is_coco
+from detection.predictor import Detections
+from lib.data.boxes import Objects
+from lib.data.voc_boxes import CLASS_NAMES
+from lib.data.voc_labels import PALETTE
+from lib.pictures.boxes import draw_boxes
+
+SHOWN = 0.5  # score from which a detection is drawn
+
+
+def drawn(cfg, image: np.ndarray, found: Detections, names: tuple[str, ...] = ()) -> Image.Image:
+    """The picture with all detections of a score of at least `SHOWN`, the best on top. names: of the classes."""
+    names = names or class_names(cfg)
+    order = [number for number in np.argsort(found.scores, kind="stable") if found.scores[number] >= SHOWN]
+    texts = [f"{names[found.classes[each]]} {found.scores[each]:.2f}" for each in order]
+    return draw_boxes(image, found.boxes[order], texts, PALETTE[found.classes[order]])
+
+
+def drawn_truth(image: np.ndarray, truth: Objects, names: tuple[str, ...]) -> Image.Image:
+    """The picture with its objects; difficult ones are told."""
+    texts = [names[each] + (" (difficult)" if hard else "") for each, hard in zip(truth.classes, truth.difficult)]
+    return draw_boxes(image, truth.boxes, texts, PALETTE[truth.classes])
+
+
+def class_names(cfg) -> tuple[str, ...]:
+    """As far as the configuration tells them without its data; COCO's are numbers then."""
+    if is_coco(cfg):
+        return tuple(str(number) for number in range(cfg.dataset.NUM_CLASSES))
+    return ("__background__", *cfg.dataset.class_names) if cfg.dataset.class_names else CLASS_NAMES

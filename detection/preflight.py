@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks the data set of a configuration: every picture and annotation of the image sets that it names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from detection.data import is_coco
+from lib.data.boxes import BoxData
+from lib.data.cityscapes import image_sets
+from lib.data.coco import coco
+from lib.data.images import DatasetError
+from lib.data.preflight.check import Counts, Report
+from lib.data.preflight.findings import Finding
+from lib.data.voc_boxes import voc_boxes
+
+
+def check_config(cfg, workers: int = 1) -> Report:
+    """What cfg trains on (dataset.image_set) and is tested on (dataset.test_image_set)."""
+    report = Report(Path(cfg.dataset.dataset_path))
+    sets = [*image_sets(cfg.dataset.image_set), *image_sets(cfg.dataset.test_image_set)]
+    for name in dict.fromkeys(sets):
+        try:
+            data, faults = _read(cfg, name)
+        except DatasetError as error:
+            report.findings.append(Finding("image set cannot be read", name, str(error)))
+            continue
+        report.findings += [
+            Finding("broken annotation", str(path), text.removeprefix(f"{path}: ")) for path, text in faults
+        ]
+        report.findings += _pictures(data, workers)
+        report.findings += _classes(cfg, data, name)
+        filled = sum(bool(len(record.objects.trained.boxes)) for record in data.records)
+        report.splits[name] = Counts({"": (len(data.records), filled)}, Counter(record.size for record in data.records))
+    return report
+
+
+def _read(cfg, image_set: str) -> tuple[BoxData, list[tuple[Path, str]]]:
+    """The data set without what is broken, and what is: (file, fault)."""
+    faults: list[tuple[Path, str]] = []
+    if is_coco(cfg):
+        return coco(cfg.dataset.dataset_path, image_set), faults
+    return voc_boxes(cfg.dataset.dataset_path, image_set, tuple(cfg.dataset.class_names), faults), faults
+
+
+def _pictures(data: BoxData, workers: int) -> list[Finding]:
+    def look(record):
+        try:
+            data.image(record)
+        except DatasetError as error:
+            return Finding("broken picture", str(record.image), str(error).removeprefix(f"{record.image}: "))
+        return None
+
+    with ThreadPoolExecutor(workers) as pool:
+        found = [each for each in pool.map(look, data.records) if each is not None]
+    empty = [record for record in data.records if not len(record.objects.trained.boxes)]
+    return found + [Finding("picture without objects", str(record.image)) for record in empty]
+
+
+def _classes(cfg, data: BoxData, image_set: str) -> list[Finding]:
+    if data.num_classes != cfg.dataset.NUM_CLASSES:
+        text = f"{data.num_classes} with the background, dataset.NUM_CLASSES says {cfg.dataset.NUM_CLASSES}"
+        return [Finding("another number of classes", image_set, text)]
+    seen = np.zeros(data.num_classes, bool)
+    for record in data.records:
+        seen[record.objects.trained.classes] = True
+    missing = [name for name, one in zip(data.class_names[1:], seen[1:]) if not one]
+    advice = "the network cannot learn these; they do not count in the mean average precision"
+    return [Finding("classes that never occur", image_set, ", ".join(missing), advice)] if missing else []

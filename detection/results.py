@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Detections as the benchmarks' result files, and their numbers with the original's lines.
+
+VOC's files hold scores with 3 decimals and boxes with 1; the original computes its numbers from them, where scores
+tie. Here numbers come from the detections themselves; `read_voc` reads the files for whoever wants theirs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+
+from detection.predictor import Detections
+from lib.data.boxes import BoxData
+from lib.data.coco import annotation_file
+from lib.data.images import DatasetError
+from lib.metrics.average_precision import Found, average_precision
+from lib.run.atomic import write_text
+
+THRESHOLDS = (0.5, 0.7)
+
+
+def by_class(data: BoxData, found: list[Detections]) -> list[Found]:
+    """What was found of every class but the background, over all pictures."""
+    pictures = np.repeat(np.arange(len(found)), [len(each.scores) for each in found])
+    boxes, scores, classes = (np.concatenate([getattr(each, name) for each in found])
+                              for name in ("boxes", "scores", "classes"))  # fmt: skip
+    rows = [np.flatnonzero(classes == number) for number in range(1, data.num_classes)]
+    return [Found(pictures[each], scores[each], boxes[each]) for each in rows]
+
+
+def voc_numbers(data: BoxData, found: list[Detections]) -> tuple[dict, list[str]]:
+    """(results, log lines): the mean average precision at IoU .5, and beside it at .7.
+
+    A class without an object has no average precision (None) and does not count in the mean.
+    """
+    return voc_numbers_of(data, by_class(data, found))
+
+
+def voc_numbers_of(data: BoxData, classes: list[Found]) -> tuple[dict, list[str]]:
+    eleven = 0 < data.year < 2010
+    lines, parts, means = [f"VOC07 metric? {'Y' if eleven else 'No'}"], {}, {}
+    for threshold in THRESHOLDS:
+        own = {}
+        for number, (name, one) in enumerate(zip(data.class_names[1:], classes), start=1):
+            truth, difficult = _truth(data, number)
+            own[name] = average_precision(one, truth, difficult, threshold, eleven)
+            lines.append(f"AP for {name} = {own[name]:.4f}")
+        values = [value for value in own.values() if not np.isnan(value)]
+        if not values:
+            raise DatasetError(f"{data.root}: no picture of the test set has an object that counts")
+        means[threshold] = float(np.mean(values))
+        lines += [f"Mean AP@{threshold} = {means[threshold]:.4f}", ""]
+        parts[threshold] = {name: None if np.isnan(value) else value for name, value in own.items()}
+    numbers = {"metric": "mAP@.5", "value": means[0.5], "parts": parts[0.5], "map_50": means[0.5],
+               "map_70": means[0.7], "parts_70": parts[0.7]}  # fmt: skip
+    return numbers, lines
+
+
+def _truth(data: BoxData, number: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    chosen = [(record.objects, record.objects.classes == number) for record in data.records]
+    return [each.boxes[own].astype(np.float64) for each, own in chosen], [each.difficult[own] for each, own in chosen]
+
+
+def voc_file(place: Path, year: int, name: str) -> Path:
+    return place / f"VOC{year}" / "Main" / f"comp4_det_test_{name}.txt"
+
+
+def write_voc(place: Path, data: BoxData, found: list[Detections]) -> None:
+    """One file per class, a detection a line: picture, score, box from 1."""
+    for name, one in zip(data.class_names[1:], by_class(data, found)):
+        lines = [f"{data.records[picture].name} {score:.3f} {' '.join(f'{side + 1:.1f}' for side in box)}\n"
+                 for picture, score, box in zip(one.pictures, one.scores, one.boxes)]  # fmt: skip
+        path = voc_file(place, data.year, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, "".join(lines))
+
+
+def read_voc(place: Path, data: BoxData) -> list[Found]:
+    """What `write_voc` has written. Raises DatasetError naming the file and line that is none of its."""
+    places = {record.name: number for number, record in enumerate(data.records)}
+    made = []
+    for name in data.class_names[1:]:
+        path, rows = voc_file(place, data.year, name), []
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            words = line.split()
+            if len(words) != 6 or words[0] not in places:
+                raise DatasetError(f"{path}: line {number}: expected a picture's name, a score and a box, got {line!r}")
+            rows.append([places[words[0]], *map(float, words[1:])])
+        table = np.array(rows).reshape(-1, 6)
+        made.append(Found(table[:, 0].astype(np.int64), table[:, 1], table[:, 2:] - 1))
+    return made
+
+
+def write_coco(place: Path, data: BoxData, image_set: str, found: list[Detections]) -> Path:
+    """The one file of COCO's format; gives its path."""
+    rows = []
+    for record, each in zip(data.records, found):
+        sides = np.concatenate([each.boxes[:, :2], each.boxes[:, 2:] - each.boxes[:, :2] + 1], axis=1)
+        rows += [{"image_id": int(record.name), "category_id": data.numbers[number], "bbox": box, "score": score}
+                 for number, box, score in zip(each.classes, sides.tolist(), each.scores.tolist())]  # fmt: skip
+    path = place / f"detections_{image_set}_results.json"
+    write_text(path, json.dumps(rows))
+    return path
+
+
+def coco_numbers(path: Path, data: BoxData, image_set: str) -> tuple[dict, list[str]]:
+    """(results, log lines) of a result file by pycocotools: the mean over IoU .5 to .95."""
+    try:
+        from pycocotools.coco import COCO
+        from pycocotools.cocoeval import COCOeval
+    except ImportError:
+        raise DatasetError("COCO's evaluation needs pycocotools: scripts/setup.sh detection") from None
+    with contextlib.redirect_stdout(io.StringIO()) as told:
+        truth = COCO(str(annotation_file(data.root, image_set)))
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        if not rows:
+            return {"metric": "AP", "value": 0.0, "parts": {}}, ["no detection at all"]
+        judged = COCOeval(truth, truth.loadRes(str(path)), "bbox")
+        judged.evaluate()
+        judged.accumulate()
+        judged.summarize()
+    precision = judged.eval["precision"][:, :, :, 0, -1]  # IoU, recall, class; all sizes, most detections
+    parts = {}
+    for number, name in enumerate(data.class_names[1:]):
+        own = precision[:, :, number]
+        parts[name] = float(own[own > -1].mean()) if (own > -1).any() else None
+    stats = dict(zip(("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large"), judged.stats.tolist()))
+    stats = {name: value if value > -1 else None for name, value in stats.items()}  # -1: there is no such object
+    if stats["AP"] is None:
+        raise DatasetError(f"{data.root}: no picture of {image_set} has an object")
+    lines = ["~~~~ Mean and per-category AP @ IoU=0.50,0.95] ~~~~", f"{'all':<15s} {100 * stats['AP']:5.1f}"]
+    lines += [f"{name:<15s} {100 * value:5.1f}" for name, value in parts.items() if value is not None]
+    lines += [line for line in told.getvalue().splitlines() if line.lstrip().startswith("Average")]
+    return {"metric": "AP", "value": stats["AP"], "parts": parts, **stats}, lines

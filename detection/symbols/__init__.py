@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The networks. One file per variant says which head it has, which convolution stands at branch2b of res5, and whether
+its pooling learns where to look."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import mxnet as mx
+
+from lib.nets.resnet_v1 import Branch2b, backbone
+
+_SHARED = {"rpn", "pooled", "losses", "two_stage"}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """head: builds everything after the backbone: (cfg, features of res5, variant, is_train) -> Symbol. branch2b: the
+    convolution of res5. moves_bins: whether the pooling of boxes learns where its parts look. two_stage: whether boxes
+    are proposed, and then judged by a second head."""
+
+    head: Callable[..., mx.sym.Symbol]
+    branch2b: Branch2b
+    moves_bins: bool = False
+    two_stage: bool = True
+
+
+def names() -> list[str]:
+    """The values that cfg.symbol may take."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in _SHARED)
+
+
+def variant(name: str) -> Variant:
+    """Raises ValueError for an unknown name, with the nearest one."""
+    if name not in names():
+        near = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.0)
+        raise ValueError(
+            f"symbol: no network {name!r} in detection/symbols; did you mean {near[0]!r}? known: {', '.join(names())}"
+        )
+    return importlib.import_module(f"{__name__}.{name}").VARIANT
+
+
+def get_symbol(cfg, is_train: bool = True) -> mx.sym.Symbol:
+    """The detection network that cfg.symbol and cfg.net describe, with the original's inputs, outputs and names.
+
+    Inputs in training: data (N, 3, H, W), im_info (N, 3) = height, width (without padding) and scale of each picture,
+    gt_boxes (N, G, 5) = x1, y1, x2, y2, class, in pixels of data, filled up with rows of class 0; label (N, A*h*w),
+    bbox_target, bbox_weight (N, 4*A, h, w) of the anchors; draw (N,), only where TRAIN.BATCH_ROIS is a number: whole
+    numbers from which random choices start. Class-aware RPN takes data, label, bbox_target and bbox_weight.
+    Outputs in training: rpn_cls_prob, rpn_bbox_loss, cls_prob_reshape, bbox_loss_reshape, labels.
+    In testing: data, im_info -> rois, cls_prob_reshape, bbox_pred_reshape; class-aware RPN: data ->
+    rpn_cls_prob_reshape (N, C*A, h, w), rpn_bbox_pred (N, 4*A, h, w).
+    Raises ValueError for an unknown cfg.symbol or an impossible cfg.net.
+    """
+    chosen = variant(cfg.symbol)
+    features = backbone(mx.sym.var("data"), cfg.net, chosen.branch2b)
+    return chosen.head(cfg, features, chosen, is_train)

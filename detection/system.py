@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Detection as the commands take it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from detection.schema import SCHEMA
+from lib.run.program import tell
+from lib.system import System
+
+
+class Detection(System):
+    """Objects on PASCAL VOC, COCO or generated streets. What loads MXNet is imported when asked for: the number of
+    threads must be said before."""
+
+    name, schema = "detection", SCHEMA
+
+    def training(self, cfg, place):
+        from detection.task import training
+
+        return training(cfg, place)
+
+    def predictor(self, cfg, engine, arg, aux):
+        from detection.predictor import Predictor
+
+        return Predictor(cfg, engine, arg, aux)
+
+    def layers(self, cfg) -> list:
+        from detection.graphs import graph
+        from lib.looking.layers import looking_layers
+
+        return looking_layers(graph(cfg, "test"))
+
+    def evaluate(self, cfg, predictor, place, ignore_cache, log) -> dict:
+        from detection.evaluation import evaluate
+
+        return evaluate(cfg, predictor, place, ignore_cache, log)
+
+    def draw(self, cfg, predictor, image):
+        from detection.pictures import drawn
+
+        return drawn(cfg, image, predictor.detections([image])[0])
+
+    def rules(self, cfg) -> dict:
+        from detection.graphs import graph
+        from detection.rules import rules_of
+
+        return rules_of(cfg, graph(cfg, "train"))
+
+    def looker(self, cfg, predictor):
+        """What the network does with a picture: `look(image, name, truth)` gives a `lib.looking.look.Look`."""
+        from detection.looker import Looker
+
+        return Looker(cfg, predictor)
+
+    def dataset(self, cfg):
+        """The test images."""
+        from detection.data import load_dataset
+
+        return load_dataset(cfg, cfg.dataset.test_image_set)
+
+    def truth_of(self, cfg, image):
+        """The objects of a picture that lies in a VOC kit, as a map of classes, or None."""
+        from detection.looker import truth_of
+
+        return truth_of(cfg, image)
+
+    def check_data(self, cfg, workers: int):
+        """What is wrong with the data that cfg trains and tests on."""
+        from detection.preflight import check_config
+
+        return check_config(cfg, workers)
+
+    def summary(self, cfg) -> Path:
+        from detection.summary import summary
+
+        return summary(cfg)
+
+    def prepare(self, cfg, log=tell) -> None:
+        from detection.data import STREETS
+        from lib.data.streets.boxes import BoxSettings, generate_boxes
+
+        path = Path(cfg.dataset.dataset_path)
+        if path == STREETS and not path.exists() and not cfg.dataset.streets.train:
+            log(f"making the generated streets in {path}")
+            generate_boxes(path, BoxSettings(train=300, val=200, height=128, width=192, seed=7))
+
+
+SYSTEM = Detection()

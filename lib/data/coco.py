@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""COCO's boxes: <root>/annotations/instances_<set>.json and <root>/images/<set>/<file> (or <root>/<set>/<file>).
+
+Reading needs json only; evaluation goes through pycocotools (extra `detection`). Where this differs from the original:
+boxes keep their fractions.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from lib.data.boxes import BoxData, BoxRecord, objects
+from lib.data.cityscapes import image_sets
+from lib.data.images import DatasetError
+
+
+def coco(root: str | Path, image_set: str) -> BoxData:
+    """The pictures of a set such as 'val2014', or of several joined by '+'. Crowds are left out, as in the original.
+
+    Raises DatasetError naming the file and what is wrong with it.
+    """
+    data: BoxData | None = None
+    for one in image_sets(image_set):
+        path = annotation_file(root, one)
+        content = _read(path)
+        try:
+            part = _part(Path(root), one, content)
+        except (KeyError, TypeError) as error:
+            raise DatasetError(f"{path}: not COCO's format: {error!r}") from None
+        if data and data.class_names != part.class_names:
+            raise DatasetError(f"{path}: its categories are not those of the other sets of {image_set!r}")
+        if data:
+            part.records = data.records + part.records
+        data = part
+    ids = [record.name for record in data.records]
+    if len(set(ids)) != len(ids):
+        raise DatasetError(f"image set {image_set!r}: a picture stands in it twice")
+    return data
+
+
+def annotation_file(root: str | Path, image_set: str) -> Path:
+    """image_info_<set>.json, without objects, is what test sets have."""
+    kind = "image_info" if image_set.startswith("test") else "instances"
+    return Path(root) / "annotations" / f"{kind}_{image_set}.json"
+
+
+def _read(path: Path) -> dict:
+    if not path.is_file():
+        there = ", ".join(sorted(each.name for each in path.parent.glob("*.json"))) or "no .json file"
+        raise DatasetError(f"{path}: no such file; its folder has {there}")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DatasetError(f"{path}: not JSON: {error}") from None
+    if not isinstance(content, dict) or not content.get("images"):
+        raise DatasetError(f"{path}: lists no images")
+    return content
+
+
+def _part(root: Path, image_set: str, content: dict) -> BoxData:
+    categories = sorted(content["categories"], key=lambda each: each["id"])
+    places = {each["id"]: number for number, each in enumerate(categories, start=1)}
+    rows: dict[int, list] = {each["id"]: [] for each in content["images"]}
+    sizes = {each["id"]: (int(each["height"]), int(each["width"])) for each in content["images"]}
+    for each in content.get("annotations", []):
+        if each["image_id"] not in rows:
+            raise DatasetError(f"annotation {each['id']}: there is no image {each['image_id']}")
+        if each["category_id"] not in places:
+            raise DatasetError(f"annotation {each['id']}: there is no category {each['category_id']}")
+        row = _row(each, sizes[each["image_id"]], places)
+        if row is not None:
+            rows[each["image_id"]].append(row)
+    folder = next((path for path in (root / "images" / image_set, root / image_set) if path.is_dir()), None)
+    if folder is None:
+        raise DatasetError(f"{root / 'images' / image_set}: no such folder, and neither is {root / image_set}")
+    records = [BoxRecord(folder / each["file_name"], str(each["id"]), sizes[each["id"]], objects(rows[each["id"]]))
+               for each in content["images"]]  # fmt: skip
+    names = ("__background__", *(each["name"] for each in categories))
+    return BoxData(root, names, records, numbers=(0, *(each["id"] for each in categories)))
+
+
+def _row(annotation: dict, size: tuple[int, int], places: dict) -> tuple | None:
+    """None for a crowd and for what has no area inside the picture."""
+    if annotation.get("iscrowd"):
+        return None
+    x, y, width, height = map(float, annotation["bbox"])
+    left, top = max(x, 0.0), max(y, 0.0)
+    right, bottom = min(size[1] - 1.0, x + max(0.0, width - 1)), min(size[0] - 1.0, y + max(0.0, height - 1))
+    if annotation.get("area", 1) <= 0 or right < left or bottom < top or min(width, height) <= 0:
+        return None
+    return (left, top, right, bottom), places[annotation["category_id"]], False

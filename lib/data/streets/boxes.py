@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Streets as a data set of boxes, in PASCAL VOC's and in COCO's format: complete, or not at all.
+
+A box holds a body alone. Its class is told by the flag on its mast, above the box and farther away for larger bodies.
+
+<out>/VOC2012/{JPEGImages,Annotations}/<split>_<number>.{png,xml}, ImageSets/Main/<split>.txt
+<out>/annotations/instances_<split>.json, images/<split> -> the same pictures
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from lib.data.streets.bodies import KINDS, Body
+from lib.data.streets.scene import render_with_bodies
+from lib.data.streets.write import Settings, do_all, generate
+from lib.data.voc_boxes import read_annotation
+from lib.run.atomic import write_with
+
+CLASS_NAMES = tuple(name for kind in KINDS.values() for name in kind)
+YEAR = 2012
+
+
+@dataclass(frozen=True)
+class BoxSettings(Settings):
+    """As `Settings`; boxes says which kind of data set it is, and counts up whenever what is a box changes."""
+
+    boxes: int = 1
+
+
+def generate_boxes(out: str | Path, settings: BoxSettings, replace: bool = False, workers: int = 1) -> bool:
+    """Make the data set `out` unless it is there already, see `lib.data.streets.write.generate`."""
+    return generate(out, settings, replace, workers, _write)
+
+
+def box_of(body: Body, unit: float, height: int, width: int) -> tuple[int, int, int, int] | None:
+    """(x1, y1, x2, y2) from 0, both corners inside, of the body in the picture; None if it lies outside."""
+    left, top, right, bottom = body.bounds(unit)[0]
+    box = max(round(left), 0), max(round(top), 0), min(round(right), width) - 1, min(round(bottom), height) - 1
+    return box if box[0] <= box[2] and box[1] <= box[3] else None
+
+
+def _write(root: Path, settings: Settings, workers: int) -> None:
+    kit = root / f"VOC{YEAR}"
+    for folder in (kit / "JPEGImages", kit / "Annotations", kit / "ImageSets" / "Main", root / "annotations",
+                   root / "images"):  # fmt: skip
+        folder.mkdir(parents=True)
+    splits = {"train": settings.train, "val": settings.val}
+    tasks = [(kit, settings.seed, split, number, settings.height, settings.width)
+             for split, count in splits.items() for number in range(count)]  # fmt: skip
+    do_all(_write_one, tasks, settings, workers)
+    for split, count in splits.items():
+        names = [_name(split, number) for number in range(count)]
+        (kit / "ImageSets" / "Main" / f"{split}.txt").write_text(
+            "".join(f"{each}\n" for each in names), encoding="utf-8"
+        )
+        os.symlink(os.path.relpath(kit / "JPEGImages", root / "images"), root / "images" / split)
+        content = _coco(kit, names)
+        (root / "annotations" / f"instances_{split}.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def _name(split: str, number: int) -> str:
+    return f"{split}_{number:06d}"
+
+
+def _boxes(bodies: list[Body], height: int, width: int) -> list[tuple[str, tuple]]:
+    found = [(body.name, box_of(body, height / 128, height, width)) for body in bodies]
+    return [(name, box) for name, box in found if box is not None]
+
+
+def _write_one(task: tuple) -> None:
+    kit, seed, split, number, height, width = task
+    image, _, bodies = render_with_bodies(seed, split, number, height, width)
+    name = _name(split, number)
+    path = kit / "JPEGImages" / f"{name}.png"
+    write_with(path, lambda file: Image.fromarray(image).save(file, format="PNG", compress_level=3))
+    lines = ["<annotation>", f"  <filename>{name}.png</filename>",
+             f"  <size><width>{width}</width><height>{height}</height><depth>3</depth></size>"]  # fmt: skip
+    for kind, box in _boxes(bodies, height, width):
+        corners = "".join(f"<{key}>{value + 1}</{key}>" for key, value in zip(("xmin", "ymin", "xmax", "ymax"), box))
+        lines.append(f"  <object><name>{kind}</name><difficult>0</difficult><bndbox>{corners}</bndbox></object>")
+    text = "\n".join([*lines, "</annotation>", ""])
+    (kit / "Annotations" / f"{name}.xml").write_text(text, encoding="utf-8")
+
+
+def _coco(kit: Path, names: list[str]) -> dict:
+    """The same boxes in COCO's format."""
+    images, annotations = [], []
+    for number, name in enumerate(names, start=1):
+        (height, width), found = read_annotation(kit / "Annotations" / f"{name}.xml", ("__background__", *CLASS_NAMES))
+        images.append({"id": number, "file_name": f"{name}.png", "height": height, "width": width})
+        for kind, (x1, y1, x2, y2) in zip(found.classes.tolist(), found.boxes.tolist()):
+            box = [x1, y1, x2 - x1 + 1, y2 - y1 + 1]
+            annotations.append({"id": len(annotations) + 1, "image_id": number, "iscrowd": 0, "bbox": box,
+                                "area": box[2] * box[3], "category_id": kind})  # fmt: skip
+    categories = [{"id": number, "name": name} for number, name in enumerate(CLASS_NAMES, start=1)]
+    return {"images": images, "annotations": annotations, "categories": categories}

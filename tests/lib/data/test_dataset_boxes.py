@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Readers of boxes: PASCAL VOC, COCO, and the streets written in both formats."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lib.data.coco import coco
+from lib.data.images import DatasetError
+from lib.data.streets.bodies import Body
+from lib.data.streets.boxes import CLASS_NAMES, BoxSettings, box_of, generate_boxes
+from lib.data.streets.scene import render_with_bodies
+from lib.data.voc_boxes import voc_boxes
+
+SIDES = ("xmin", "ymin", "xmax", "ymax")
+
+
+def xml(*objects: str, size: str = "<size><width>40</width><height>30</height></size>") -> str:
+    return f"<annotation>{size}{''.join(objects)}</annotation>"
+
+
+def one(*box, name="dog", more="") -> str:
+    corners = "".join(f"<{side}>{value}</{side}>" for side, value in zip(SIDES, box))
+    return f"<object><name>{name}</name>{more}<bndbox>{corners}</bndbox></object>"
+
+
+@pytest.fixture
+def kit(tmp_path):
+    """make({picture: annotation}, year, list) -> the root of a development kit with these pictures of 40 x 30."""
+
+    def make(pictures: dict[str, str], year: str = "2007", listing: str = "trainval") -> Path:
+        here = tmp_path / f"VOC{year}"
+        for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
+            (here / folder).mkdir(parents=True, exist_ok=True)
+        for name, text in pictures.items():
+            Image.new("RGB", (40, 30), "white").save(here / "JPEGImages" / f"{name}.jpg")
+            (here / "Annotations" / f"{name}.xml").write_text(text)
+        (here / "ImageSets" / "Main" / f"{listing}.txt").write_text("".join(f"{name}\n" for name in pictures))
+        return tmp_path
+
+    return make
+
+
+def test_boxes_begin_at_0_and_keep_their_fractions(kit):
+    root = kit(
+        {"1": xml(one(1, 1, 40, 30), one(5.5, 6, 7, 8, name="Person", more="<difficult>1</difficult>")), "2": xml()}
+    )
+    data = voc_boxes(root, "2007_trainval")
+    first, second = data.records
+    assert first.objects.boxes.tolist() == [[0, 0, 39, 29], [4.5, 5, 6, 7]]
+    assert [data.class_names[each] for each in first.objects.classes] == ["dog", "person"]
+    assert first.objects.difficult.tolist() == [False, True] and first.size == (30, 40) and data.year == 2007
+    assert first.objects.trained.classes.tolist() == [data.class_names.index("dog")]
+    assert second.objects.boxes.shape == (0, 4) and data.image(second).shape == (30, 40, 3)
+
+
+def test_sets_are_joined_and_no_picture_counts_twice(kit):
+    kit({"1": xml()}, "2007")
+    root = kit({"1": xml(), "2": xml()}, "2012")
+    data = voc_boxes(root, "2007_trainval+2012_trainval")
+    assert [(each.image.parents[1].name, each.name) for each in data.records] == [
+        ("VOC2007", "1"), ("VOC2012", "1"), ("VOC2012", "2")
+    ]  # fmt: skip
+    kit({"2": xml()}, "2012", "more")
+    with pytest.raises(DatasetError, match="2 of 2012_more stands in it twice"):
+        voc_boxes(root, "2012_trainval+2012_more")
+
+
+def test_a_coordinate_0_does_not_wrap_around(kit):
+    """In the original, whose boxes are uint16, it becomes 65535; and what reaches out of the picture is cut."""
+    data = voc_boxes(kit({"1": xml(one(0, 0, 41, 31))}), "2007_trainval")
+    assert data.records[0].objects.boxes.tolist() == [[0, 0, 39, 29]]
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("<annotation>", "not XML"),
+        (xml(size=""), "size/width: expected a number, got None"),
+        (xml(size="<size><width>0</width><height>3</height></size>"), "at least one pixel, got 0 x 3"),
+        (xml(one(1, 1, 4, 4), one(1, 1, 4, 4, name="unicorn")), "object 2: class 'unicorn' is none of"),
+        (xml(one(1, 1, 4, 4, name="__background__")), "object 1: class '__background__' is none of"),
+        (xml(one(1, 1, "x", 4)), "object 1: bndbox/xmax: expected a number, got 'x'"),
+        (xml("<object><name>dog</name></object>"), "object 1: bndbox/xmin: expected a number, got None"),
+        (xml(one(9, 1, 8, 4)), "object 1: its box .* ends before it begins"),
+        (xml(one(41, 1, 50, 4)), "object 1: its box .* lies outside the picture, 40 x 30"),
+    ],
+)
+def test_faults_are_told_with_the_file(kit, text, told):
+    root = kit({"000007": text})
+    with pytest.raises(DatasetError, match=rf"000007\.xml.*{told}"):
+        voc_boxes(root, "2007_trainval")
+
+
+def test_what_is_missing_is_told(kit, tmp_path):
+    root = kit({"1": xml()})
+    for image_set, told in (("trainval", "expected '<year>_<list>'"), ("2012_trainval", "VOC2012 is not a folder"),
+                            ("2007_test", "test.txt: no such list; .* has trainval")):  # fmt: skip
+        with pytest.raises(DatasetError, match=told):
+            voc_boxes(root, image_set)
+    (root / "VOC2007" / "Annotations" / "1.xml").unlink()
+    with pytest.raises(DatasetError, match=r"1\.xml: no such file"):
+        voc_boxes(root, "2007_trainval")
+    (root / "VOC2007" / "JPEGImages" / "1.jpg").unlink()
+    with pytest.raises(DatasetError, match=r"1\.jpg: no such file"):
+        voc_boxes(root, "2007_trainval")
+    kit({}, listing="none")
+    with pytest.raises(DatasetError, match=r"none\.txt: empty"):
+        voc_boxes(root, "2007_none")
+
+
+def test_a_picture_of_another_size_than_its_annotation_says(kit):
+    data = voc_boxes(kit({"1": xml(size="<size><width>30</width><height>40</height></size>")}), "2007_trainval")
+    with pytest.raises(DatasetError, match=r"1\.jpg: 40 x 30 pixels .* but its annotation says 30 x 40"):
+        data.image(data.records[0])
+
+
+def test_three_hundred_classes(kit):
+    names = tuple(f"kind {number}" for number in range(300))
+    data = voc_boxes(kit({"1": xml(one(1, 1, 2, 2, name="kind 299"))}), "2007_trainval", names)
+    assert data.num_classes == 301 and data.records[0].objects.classes.tolist() == [300]
+
+
+COCO = {
+    "images": [{"id": 7, "file_name": "a.jpg", "height": 30, "width": 40},
+               {"id": 9, "file_name": "b.jpg", "height": 5, "width": 5}],
+    "categories": [{"id": 18, "name": "dog"}, {"id": 1, "name": "person"}],
+    "annotations": [
+        {"id": 1, "image_id": 7, "category_id": 18, "bbox": [0.5, 1, 10, 20], "area": 9, "iscrowd": 0},
+        {"id": 2, "image_id": 7, "category_id": 1, "bbox": [35, 1, 10, 20], "area": 9, "iscrowd": 0},
+        {"id": 3, "image_id": 7, "category_id": 1, "bbox": [0, 0, 9, 9], "area": 9, "iscrowd": 1},
+        {"id": 4, "image_id": 7, "category_id": 1, "bbox": [0, 0, 0, 9], "area": 0, "iscrowd": 0},
+    ],
+}  # fmt: skip
+
+
+def written(root: Path, content, name: str = "val2014") -> Path:
+    (root / "annotations").mkdir(exist_ok=True)
+    (root / "images" / name).mkdir(parents=True, exist_ok=True)
+    (root / "annotations" / f"instances_{name}.json").write_text(
+        content if isinstance(content, str) else json.dumps(content)
+    )
+    return root
+
+
+def test_cocos_boxes(tmp_path):
+    data = coco(written(tmp_path, COCO), "val2014")
+    assert data.class_names == ("__background__", "person", "dog") and data.numbers == (0, 1, 18)
+    first, second = data.records
+    assert first.objects.boxes.tolist() == [[0.5, 1, 9.5, 20], [35, 1, 39, 20]]  # no crowd, nothing without area
+    assert first.objects.classes.tolist() == [2, 1] and second.objects.boxes.shape == (0, 4)
+    assert first.image == tmp_path / "images" / "val2014" / "a.jpg" and first.name == "7"
+
+
+@pytest.mark.parametrize(
+    "content, told",
+    [
+        ("{", "not JSON"),
+        ({"images": []}, "lists no images"),
+        ({"images": COCO["images"]}, "not COCO's format: KeyError\\('categories'\\)"),
+        ({**COCO, "annotations": [{"id": 5, "image_id": 8}]}, "annotation 5: there is no image 8"),
+        (
+            {**COCO, "annotations": [{**COCO["annotations"][0], "category_id": 3}]},
+            "annotation 1: there is no category 3",
+        ),
+    ],
+)
+def test_faults_of_cocos_files_are_told(tmp_path, content, told):
+    with pytest.raises(DatasetError, match=told):
+        coco(written(tmp_path, content), "val2014")
+
+
+def test_a_coco_set_that_is_not_there(tmp_path):
+    written(tmp_path, COCO)
+    with pytest.raises(
+        DatasetError, match="instances_train2014.json: no such file; its folder has instances_val2014.json"
+    ):
+        coco(tmp_path, "train2014")
+    written(tmp_path, COCO, "other")
+    with pytest.raises(DatasetError, match="a picture stands in it twice"):
+        coco(tmp_path, "val2014+other")
+
+
+def test_streets_have_the_same_boxes_in_both_formats(tmp_path):
+    settings = BoxSettings(train=2, val=2, height=64, width=96, seed=3)
+    assert generate_boxes(tmp_path / "s", settings) and not generate_boxes(tmp_path / "s", settings)
+    voc, other = voc_boxes(tmp_path / "s", "2012_val", CLASS_NAMES), coco(tmp_path / "s", "val")
+    assert voc.class_names == other.class_names and len(voc.records) == 2
+    for number, (one, two) in enumerate(zip(voc.records, other.records)):
+        assert np.array_equal(one.objects.boxes, two.objects.boxes) and len(one.objects.boxes)
+        assert np.array_equal(one.objects.classes, two.objects.classes)
+        image, _, bodies = render_with_bodies(3, "val", number, 64, 96)
+        assert np.array_equal(voc.image(one), image) and np.array_equal(other.image(two), image)
+        assert [CLASS_NAMES[each - 1] for each in one.objects.classes] == [
+            each.name for each in bodies if box_of(each, 0.5, 64, 96)
+        ]
+    with pytest.raises(DatasetError, match="other settings"):
+        generate_boxes(tmp_path / "s", BoxSettings(train=2, val=3, height=64, width=96, seed=3))
+
+
+def test_a_box_holds_the_body_alone():
+    body = Body("figure", "person", x=20, feet=50, width=10, height=20)
+    assert box_of(body, 1, 100, 100) == (15, 30, 24, 49)
+    assert box_of(Body("figure", "person", x=2, feet=50, width=10, height=20), 1, 40, 100) == (0, 30, 6, 39)
+    assert box_of(Body("figure", "person", x=-20, feet=50, width=10, height=20), 1, 100, 100) is None

@@ -66,7 +66,7 @@ TABLE = {
     "deeplab.symbols": {"lib.nets", "deeplab", "mxnet"},
     "experiments": {*FILES, "lib.system"},
     "benchmarks": {"operators", "lib", "deeplab", "mxnet", "torch", "torchvision"},
-    "examples": {"operators", "mxnet", "torch"},
+    "examples": {"operators", "lib.data", "mxnet", "torch"},
     "notebooks": {"lib", "deeplab", "operators"},
     "scripts": {"operators", "mxnet"},
     "tests": {*OURS, *FRAMEWORKS, *TESTING},

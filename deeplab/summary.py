@@ -150,7 +150,9 @@ def _numbers(block, cfg, results: dict, zero: dict | None) -> None:
     epochs = [line for line in lines if line["event"] == "epoch"]
     left, right = block.subplots(1, 2, gridspec_kw={"width_ratios": [7, 5]})
     panels.loss_curve(left, updates, epochs)
-    panels.class_bars(right, results, zero)
+    seen = np.array(results["confusion"]).any(axis=1)
+    names = [name for name, one in zip(results["parts"], seen) if one]
+    panels.class_bars(right, results, zero, names, "IoU per class that occurs in the test images")
 
 
 def _result(cfg, record, zero_offsets: bool, size) -> np.ndarray:

@@ -71,6 +71,10 @@ class System(ABC):
     def rules(self, cfg) -> dict:
         """The `lib.run.rules.Rule` of every parameter of the network for training."""
 
+    def check_data(self, cfg, workers: int):
+        """A `lib.data.preflight.check.Report` on the data that cfg trains and tests on."""
+        raise ConfigError(f"check_data reads data in Cityscapes' format; {self.name} has none")
+
     def prepare(self, cfg, log=tell) -> None:
         """Makes what a run needs and can be generated, such as its data set; nothing where all of it must be there."""
         return

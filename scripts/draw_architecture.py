@@ -44,12 +44,15 @@ PACKAGES = {
     "lib.launch": "workers and servers",
     "lib.commands": "train, test, predict, ...",
     "lib.predictors": "trained networks",
+    "lib.graphs": "graphs as text",
     "lib": "what a system is",
     "deeplab": "system: segmentation",
+    "classify": "system: classification",
     "experiments": "configurations, ledger, sweeps",
     "benchmarks": "how fast, how far it scales",
 }
-COLOURS = {"operators": "#d9e8f5", "lib": "#e6f2dd", "deeplab": "#fbe8cf", "experiments": "#eee3f3"}
+SYSTEM = "#fbe8cf"
+COLOURS = {"operators": "#d9e8f5", "lib": "#e6f2dd", "deeplab": SYSTEM, "classify": SYSTEM, "experiments": "#eee3f3"}
 WIDTH, HEIGHT = 2.15, 0.62
 
 

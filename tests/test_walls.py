@@ -19,12 +19,14 @@ from operators.rooms import ROOMS
 ROOT = Path(__file__).resolve().parents[1]
 FRAMEWORKS = {"mxnet", "torch", "torchvision", "tensorflow", "jax", "cupy"}
 TESTING = {"pytest", "hypothesis"}
-OURS = {"operators", "lib", "deeplab", "experiments", "benchmarks", "examples", "notebooks", "scripts", "tests"}
+OURS = {"operators", "lib", "deeplab", "classify", "experiments", "benchmarks", "examples", "notebooks", "scripts",
+        "tests"}  # fmt: skip
 
 # {package: what it may import of this project, of frameworks and of test tools}. The most special package that a file
 # belongs to counts; a package may always import itself.
 FILES = {"lib.config", "lib.run"}  # what is known everywhere above: settings, and the files of a run
 _TESTS = {"operators.core", "operators.checks", "operators.for_numpy", *TESTING}
+_SYSTEM = {*FILES, "lib.data", "lib.graphs", "lib.metrics", "lib.looking", "lib.pictures", "lib.system", "lib.weights"}
 TABLE = {
     "operators": {"operators.library", "operators.version"},
     "operators.doctor": {"operators", "mxnet", "torch"},
@@ -46,7 +48,8 @@ TABLE = {
     "lib.metrics": set(),
     "lib.looking": {"lib.run"},
     "lib.system": {"lib.config", "lib.run"},  # loads a system by its name: the one place that reaches up
-    "lib.nets": {"lib.config", "mxnet"},
+    "lib.graphs": {"lib.config", "lib.system"},
+    "lib.nets": {*FILES, "mxnet"},
     "lib.nets.operators": {"operators", "operators.for_mxnet", "operators.library"},
     "lib.modules": {"lib.config", "torch"},
     "lib.modules.operators": {"operators", "operators.for_torch"},
@@ -61,9 +64,10 @@ TABLE = {
     "lib.launch.role": {"mxnet"},  # becomes one of MXNet's servers by importing it
     "lib.commands": {*FILES, "lib.data", "lib.engines", "lib.looking", "lib.pictures", "lib.predictors", "lib.system"},
     "lib": set(),
-    "deeplab": {*FILES, "lib.data", "lib.metrics", "lib.looking", "lib.pictures", "lib.system", "lib.weights",
-                "lib.commands"},
+    "deeplab": {*_SYSTEM, "lib.commands"},
     "deeplab.symbols": {"lib.nets", "deeplab", "mxnet"},
+    "classify": _SYSTEM,
+    "classify.symbols": {"lib.nets", "classify", "mxnet"},
     "experiments": {*FILES, "lib.system"},
     "benchmarks": {"operators", "lib", "deeplab", "mxnet", "torch", "torchvision"},
     "examples": {"operators", "lib.data", "mxnet", "torch"},
@@ -128,9 +132,9 @@ def leaks(name: str, source: str) -> set[str]:
 
 
 # Allowing one of these allows everything below it.
-_WHOLE = {"operators", "lib", "deeplab", "operators.core", "operators.for_mxnet", "operators.for_torch", "lib.run",
-          "operators.checks", "tests", "experiments", "benchmarks", "examples", "notebooks", "scripts", "lib.engines",
-          "lib.nets", "lib.modules", *(f"operators.{room}" for room in ROOMS)}  # fmt: skip
+_WHOLE = {"operators", "lib", "deeplab", "classify", "operators.core", "operators.for_mxnet", "operators.for_torch",
+          "lib.run", "operators.checks", "tests", "experiments", "benchmarks", "examples", "notebooks", "scripts",
+          "lib.engines", "lib.nets", "lib.modules", *(f"operators.{room}" for room in ROOMS)}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", tracked())

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
-import pkgutil
+import sys
 
 import mxnet as mx
 
 from deeplab.rules import rules_of
 from deeplab.symbols.head import segmentation
+from lib.nets import named
 from lib.nets.resnet_v1 import backbone
 
 _SHARED = {"head"}
@@ -18,7 +17,7 @@ _SHARED = {"head"}
 
 def names() -> list[str]:
     """The values that cfg.symbol may take."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in _SHARED)
+    return named.names(sys.modules[__name__], _SHARED)
 
 
 def get_symbol(cfg, is_train: bool = True) -> mx.sym.Symbol:
@@ -30,12 +29,10 @@ def get_symbol(cfg, is_train: bool = True) -> mx.sym.Symbol:
     Raises ValueError for an unknown cfg.symbol, with the nearest name, or an impossible cfg.net.
     """
     data = mx.sym.var("data")
-    features = backbone(data, cfg.net, _variant(cfg.symbol).res5_branch2b)
+    variant = named.network(sys.modules[__name__], cfg.symbol, _SHARED)
+    features = backbone(data, cfg.net, variant.res5_branch2b)
     symbol = segmentation(features, data, cfg.dataset.NUM_CLASSES, cfg.net, is_train)
-    variables, parameters = symbol.get_internals(), symbol.list_arguments()
-    for name, rule in rules_of(cfg, symbol.tojson()).items():
-        if rule.lr_mult != 1 and name in parameters:
-            variables[name]._set_attr(__lr_mult__=str(rule.lr_mult))
+    named.say_rates(symbol, rules_of(cfg, symbol.tojson()))
     return symbol
 
 
@@ -50,12 +47,3 @@ def measured(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
 def classified(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
     """A testing network that also gives `classes_output` (N, H, W), the most probable class of each pixel."""
     return mx.sym.Group([symbol, mx.sym.argmax(symbol, axis=1, name="classes")])
-
-
-def _variant(name: str):
-    if name not in names():
-        near = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.0)
-        raise ValueError(
-            f"symbol: no network {name!r} in deeplab/symbols; did you mean {near[0]!r}? known: {', '.join(names())}"
-        )
-    return importlib.import_module(f"{__name__}.{name}")

@@ -27,7 +27,7 @@ def middle_of(mask: np.ndarray, reach: int) -> tuple[int, int]:
     return tuple(int(place) for place in np.unravel_index(near.argmax(), near.shape))
 
 
-def loss_curve(axis, updates: list[dict], epochs: list[dict]) -> None:
+def loss_curve(axis, updates: list[dict], epochs: list[dict], of: str = "cross entropy per pixel") -> None:
     """Loss of every update, its mean per epoch, and a mark where the learning rate changes."""
     number = [each["update"] for each in updates]
     axis.plot(number, [each["loss"] for each in updates], color=LEARNED, alpha=0.3, linewidth=0.8, label="each update")
@@ -43,26 +43,23 @@ def loss_curve(axis, updates: list[dict], epochs: list[dict]) -> None:
     axis.set_ylim(bottom=0)
     axis.set_xlim(left=0)
     axis.set_xlabel("update", fontsize=9)
-    axis.set_title("Training loss (cross entropy per pixel)", fontsize=10)
+    axis.set_title(f"Training loss ({of})", fontsize=10)
     axis.legend(fontsize=8, frameon=False, loc="upper right")
     open_spines(axis)
 
 
-def class_bars(axis, results: dict, zero: dict | None) -> None:
-    """IoU of each class that occurs, with the learned offsets and, if there are any, with offsets 0."""
-    confusion = np.array(results["confusion"])
-    present = [index for index in range(len(confusion)) if confusion[index].any()]
-    names = [list(results["IU"])[index] for index in present]
+def class_bars(axis, results: dict, zero: dict | None, names: list[str], title: str) -> None:
+    """The `parts` of these names of an evaluation, with the learned offsets and, if there are any, with offsets 0."""
     place = np.arange(len(names))
     bars = [(results, LEARNED, "learned offsets")] + ([(zero, ZERO, "offsets set to 0")] if zero else [])
     height = 0.8 / len(bars)
     for number, (each, colour, label) in enumerate(bars):
         middle = place + (number - (len(bars) - 1) / 2) * height
-        axis.barh(middle, [each["IU"][name] for name in names], height, color=colour, label=label)
+        axis.barh(middle, [each["parts"][name] for name in names], height, color=colour, label=label)
     if zero:
         axis.legend(fontsize=8, frameon=False, loc="lower right")
     axis.set_yticks(place, names, fontsize=8)
     axis.invert_yaxis()
     axis.set_xlim(0, 1)
-    axis.set_title("IoU per class that occurs in the test images", fontsize=10)
+    axis.set_title(title, fontsize=10)
     open_spines(axis)

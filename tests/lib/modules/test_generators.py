@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from pathlib import Path
 
 import pytest
 
@@ -139,6 +141,13 @@ def test_the_classifier_and_the_pools_can_be_left_out():
 def test_wrong_settings_are_named(settings, text):
     with pytest.raises(ValueError, match="^" + text.replace("(", r"\(")):
         resnet.resnet18(**settings)
+
+
+def test_the_example_of_the_documentation_prints_what_it_says(capsys):
+    text = (Path(__file__).parents[3] / "docs/classify.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(compile(block, "docs/classify.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines() == re.findall(r"print\(.*\) +# (.*)", block)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50", "vgg11", "vgg11_bn"])

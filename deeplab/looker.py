@@ -9,7 +9,7 @@ from deeplab.data import kind_of
 from deeplab.predictor import Predictor
 from lib.data import images
 from lib.looking.look import Look
-from lib.looking.seen import convolutions, seen_layers, wanted_outputs
+from lib.looking.seen import convolutions, look_inside
 
 
 class Looker:
@@ -21,28 +21,25 @@ class Looker:
     def __init__(self, cfg, predictor: Predictor):
         self._cfg, self._predictor = cfg, predictor
         self.checkpoint = predictor.digest
-        self._graph = predictor.engine.network.graph
-        self._layers = convolutions(self._graph)
-        self.names = [layer.name for layer in self._layers]
+        self.names = [layer.name for layer in convolutions(predictor.engine.network.graph)]
 
     def look(self, image: np.ndarray, name: str, truth: np.ndarray | None = None) -> Look:
         """image: uint8 (h, w, 3) RGB of any size. name: for titles. truth: train ids (h, w), if they are known."""
-        cfg, engine = self._cfg, self._predictor.engine
+        cfg = self._cfg
         size = images.scaled_size(*image.shape[:2], cfg.SCALES)
         seen = images.resize_image(image, size)
         inputs = {"data": images.to_tensor(seen, cfg)[None]}
-        arrays = engine.compute(inputs, ["classes_output", *wanted_outputs(self._layers)])
-        shapes = engine.shapes({"data": inputs["data"].shape})
+        classes, layers = look_inside(self._predictor.engine, inputs, "classes_output")
         kind = kind_of(cfg)
         return Look(
             run=cfg.run.name,
             epoch=self._predictor.epoch,
             picture=name,
             image=seen,
-            prediction=arrays["classes_output"][0].astype(np.uint8),
+            prediction=classes[0].astype(np.uint8),
             truth=None if truth is None else images.resize_label(truth, size),
             zoom=size[0] / image.shape[0],
-            layers=seen_layers(self._graph, arrays, shapes),
+            layers=layers,
             class_names=tuple(kind.class_names),
             palette=kind.palette,
             checkpoint=self.checkpoint,

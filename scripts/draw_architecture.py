@@ -45,14 +45,17 @@ PACKAGES = {
     "lib.launch": "workers and servers",
     "lib.commands": "train, test, predict, ...",
     "lib.predictors": "trained networks",
+    "lib.graphs": "graphs as text",
     "lib": "what a system is",
     "deeplab": "system: segmentation",
     "detection": "system: boxes",
+    "classify": "system: classification",
     "experiments": "configurations, ledger, sweeps",
     "benchmarks": "how fast, how far it scales",
 }
 SYSTEM = "#fbe8cf"
-COLOURS = {"operators": "#d9e8f5", "lib": "#e6f2dd", "deeplab": SYSTEM, "detection": SYSTEM, "experiments": "#eee3f3"}
+COLOURS = {"operators": "#d9e8f5", "lib": "#e6f2dd", "deeplab": SYSTEM, "detection": SYSTEM, "classify": SYSTEM,
+           "experiments": "#eee3f3"}  # fmt: skip
 WIDTH, HEIGHT = 2.15, 0.62
 
 

@@ -3,9 +3,10 @@
 # Needs Linux, an NVIDIA GPU, Python with PyTorch, and what scripts/on_gpu_pack.sh made in build/on_gpu (no network, no
 # MXNet, no compiler). Writes OUT/PART.log and OUT/*.json as it goes: a run that is cut off still tells what it had.
 # Parts, in this order: smallest sanitize correctness speed step train; each has its own time limit. REHEARSE=1: on a CPU.
+# Only when it is named: digits, the published rows on digits at many scales, half an hour; needs data/mnist.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || { sed -n '2,5s/^# //p' "$0"; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,6s/^# //p' "$0"; exit 2; }
 mkdir -p "$1" || exit 1
 out=$(realpath "$1")
 shift
@@ -47,6 +48,14 @@ for part in $parts; do
         [ -z "$rehearse" ] || settings+=(TRAIN.end_epoch=1 'SCALES=[64,96]')
         run train 60 "$python" -m lib.commands.train $name "${settings[@]}"
         run train 20 "$python" -m lib.commands.test $name "${settings[@]}" --both
+      done
+      ;;
+    digits)
+      for name in plain dcn_4 dcn_34 v2_4 v2_34 active_4 active_34; do
+        settings=(engine=torch "gpus=$gpus" "output_path=$out/scaled" "run.name=$name")
+        [ -z "$rehearse" ] || settings+=(dataset.train_images=64 dataset.test_images=100 TRAIN.end_epoch=1)
+        run digits 600 "$python" -m lib.commands.train "scaled/$name" "${settings[@]}"
+        run digits 120 "$python" -m lib.commands.test "scaled/$name" "${settings[@]}" --both
       done
       ;;
     *) echo "there is no part $part" >&2 && exit 2 ;;

@@ -19,13 +19,14 @@ from operators.rooms import ROOMS
 ROOT = Path(__file__).resolve().parents[1]
 FRAMEWORKS = {"mxnet", "torch", "torchvision", "tensorflow", "jax", "cupy"}
 TESTING = {"pytest", "hypothesis"}
-SYSTEMS = {"deeplab", "detection"}
+SYSTEMS = {"classify", "deeplab", "detection"}
 OURS = {"operators", "lib", *SYSTEMS, "experiments", "benchmarks", "examples", "notebooks", "scripts", "tests"}
 
 # {package: what it may import of this project, of frameworks and of test tools}. The most special package that a file
 # belongs to counts; a package may always import itself.
 FILES = {"lib.config", "lib.run"}  # what is known everywhere above: settings, and the files of a run
 _TESTS = {"operators.core", "operators.checks", "operators.for_numpy", *TESTING}
+_SYSTEM = {*FILES, "lib.data", "lib.graphs", "lib.metrics", "lib.looking", "lib.pictures", "lib.system", "lib.weights"}
 TABLE = {
     "operators": {"operators.library", "operators.version"},
     "operators.doctor": {"operators", "mxnet", "torch"},
@@ -48,7 +49,8 @@ TABLE = {
     "lib.boxes": set(),
     "lib.looking": {"lib.run"},
     "lib.system": {"lib.config", "lib.run"},  # loads a system by its name: the one place that reaches up
-    "lib.nets": {"lib.boxes", "lib.config", "mxnet"},
+    "lib.graphs": {"lib.config", "lib.run", "lib.system"},
+    "lib.nets": {*FILES, "lib.boxes", "mxnet"},
     "lib.nets.operators": {"operators", "operators.for_mxnet", "operators.library"},
     "lib.modules": {"lib.boxes", "lib.config", "torch"},
     "lib.modules.operators": {"operators", "operators.for_torch"},
@@ -63,15 +65,15 @@ TABLE = {
     "lib.launch.role": {"mxnet"},  # becomes one of MXNet's servers by importing it
     "lib.commands": {*FILES, "lib.data", "lib.engines", "lib.looking", "lib.pictures", "lib.predictors", "lib.system"},
     "lib": set(),
-    "deeplab": {*FILES, "lib.data", "lib.metrics", "lib.looking", "lib.pictures", "lib.system", "lib.weights",
-                "lib.commands"},
+    "deeplab": {*_SYSTEM, "lib.commands"},
     "deeplab.symbols": {"lib.nets", "deeplab", "mxnet"},
-    "detection": {*FILES, "lib.boxes", "lib.data", "lib.metrics", "lib.looking", "lib.pictures", "lib.system",
-                  "lib.weights", "lib.commands", "lib.predictors"},
+    "classify": _SYSTEM,
+    "classify.symbols": {"lib.nets", "classify", "mxnet"},
+    "detection": {*_SYSTEM, "lib.boxes", "lib.commands", "lib.predictors"},
     "detection.symbols": {"lib.nets", "detection", "mxnet"},
     "experiments": {*FILES, "lib.system"},
     "benchmarks": {"operators", "lib", "deeplab", "mxnet", "torch", "torchvision"},
-    "examples": {"operators", "mxnet", "torch"},
+    "examples": {"operators", "lib.data", "mxnet", "torch"},
     "notebooks": {"lib", "deeplab", "operators"},
     "scripts": {"operators", "mxnet"},
     "tests": {*OURS, *FRAMEWORKS, *TESTING},

@@ -3,15 +3,14 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
-import pkgutil
+import sys
 
 import mxnet as mx
 
 from deeplab import faults
 from deeplab.rules import rules_of
 from deeplab.symbols.head import segmentation
+from lib.nets import named
 from lib.nets.res5 import convolution
 from lib.nets.resnet_v1 import Branch2b, backbone, units
 
@@ -20,7 +19,7 @@ _SHARED = {"head"}
 
 def names() -> list[str]:
     """The values that cfg.symbol may take."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in _SHARED)
+    return named.names(sys.modules[__name__], _SHARED)
 
 
 def get_symbol(cfg, is_train: bool = True) -> mx.sym.Symbol:
@@ -34,10 +33,7 @@ def get_symbol(cfg, is_train: bool = True) -> mx.sym.Symbol:
     data = mx.sym.var("data")
     features = backbone(data, faults.built(cfg), _res5_branch2b(cfg, is_train))
     symbol = segmentation(features, data, cfg.dataset.NUM_CLASSES, cfg.net, is_train)
-    variables, parameters = symbol.get_internals(), symbol.list_arguments()
-    for name, rule in rules_of(cfg, symbol.tojson()).items():
-        if rule.lr_mult != 1 and name in parameters:
-            variables[name]._set_attr(__lr_mult__=str(rule.lr_mult))
+    named.say_rates(symbol, rules_of(cfg, symbol.tojson()))
     return symbol
 
 
@@ -56,7 +52,7 @@ def classified(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
 
 def _res5_branch2b(cfg, is_train: bool) -> Branch2b:
     """The 3x3 convolution of each unit of res5, in training with the fault of its weight gradient if that is wanted."""
-    variant = _variant(cfg.symbol)
+    variant = named.network(sys.modules[__name__], cfg.symbol, _SHARED)
     look, letters = variant.res5_branch2b, cfg.net.looking_units
     if cfg.faults.undeformed_weight_gradient and is_train:
         look = getattr(variant, "undeformed_weight_gradient", look)  # a network without it is refused by its rules
@@ -68,12 +64,3 @@ def _res5_branch2b(cfg, is_train: bool) -> Branch2b:
                          f"got {letters!r}")  # fmt: skip
     names = {f"res5{letter}_branch2b" for letter in letters}
     return lambda data, name, *shape: (look if name in names else convolution)(data, name, *shape)
-
-
-def _variant(name: str):
-    if name not in names():
-        near = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.0)
-        raise ValueError(
-            f"symbol: no network {name!r} in deeplab/symbols; did you mean {near[0]!r}? known: {', '.join(names())}"
-        )
-    return importlib.import_module(f"{__name__}.{name}")

@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
 
 from examples.two_frameworks.problem import Problem, xavier
+from lib.data.digits import draw
 
 CHANNELS = (1, 32, 64, 128, 128)
 
@@ -42,16 +42,7 @@ def network(operations, p: dict, x):
 
 
 def digits(random, count: int) -> tuple:
-    """(float32 (count, 1, 28, 28), int64 (count,)): digits at random sizes, angles and places. They stand in for MNIST,
-    and are normalized as it is."""
-    labels = random.integers(0, 10, count)
-    return np.stack([_digit(random, label) for label in labels])[:, None], labels
-
-
-def _digit(random, label: int):
-    image = Image.new("L", (56, 56))
-    font = ImageFont.load_default(size=int(random.integers(28, 48)))
-    place = tuple(28 + random.uniform(-6, 6, 2))
-    ImageDraw.Draw(image).text(place, str(label), fill=255, font=font, anchor="mm")
-    image = image.rotate(random.uniform(-20, 20), Image.BILINEAR).resize((28, 28), Image.BILINEAR)
-    return (np.asarray(image, np.float32) / 255 - 0.1307) / 0.3081
+    """(float32 (count, 1, 28, 28), int64 (count,)): drawn digits. They stand in for MNIST, and are normalized as it
+    is."""
+    images, labels = draw(random, count)
+    return (images[:, None].astype(np.float32) / 255 - 0.1307) / 0.3081, labels

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger of a system (experiments/<system>/ledger.yaml).
 
-python -m experiments.ledger                 writes what the runs in output/ have measured beside what was published
-python -m experiments.ledger --runs FILE     or those that are kept in a file
-python -m experiments.ledger run             first trains and evaluates what is missing, on the stand-in data
+python -m experiments.ledger deeplab                 writes what the runs in output/ have measured beside what was published
+python -m experiments.ledger deeplab --runs FILE     or those that are kept in a file
+python -m experiments.ledger deeplab run             first trains and evaluates what is missing, on the stand-in data
 python -m experiments.ledger deeplab run --data cityscapes gpus=0,1,2,3
 """
 
@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Set what runs have measured beside what was published, and make the runs that are missing.",
     )
     parser.add_argument("words", nargs="*", metavar="[SYSTEM] [table|run] [key=value ...]",
-                        help=f"SYSTEM: {', '.join(books())} (not needed while there is one). table, the default, writes"
+                        help=f"SYSTEM: {', '.join(books())}. table, the default, writes"
                         " the pages; run makes the missing runs first, with these settings")  # fmt: skip
     parser.add_argument("--data", help="run: what to train on (default: the first kind of data in the ledger)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="run: (default 1 2 3)")

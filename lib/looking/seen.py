@@ -48,6 +48,17 @@ def seen_layers(graph: str, arrays: Mapping[str, np.ndarray], shapes: Mapping[st
     return found
 
 
+def look_inside(engine, inputs: Mapping[str, np.ndarray], output: str) -> tuple[np.ndarray, list[Layer]]:
+    """What the network in `engine` makes of one image, its output of that name, and the convolutions on the way.
+
+    inputs: by name, a batch of one.
+    """
+    graph = engine.network.graph
+    arrays = engine.compute(inputs, list(dict.fromkeys([output, *wanted_outputs(convolutions(graph))])))
+    shapes = engine.shapes({name: value.shape for name, value in inputs.items()})
+    return arrays[output], seen_layers(graph, arrays, shapes)
+
+
 def _places(graph: Graph) -> list[tuple]:
     """(scale, origin) in the image of every node's output, found along its first input."""
     places: list[tuple] = []

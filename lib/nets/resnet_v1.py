@@ -36,9 +36,10 @@ class _Unit:
     dilate: int
     project: bool  # the shortcut is a convolution because the unit changes the shape
     branch2b: Branch2b
+    extra: Branch2b | None
 
 
-def backbone(data: mx.sym.Symbol, net, res5_branch2b: Branch2b) -> mx.sym.Symbol:
+def backbone(data: mx.sym.Symbol, net, res5_branch2b: Branch2b, res5_extra: Branch2b | None = None) -> mx.sym.Symbol:
     """Features of res5, (N, C, ceil(H/os), ceil(W/os)) up to the stem's rounding.
 
     C = width*32, or width*8 in depths 10, 18 and 34.
@@ -51,6 +52,7 @@ def backbone(data: mx.sym.Symbol, net, res5_branch2b: Branch2b) -> mx.sym.Symbol
         stride_on_3x3, pool_pad, bn_eps (how other frameworks' networks differ, see docs/weights.md),
         train_bn (False: batch norm uses its stored statistics, as the original).
     res5_branch2b: see `Branch2b`. In depths 10, 18 and 34 with net.res5_both it stands at branch2a of res5, too.
+    res5_extra: one more such convolution after the last batch norm of every unit of res5, before the sum.
     Raises ValueError for a depth, output stride or width that does not exist.
     """
     _check(net)
@@ -60,10 +62,10 @@ def backbone(data: mx.sym.Symbol, net, res5_branch2b: Branch2b) -> mx.sym.Symbol
     for stage, (stride, dilate) in zip((2, 3, 4, 5), STAGES[net.output_stride]):
         dilate = dilate if net.dilate_stages else 1
         filters = net.width * 2 ** (stage - 2)
-        branch2b = res5_branch2b if stage == 5 else _ordinary(dilate)
+        branch2b, extra = (res5_branch2b, res5_extra) if stage == 5 else (_ordinary(dilate), None)
         for letter in units(net.depth, stage):
             project = stride != 1 or channels != filters * expansion
-            x = unit(x, _Unit(f"{stage}{letter}", filters, stride, dilate, project, branch2b), net)
+            x = unit(x, _Unit(f"{stage}{letter}", filters, stride, dilate, project, branch2b, extra), net)
             stride, channels = 1, filters * expansion
     return x
 
@@ -150,6 +152,8 @@ def _inception(x, unit, net):
 
 def _join(x, y, unit, channels, net):
     res, bn = f"res{unit.name}", f"bn{unit.name}"
+    if unit.extra:
+        y = unit.extra(y, f"{res}_extra", channels, net, 1)
     if unit.project:
         x = _bn(_conv(x, f"{res}_branch1", channels, stride=unit.stride), f"{bn}_branch1", net)
     return _relu(mx.sym.elemwise_add(x, y, name=res), f"{res}_relu")

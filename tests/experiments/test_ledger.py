@@ -309,7 +309,7 @@ def test_pages_keep_the_two_kinds_of_data_apart_and_need_no_other_file(tmp_path,
 
 def test_kept_runs_give_the_page_that_docs_holds_and_are_taken_where_there_are_no_others(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["--markdown", "report.md", "--html", "a/report.html"]) == 0
+    assert main(["deeplab", "--markdown", "report.md", "--html", "a/report.html"]) == 0
     said = capsys.readouterr().out
     assert "no finished run of a line in output: these are the runs kept in" in said and "docs/report.json" in said
     assert (tmp_path / "report.md").read_text() == (ROOT / "docs/report.md").read_text()
@@ -327,13 +327,13 @@ def test_command_trains_what_is_missing_and_writes_the_ledger(tmp_path, monkeypa
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     tiny = ["dataset.streets.train=4", "dataset.streets.val=1", "net.width=4", "net.head_channels=4", "SCALES=[64,96]",
             "TRAIN.end_epoch=1", "TRAIN.lr_step=''"]  # fmt: skip
-    assert main(["run", *tiny, "--lines", "deeplab_dil10", "--seeds", "101"]) == 0
+    assert main(["deeplab", "run", *tiny, "--lines", "deeplab_dil10", "--seeds", "101"]) == 0
     said = capsys.readouterr().out
     assert "1 runs on stand-in, 1 of them to be made" in said and "deeplab_dil9 seed 101: done" in said
     assert "left out: output/standin/seed101/deeplab_dil9: other settings than the line's: SCALES" in said
     assert (tmp_path / "output/ledger/deeplab.html").is_file()
     assert "evaluate segmentation" in (tmp_path / "output/standin/seed101/deeplab_dil9/ledger.log").read_text()
-    assert main(["run", "TRAIN.end_epoch=0", "--lines", "acn_naive", "--seeds", "101"]) == 1
+    assert main(["deeplab", "run", "TRAIN.end_epoch=0", "--lines", "acn_naive", "--seeds", "101"]) == 1
     assert re.search(r"error: acn_naive seed 101: .*lib.commands.train .* ended with exit status 1, see output/standin/"
                      "seed101/acn_naive/ledger.log", capsys.readouterr().err)  # fmt: skip
 
@@ -346,15 +346,16 @@ def test_command_trains_what_is_missing_and_writes_the_ledger(tmp_path, monkeypa
 ])  # fmt: skip
 def test_what_cannot_be_is_told(arguments, told, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert main(arguments) == 1
+    assert main(["deeplab", *arguments]) == 1
     assert told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("arguments", "told"), [
-    (["detection", "run"], "expected a system (deeplab), table, run or key=value, got detection run"),
-    (["gpus=0"], "settings go with run, not with table: gpus=0"),
-    (["run", "--runs", "a.json"], "--runs goes with table, not with run"),
-    (["run", "--jobs", "0"], "--jobs: expected at least 1, got 0"),
+    (["elephants", "run"], "expected a system as the first word, one of "),
+    (["deeplab", "elephants"], "table, run or key=value, got elephants"),
+    (["deeplab", "gpus=0"], "settings go with run, not with table: gpus=0"),
+    (["deeplab", "run", "--runs", "a.json"], "--runs goes with table, not with run"),
+    (["deeplab", "run", "--jobs", "0"], "--jobs: expected at least 1, got 0"),
 ])  # fmt: skip
 def test_wrong_words_are_refused(arguments, told, capsys):
     with pytest.raises(SystemExit) as ending:
@@ -430,5 +431,5 @@ def test_what_is_wrong_with_a_ledger_is_told(tmp_path, changes, told):
 
 
 def test_a_system_without_a_ledger_is_told():
-    with pytest.raises(BookError, match="does not exist; systems with a ledger: deeplab"):
+    with pytest.raises(BookError, match="does not exist; systems with a ledger: .*deeplab"):
         read_book("nothing")

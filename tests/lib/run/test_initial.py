@@ -29,11 +29,19 @@ def test_random_values_have_the_stated_spread_and_depend_on_seed_and_name():
     np.testing.assert_array_equal(weight, initial_value("msra", "res4a_branch2b_weight", weight.shape, 0))
     assert not np.array_equal(weight, initial_value("msra", "res4a_branch2b_weight", weight.shape, 1))
     assert not np.array_equal(weight, initial_value("msra", "res4b_branch2b_weight", weight.shape, 0))
-    with pytest.raises(ValueError, match="parameter 'w': unknown initial value 'xavier'; known: bilinear, msra"):
-        initial_value("xavier", "w", (1,), 0)
+    with pytest.raises(ValueError, match="parameter 'w': unknown initial value 'glorot'; known: bilinear, half, msra"):
+        initial_value("glorot", "w", (1,), 0)
 
 
 def test_zeros_and_ones():
-    for kind, value in (("zeros", 0), ("ones", 1)):
+    for kind, value in (("zeros", 0), ("ones", 1), ("half", 0.5)):
         made = initial_value(kind, "a", (2, 3), 0)
         assert made.dtype == np.float32 and made.shape == (2, 3) and (made == value).all()
+
+
+def test_uniform_values_fill_their_bounds():
+    shape = (128, 64, 3, 3)
+    for kind, bound in (("xavier", np.sqrt(2 * 6 / (9 * (128 + 64)))), ("uniform", np.sqrt(1 / (64 * 9)))):
+        made = initial_value(kind, "w", shape, 0)
+        assert 0.999 * bound < np.abs(made).max() <= bound * (1 + 1e-6)
+        assert made.std() == pytest.approx(bound / np.sqrt(3), rel=0.01)

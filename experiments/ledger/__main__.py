@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ledger of a system (experiments/<system>/ledger.yaml).
 
-python -m experiments.ledger deeplab                 writes what the runs in output/ have measured beside what was published
+python -m experiments.ledger deeplab                 writes what the runs in output/ measured beside what was published
 python -m experiments.ledger deeplab --runs FILE     or those that are kept in a file
 python -m experiments.ledger deeplab run             first trains and evaluates what is missing, on the stand-in data
 python -m experiments.ledger deeplab run --data cityscapes gpus=0,1,2,3

@@ -2,6 +2,7 @@
 // Stands in for cuBLAS, so that the library's own calls of it (runtime/blas.cu) run on the host: it computes what
 // cuBLAS would, column-major, refuses what cuBLAS's manual forbids, and counts. Built as a library of its own,
 // libcublas_on_host.so. Not part of any installed library.
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -19,7 +20,7 @@ constexpr int kDefaultMath = 0, kNoReducedPrecisionReduction = 16;
 struct Handle {
   bool workspace = false, precise = false;
 };
-int64_t single_products = 0, batched_products = 0;
+std::atomic<int64_t> single_products{0}, batched_products{0};
 uintptr_t alignment = 256;  // of the workspace, as the manual has it
 
 struct Matrix {
@@ -143,7 +144,7 @@ int cublasGemmStridedBatchedEx(void* handle, int op_a, int op_b, int m, int n, i
 }
 
 // How many products were asked for since the library was loaded.
-int64_t acn_stand_in_products(int batched) { return batched ? batched_products : single_products; }
+int64_t acn_stand_in_products(int batched) { return (batched ? batched_products : single_products).load(); }
 
 // For workspaces from an allocator of the host.
 void acn_stand_in_alignment(int64_t bytes) { alignment = static_cast<uintptr_t>(bytes); }

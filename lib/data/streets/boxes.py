@@ -86,7 +86,8 @@ def _write_one(task: tuple) -> None:
 
 def _coco(kit: Path, names: list[str]) -> dict:
     """The same boxes in COCO's format."""
-    images, annotations = [], []
+    images: list[dict] = []
+    annotations: list[dict] = []
     for number, name in enumerate(names, start=1):
         (height, width), found = read_annotation(kit / "Annotations" / f"{name}.xml", ("__background__", *CLASS_NAMES))
         images.append({"id": number, "file_name": f"{name}.png", "height": height, "width": width})

@@ -20,8 +20,8 @@ def _two_stage(judge, cfg, features: mx.sym.Symbol, variant, is_train: bool) -> 
     if not is_train:
         scores, deltas = judge(cfg, features, rois, variant.moves_bins)
         probability = mx.sym.softmax(scores, axis=1, name="cls_prob")
-        images = cfg.TEST.BATCH_IMAGES
-        return mx.sym.Group([rois, _by_image(probability, images, "cls_prob"), _by_image(deltas, images, "bbox_pred")])
+        sizes = (-1, cfg.TEST.RPN_POST_NMS_TOP_N)  # any number of pictures: the last ones of a test set may be fewer
+        return mx.sym.Group([rois, _by_image(probability, sizes, "cls_prob"), _by_image(deltas, sizes, "bbox_pred")])
     rois, label, target, weight = _samples(cfg, rois)
     scores, deltas = judge(cfg, features, rois, variant.moves_bins)
     count = max(cfg.TRAIN.BATCH_ROIS, 0)
@@ -34,13 +34,13 @@ def _two_stage(judge, cfg, features: mx.sym.Symbol, variant, is_train: bool) -> 
     probability = class_loss(scores, label, "cls_prob")
     loss = box_loss(deltas, target, weight, "bbox_loss", 1.0, count * images)
     label = mx.sym.Reshape(label, shape=(images, -1), name="label_reshape")
-    judged = [_by_image(probability, images, "cls_prob"), _by_image(loss, images, "bbox_loss")]
+    judged = [_by_image(probability, (images, -1), "cls_prob"), _by_image(loss, (images, -1), "bbox_loss")]
     return mx.sym.Group([*boxes.losses, *judged, mx.sym.BlockGrad(label, name="rcnn_label")])
 
 
-def _by_image(x: mx.sym.Symbol, images: int, name: str) -> mx.sym.Symbol:
-    """(N * R, K) as (N, R, K)."""
-    return mx.sym.Reshape(x, shape=(-4, images, -1, -2), name=f"{name}_reshape")
+def _by_image(x: mx.sym.Symbol, sizes: tuple[int, int], name: str) -> mx.sym.Symbol:
+    """(N * R, K) as (N, R, K). sizes: N and R, one of them -1."""
+    return mx.sym.Reshape(x, shape=(-4, *sizes, -2), name=f"{name}_reshape")
 
 
 def _proposals(cfg, boxes, settings) -> mx.sym.Symbol:

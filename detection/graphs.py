@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The graphs of a configuration's networks, as text."""
+"""The graphs of the detectors, 'train' and 'test'. `python -m detection.graphs` keeps them, see `lib.graphs`."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import sys
+from dataclasses import asdict
 
-from lib.config import ConfigError
+from lib.graphs import Graphs
 
 
-def graph(cfg, kind: str) -> str:
-    """The text of a network's graph. kind: 'train' or 'test'. Raises ConfigError where MXNet, which builds it, is not
-    installed."""
-    if find_spec("mxnet") is None:
-        raise ConfigError(f"symbol: MXNet builds the graph of {cfg.symbol} and is not installed here")
+def _build(cfg, kind: str) -> str:
     from detection import symbols
 
     return symbols.get_symbol(cfg, is_train=kind == "train").tojson()
+
+
+graph = Graphs("detection", ("train", "test"), _build,
+               lambda cfg: [asdict(each) for each in (cfg.net, cfg.network, cfg.TRAIN, cfg.TEST)]
+               + [cfg.CLASS_AGNOSTIC, cfg.dataset.NUM_CLASSES])  # fmt: skip
+
+if __name__ == "__main__":
+    sys.exit(graph.main())

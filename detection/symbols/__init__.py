@@ -4,14 +4,13 @@ its pooling learns where to look."""
 
 from __future__ import annotations
 
-import difflib
-import importlib
-import pkgutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import mxnet as mx
 
+from lib.nets import named
 from lib.nets.resnet_v1 import Branch2b, backbone
 
 _SHARED = {"rpn", "pooled", "losses", "two_stage"}
@@ -31,17 +30,12 @@ class Variant:
 
 def names() -> list[str]:
     """The values that cfg.symbol may take."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in _SHARED)
+    return named.names(sys.modules[__name__], _SHARED)
 
 
 def variant(name: str) -> Variant:
     """Raises ValueError for an unknown name, with the nearest one."""
-    if name not in names():
-        near = difflib.get_close_matches(str(name), names(), n=1, cutoff=0.0)
-        raise ValueError(
-            f"symbol: no network {name!r} in detection/symbols; did you mean {near[0]!r}? known: {', '.join(names())}"
-        )
-    return importlib.import_module(f"{__name__}.{name}").VARIANT
+    return named.network(sys.modules[__name__], name, _SHARED).VARIANT
 
 
 def get_symbol(cfg, is_train: bool = True) -> mx.sym.Symbol:

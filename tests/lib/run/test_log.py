@@ -27,7 +27,8 @@ def log(tmp_path):
 
 
 def progress_of(log, end=1, updates=5, update=0):
-    return Progress(SimpleNamespace(log=log, frequent=2, end=end), SimpleNamespace(batch=4, updates=updates), update)
+    plan, task = SimpleNamespace(log=log, frequent=2, end=end), SimpleNamespace(batch=4, updates=updates, losses=())
+    return Progress(plan, task, update)
 
 
 def told_by(log, tmp_path):

@@ -28,6 +28,7 @@ HEADERS = glob.glob("operators/**/*.h", recursive=True)
 LIBRARY = "operators.core.libactive_convnets"
 CUDA_LIBRARY = "operators.core.libactive_convnets_cuda"
 BOXES = "lib/boxes/core.pyx"
+FRONT = "operators.for_numpy.front"
 LEVELS_SOURCE = "operators/core/simd/table.cc"
 QUICK_ARCHS = "sm_80 sm_90"
 RELEASE_ARCHS = "sm_75 sm_80 sm_86 sm_89 sm_90 sm_100 sm_120"
@@ -36,6 +37,8 @@ FLAGS = ["-std=c++17", "-O3", "-g0", "-fopenmp-simd", "-fvisibility=hidden", "-W
 # Where a point falls is decided by sums and products that are rounded one by one, whatever the machine could do at once
 # (CXXFLAGS=-march=native, or aarch64). The levels' loops decide nothing of the kind and may.
 EXACT = ["-ffp-contract=off"]
+# The Cython front keeps to what Python promises to leave as it is, so that one build serves 3.9 and all later ones.
+LIMITED_API = [("Py_LIMITED_API", "0x03090000")]
 
 
 def sources() -> list:
@@ -93,11 +96,11 @@ def is_older(target, sources) -> bool:
     return not os.path.exists(target) or os.path.getmtime(target) < max(os.path.getmtime(s) for s in sources)
 
 
-def remove_stale(path) -> None:
-    """A CUDA library of an earlier build, which this build leaves as it is, may not fit what it does make."""
+def remove_stale(path, why) -> None:
+    """A library of an earlier build, which this build leaves as it is, may not fit what it does make."""
     if os.path.exists(path):
         os.remove(path)
-        print(f"removed {path}: this build is for the CPU only")
+        print(f"removed {path}: {why}")
 
 
 class Build(build_ext):
@@ -112,7 +115,10 @@ class Build(build_ext):
     def run(self):
         super().run()
         if CUDA_LIBRARY not in [extension.name for extension in self.extensions]:
-            remove_stale(self.get_ext_fullpath(CUDA_LIBRARY))
+            remove_stale(self.get_ext_fullpath(CUDA_LIBRARY), "this build is for the CPU only")
+        made = self.get_ext_fullpath(FRONT)
+        for other in glob.glob(os.path.join(os.path.dirname(made), "front.cpython-*.so")):
+            remove_stale(other, f"Python would take it for {os.path.basename(made)}")
 
     def build_extensions(self):
         library, front, *others = self.extensions
@@ -168,8 +174,10 @@ library = Extension(
     extra_link_args=["-pthread", "-ldl", "-Wl,--no-undefined"],
 )
 front = Extension(
-    "operators.for_numpy.front",
+    FRONT,
     ["operators/for_numpy/front.pyx"],
+    define_macros=LIMITED_API,
+    py_limited_api=True,
     depends=HEADERS,
     include_dirs=["operators/core/contract"],
     runtime_library_dirs=["$ORIGIN/../core"],
@@ -180,5 +188,8 @@ front = Extension(
 boxes = [Extension("lib.boxes.core", [BOXES], extra_compile_args=["-O3", *EXACT])] if os.path.exists(BOXES) else []
 cuda = [Extension(CUDA_LIBRARY, cuda_sources(), depends=HEADERS)] if find_nvcc() else []
 
-compiled = cythonize([front, *boxes], build_dir="build/cython")
-setup(ext_modules=[library, *compiled, *cuda], cmdclass={"build_ext": Build})
+setup(
+    ext_modules=[library, *cythonize([front, *boxes], build_dir="build/cython"), *cuda],
+    cmdclass={"build_ext": Build},
+    options={"bdist_wheel": {"py_limited_api": "cp39"}},
+)

@@ -3,3 +3,5 @@
 
 They know no system. Of the rest they import lib.run, lib.config and lib.system, and start lib.commands as programs.
 """
+
+from lib import extra  # noqa: F401

@@ -24,7 +24,8 @@ from operators.version import __version__
 MXNET_WHEELS = ("mxnet", "mxnet-cu112", "mxnet-cu117")
 MXNET_NEWEST_GPUS = 8  # major compute capability: sm_86 machine code runs on 8.7 and 8.9 as well
 REBUILD = "in a checkout: pip install -e . (or python setup.py build_ext --inplace)"
-PINNED_TORCH = "scripts/setup.sh torch (or pip install 'active-convnets[torch]')"
+TORCH = "pip install 'active-convnets[torch]' (in a checkout scripts/setup.sh torch)"
+OLDEST_NUMPY, MXNET_NUMPY = (1, 23), (1, 24)
 _SECONDS = 300  # a busy machine takes its time to import a framework
 
 
@@ -66,12 +67,13 @@ def installed(*names: str) -> dict:
 
 
 def check_python() -> list:
-    version, fits = platform.python_version(), (3, 9) <= sys.version_info[:2] <= (3, 11)
-    advice = "" if fits else "use Python 3.9, 3.10 or 3.11: MXNet 1.9.1 and numpy < 1.24 run on no later one"
+    version, now = platform.python_version(), sys.version_info[:2]
+    advice = "" if now < (3, 12) else "for MXNet 1.9.1 use Python 3.9, 3.10 or 3.11: it runs on no later one"
+    advice = advice if now >= (3, 9) else "use Python 3.9 or later"
     machine = platform.machine()
     return [
         Finding("active-convnets", __version__),
-        Finding("Python", f"{version}, {sys.executable}", not fits, advice),
+        Finding("Python", f"{version}, {sys.executable}", now < (3, 9), advice),
         Finding(
             "machine",
             f"{platform.system()} {machine}",
@@ -83,18 +85,13 @@ def check_python() -> list:
 def check_numpy() -> list:
     version = installed("numpy").get("numpy")
     if version is None:
-        return [Finding("numpy", "not installed", True, "pip install 'numpy<1.24'")]
-    if _numbers(version) < (1, 24):
-        return [Finding("numpy", version)]
-    needed = installed(*MXNET_WHEELS)
-    return [
-        Finding(
-            "numpy",
-            f"{version}; MXNet 1.9.1 needs numpy < 1.24 (it uses np.bool)",
-            bool(needed),
-            "pip install 'numpy<1.24'" + ("" if needed else ", before MXNet is installed"),
-        )
-    ]
+        return [Finding("numpy", "not installed", True, "pip install numpy")]
+    if _numbers(version) < OLDEST_NUMPY:
+        return [Finding("numpy", f"{version}; 1.23 or later is needed", True, "pip install 'numpy>=1.23'")]
+    if _numbers(version) >= MXNET_NUMPY and installed(*MXNET_WHEELS):
+        text = f"{version}; MXNet 1.9.1 needs numpy < 1.24 (it uses np.bool)"
+        return [Finding("numpy", text, True, "pip install 'numpy<1.24'")]
+    return [Finding("numpy", version)]
 
 
 def check_library() -> list:
@@ -161,7 +158,7 @@ def check_mxnet() -> list:
 def check_torch() -> list:
     version = installed("torch").get("torch")
     if version is None:
-        return [Finding("PyTorch", "not installed", advice=f"{PINNED_TORCH}, if you want that front")]
+        return [Finding("PyTorch", "not installed", advice=f"{TORCH}, if you want that front")]
     facts, why = tried(
         "import json, torch; from operators.for_torch import shift2d;"
         "y = shift2d(torch.ones(1, 1, 2, 2), torch.zeros(1, 2));"
@@ -169,7 +166,7 @@ def check_torch() -> list:
     )
     if facts is None or facts[1] != 4:
         text = f"torch {version}: our operators do not run in it: {why or f'a sum of 4 is {facts[1]}'}"
-        return [Finding("PyTorch", text, True, f"{PINNED_TORCH}: the torch that is tested")]
+        return [Finding("PyTorch", text, True, f"{TORCH}; which versions are tested says docs/pytorch.md")]
     built = f"built for CUDA {facts[0]}" if facts[0] else "a CPU build"
     return [Finding("PyTorch", f"torch {version}, {built}: our operators run in it, on the CPU")]
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The wheel of scripts/build_wheel.sh works in a fresh environment that has numpy and no compiler."""
+"""The wheel of scripts/build_wheel.sh works in fresh environments that have numpy and no compiler, in this Python and
+in another."""
 
 from __future__ import annotations
 
@@ -65,16 +66,62 @@ def wheel(tmp_path_factory):
 def test_what_is_in_it(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     libraries = [name for name in names if name.endswith(".so")]
-    front = f"operators/for_numpy/front.{sys.implementation.cache_tag}"
-    assert sorted(libraries)[0] == "operators/core/libactive_convnets.so"
-    assert len(libraries) == 2 and sorted(libraries)[1].startswith(front), libraries
+    assert sorted(libraries) == ["operators/core/libactive_convnets.so", "operators/for_numpy/front.abi3.so"]
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"operators"}
     (top,) = (name for name in names if name.endswith(".dist-info/top_level.txt"))
     assert zipfile.ZipFile(wheel).read(top).split() == [b"operators"]
     for room in ROOMS:
         assert {f"operators/{room}/README.md", f"operators/{room}/reference.py"} <= set(names), room
-    tag = f"cp{sys.version_info[0]}{sys.version_info[1]}"
-    assert f"-{tag}-{tag}-linux_" in wheel.name
+    assert "-cp39-abi3-linux_" in wheel.name  # Python 3.9 and all later ones
+
+
+def metadata(wheel) -> list:
+    files = zipfile.ZipFile(wheel)
+    (name,) = (name for name in files.namelist() if name.endswith(".dist-info/METADATA"))
+    return files.read(name).decode().splitlines()
+
+
+def test_what_it_asks_for(wheel):
+    """NumPy alone, and only MXNet has bounds of its own."""
+    lines = metadata(wheel)
+    required = [line.partition(": ")[2] for line in lines if line.startswith("Requires-Dist: ")]
+    assert [line for line in required if "extra ==" not in line] == ["numpy>=1.23"]
+    assert "Requires-Python: >=3.9" in lines
+    for extra in ("mxnet", "mxnet-cu112", "mxnet-cu117"):
+        mine = [line for line in required if f'extra == "{extra}"' in line]
+        assert {line.split("==")[0].split("<")[0] for line in mine} == {extra, "numpy"}, mine
+        assert all('python_version < "3.12"' in line for line in mine) and any("numpy<1.24" in line for line in mine)
+    (torch,) = (line for line in required if 'extra == "torch"' in line)
+    assert torch.startswith("torch>=2.4;")
+
+
+def other_python() -> str:
+    """The newest Python of this machine that is not this one; skips where there is none."""
+    places = [shutil.which(f"python3.{minor}") for minor in range(16, 8, -1)]
+    places += sorted(map(str, Path(os.environ.get("PYENV_ROOT", "/")).glob("versions/3.*/bin/python")))
+    found = {}
+    for place in filter(None, places):
+        done = run([place, "-c", "import sys, ensurepip; print(*sys.version_info[:2])"])
+        if done.returncode == 0 and (3, 9) <= tuple(map(int, done.stdout.split())) != sys.version_info[:2]:
+            found[tuple(map(int, done.stdout.split()))] = place
+    if not found:
+        pytest.skip("this machine has no Python but this one, from 3.9 on")
+    return found[max(found)]
+
+
+def test_it_runs_in_another_python_with_its_newest_numpy(wheel, tmp_path):
+    python = tmp_path / "other" / "bin" / "python"
+    assert run([other_python(), "-m", "venv", tmp_path / "other"]).returncode == 0
+    done = run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel])
+    if done.returncode and any(text in done.stderr for text in NO_NETWORK):
+        pytest.skip(f"pip cannot fetch numpy: {done.stderr.strip().splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+    alone = {"PATH": str(tmp_path / "other" / "bin"), "HOME": str(tmp_path)}
+    done = run([python, "-c", PROGRAM], cwd=tmp_path, env=alone)
+    assert done.stdout == "right\n", done.stderr
+    done = run([python, "-c", "import operators.for_torch"], cwd=tmp_path, env=alone)
+    assert done.returncode == 1
+    assert "ImportError: torch not installed: pip install 'active-convnets[torch]'" in done.stderr
 
 
 def test_it_runs_where_there_is_no_compiler(wheel, tmp_path):

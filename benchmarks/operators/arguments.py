@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         "python -m benchmarks.operators", description="Time the operators beside other implementations, on this CPU."
     )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--suite", choices=("conv", "cost", "roi", "step"), help="a ready-made set of cases")
+    what.add_argument("--suite", choices=("conv", "cost", "roi", "dynamic", "step"), help="a ready-made set of cases")
     what.add_argument("--op", metavar="NAME", help="one operator, such as DeformableConvolution")
     one = parser.add_argument_group("one operator (--op)")
     one.add_argument("--shape", type=_sizes(4), metavar="NxCxHxW", help="of the data")
@@ -138,10 +138,11 @@ def _jobs(given: argparse.Namespace, chosen: str) -> list:
         _refuse(given, "boundary", "offset_std")
         del settings["offset_std"]
         return suites.cost_suite(given.threads or tuple(sorted({1, usable_cores()})), passes, **settings)
-    if chosen == "roi":
+    if chosen in ("roi", "dynamic"):
         _refuse(given, "boundary", "offset_std")
         del settings["offset_std"]
-        return [(count, case) for count in threads for case in suites.roi_suite(passes, **settings)]
+        suite = {"roi": suites.roi_suite, "dynamic": suites.dynamic_suite}[chosen]
+        return [(count, case) for count in threads for case in suite(passes, **settings)]
     boundaries = {None: ("default",), "all": suites.BOUNDARIES}.get(given.boundary, (given.boundary,))
     if chosen == "conv":
         shapes, variants = given.shapes or tuple(suites.SHAPES), given.variants or tuple(suites.VARIANTS)
@@ -173,8 +174,9 @@ def _engines(given: argparse.Namespace, chosen: str) -> list:
     wrong = [name for name in given.engines or () if name not in possible]
     if wrong:
         raise ValueError(f"--engines: {wrong[0]} is not for --{_said(given)}; choose of {', '.join(possible)}")
-    default = ("plain", "numpy", "mxnet") if chosen == "cost" else possible
-    return list(given.engines or default)
+    default = {"cost": ("plain", "numpy", "mxnet"), "dynamic": ("copy", "numpy", "mxnet", "unfold")}
+    others = [name for name in possible if name not in ("copy", "unfold")]
+    return list(given.engines or default.get(chosen, others))
 
 
 def _refuse(given: argparse.Namespace, *options: str) -> None:

@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 
 OUT_GRAD = "out_grad"
+_OF_DYNAMIC_FILTER = ("channel_kernel", "spatial_kernel", "position_attention", "sample_attention")
 
 
 def draw(case, name: str) -> np.ndarray:
@@ -28,7 +29,7 @@ def draw(case, name: str) -> np.ndarray:
         values = random.standard_normal(shape) / prod(shape[1:]) ** 0.5
     elif name == "rois":
         values = _regions(case, random, shape[0])
-    elif name in ("data", "bias", "trans", OUT_GRAD):
+    elif name in ("data", "bias", "trans", OUT_GRAD, *_OF_DYNAMIC_FILTER):
         values = random.standard_normal(shape)
     else:
         raise ValueError(f"{case.operator}: benchmarks/operators/arrays.py does not say how to draw its input '{name}'")

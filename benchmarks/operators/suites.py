@@ -36,6 +36,8 @@ _MEMORY_GOALS = {("A", True): 64}  # (shape, training) -> MiB beyond the output 
 GROUPS_GOAL = 1.5  # of active convolution with offset groups, over the form with one, at stride 1
 ROI_GOAL = 0.2  # of the poolings, forward and backward, over stock's
 
+COPY_GOALS = {False: 2.0, True: 3.0}  # of the dynamic filter, over what memory takes for its inputs and results
+
 
 def conv_suite(shapes, variants, boundaries, passes, **settings) -> list:
     """Every combination. boundaries : names, or "default" for each operator's own. settings : fields of Case."""
@@ -131,6 +133,24 @@ def roi_suite(passes, **settings) -> list:
             **settings,
         )
         for title, operator, attributes, classes in cases
+        for name in passes
+    ]
+
+
+def dynamic_suite(passes, **settings) -> list:
+    """The dynamic filter of the LS-DFN paper's segmentation: 24 filters, 5 x 5 samples 3 pixels from one another."""
+    attributes = {"num_filter": 24, "kernel": (3, 3), "samples": (5, 5), "sample_stride": (3, 3)}
+    return [
+        make_case(
+            f"64x64 {pass_name(PASSES[name])}",
+            "DynamicFilter",
+            (1, 256, 64, 64),
+            attributes,
+            training=PASSES[name],
+            yardstick="copy",
+            goals={"numpy": COPY_GOALS[PASSES[name]]},
+            **settings,
+        )
         for name in passes
     ]
 

@@ -33,7 +33,7 @@ def anchored(cfg, features: mx.sym.Symbol, classes: int, is_train: bool) -> Anch
     deltas = conv(features, "rpn_bbox_pred", 4 * count)
     scores = mx.sym.Reshape(scores, shape=(0, classes, -1, 0), name="rpn_cls_score_reshape")
     name = "rpn_cls_act" if is_train else "rpn_cls_prob"
-    flat = mx.sym.SoftmaxActivation(scores, mode="channel", name=name)
+    flat = mx.sym.softmax(scores, axis=1, name=name)  # the original's SoftmaxActivation knows float32 only
     probability = mx.sym.Reshape(flat, shape=(0, classes * count, -1, 0), name=f"{name}_reshape")
     if not is_train:
         return Anchored(probability, deltas)

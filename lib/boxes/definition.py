@@ -19,7 +19,8 @@ def iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 def nms(boxes: np.ndarray, threshold: float, count: int) -> np.ndarray:
     """int64 (K,) of boxes (N, 4) in falling order of their scores, see `lib.boxes.suppression.nms`."""
-    overlap, left, kept = iou(boxes, boxes), np.ones(len(boxes), bool), []
+    overlap, left = iou(boxes, boxes), np.ones(len(boxes), bool)
+    kept: list[int] = []
     for number in range(len(boxes)):
         if left[number] and len(kept) < count:
             kept.append(number)

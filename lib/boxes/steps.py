@@ -88,9 +88,8 @@ class ProposalTarget:
         pairs = {"batch_rois": "batch", "fg_fraction": "fg_fraction", "fg_thresh": "fg", "bg_thresh_hi": "bg_high",
                  "bg_thresh_lo": "bg_low", "num_classes": "classes"}  # fmt: skip
         given = {ours: ast.literal_eval(attributes[name]) for name, ours in pairs.items()}
-        more = {ours: numbers(attributes[name]) for name, ours in
-                (("bbox_means", "means"), ("bbox_stds", "stds"), ("bbox_weights", "weights"))}  # fmt: skip
-        self._rule = SampleRule(**given, **more)
+        means, stds, weights = (numbers(attributes[name]) for name in ("bbox_means", "bbox_stds", "bbox_weights"))
+        self._rule = SampleRule(**given, means=means, stds=stds, weights=weights)
         self.inputs = ("rois", "gt_boxes") if self._rule.batch == -1 else ("rois", "gt_boxes", "draw")
 
     def shapes(self, rois, gt_boxes, draw=None) -> list[tuple[int, ...]]:

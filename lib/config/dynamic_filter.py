@@ -8,6 +8,7 @@ those of the author's Caffe networks; sizes, sum and residual of 1 / C those of 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ class DynamicFilterBlock:
     kernel: int = 3
     samples: int = 5
     sample_stride: int = 3
-    fusion: str = "sum"
+    fusion: Literal["sum", "mean"] = "sum"
     residual: bool = True
-    attention_at: str = "sample"
+    attention_at: Literal["sample", "output"] = "sample"
 
     def layers(self) -> tuple[Layer, ...]:
         """In order. `feature`, `channel`, `spatial`, `position`, `sample` are the operator's inputs; 1 is added to the

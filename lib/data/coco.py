@@ -20,7 +20,7 @@ def coco(root: str | Path, image_set: str) -> BoxData:
 
     Raises DatasetError naming the file and what is wrong with it.
     """
-    data: BoxData | None = None
+    parts: list[BoxData] = []
     for one in image_sets(image_set):
         path = annotation_file(root, one)
         content = _read(path)
@@ -28,11 +28,11 @@ def coco(root: str | Path, image_set: str) -> BoxData:
             part = _part(Path(root), one, content)
         except (KeyError, TypeError) as error:
             raise DatasetError(f"{path}: not COCO's format: {error!r}") from None
-        if data and data.class_names != part.class_names:
+        if parts and parts[0].class_names != part.class_names:
             raise DatasetError(f"{path}: its categories are not those of the other sets of {image_set!r}")
-        if data:
-            part.records = data.records + part.records
-        data = part
+        parts.append(part)
+    data = parts[-1]
+    data.records = [record for part in parts for record in part.records]
     ids = [record.name for record in data.records]
     if len(set(ids)) != len(ids):
         raise DatasetError(f"image set {image_set!r}: a picture stands in it twice")

@@ -59,9 +59,9 @@ class Labelled:
 
     def chosen(self, numbers: Sequence[int]) -> Labelled:
         """Those of these numbers."""
-        numbers = np.asarray(numbers, np.int64)
-        zoom = None if self.zoom is None else self.zoom[numbers]
-        return replace(self, images=self.images[numbers], labels=self.labels[numbers], zoom=zoom)
+        index = np.asarray(numbers, np.int64)
+        zoom = None if self.zoom is None else self.zoom[index]
+        return replace(self, images=self.images[index], labels=self.labels[index], zoom=zoom)
 
 
 def joined(parts: Sequence[Labelled]) -> Labelled:

@@ -69,6 +69,7 @@ def stored(data: Labelled, zoom: Zoom, part: int, folder: str | Path) -> Labelle
     path = Path(folder) / f"zoomed-{name}.npz"
     if not path.is_file():
         made = zoom_all(data, zoom, part)
+        assert made.zoom is not None  # it has just been given
         facts["sha256"] = _digest(made.images, made.zoom)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_arrays(path, {"images": made.images, "zoom": made.zoom, "facts": np.array(json.dumps(facts))}, True)

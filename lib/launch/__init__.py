@@ -5,3 +5,5 @@ MXNet's KVStore has three roles: workers train, servers add their gradients, one
 it notices that one of them has died: the others wait for ever. MXNet's own launcher does not watch either, and fails
 on Python 3.9. See docs/distributed.md.
 """
+
+from lib import extra  # noqa: F401

@@ -23,8 +23,7 @@ def share_by_bin(right: np.ndarray, values: np.ndarray, edges: Sequence[float]) 
 
     right: bool (N,). values: (N,). edges: rising. What lies outside is left out, and so is an empty bin.
     """
-    edges = np.asarray(edges, np.float64)
     inside = (values >= edges[0]) & (values <= edges[-1])
-    places = np.clip(np.searchsorted(edges, values[inside], side="right") - 1, 0, len(edges) - 2)
+    places = np.clip(np.searchsorted(np.array(edges), values[inside], side="right") - 1, 0, len(edges) - 2)
     names = [f"{low:.2f}-{high:.2f}" for low, high in zip(edges, edges[1:])]
     return share_by_class(right[inside], places, names)

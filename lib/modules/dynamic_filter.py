@@ -28,6 +28,7 @@ class DynamicFilter(nn.Module):
     def reset_parameters(self) -> None:
         for layer in self.block.layers():
             convolution = self.get_submodule(layer.name)
+            assert isinstance(convolution, nn.Conv2d) and convolution.bias is not None  # __init__ has made it so
             nn.init.normal_(convolution.weight, std=layer.std)
             nn.init.zeros_(convolution.bias)
 

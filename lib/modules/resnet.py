@@ -83,8 +83,8 @@ class ResNet(nn.Module):
         """The maps of layer1 to layer4, 1/4 to 1/32 of the picture's size."""
         x = self.maxpool(torch.relu(self.bn1(self.conv1(x))))
         found = []
-        for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
-            x = layer(x)
+        for number in (1, 2, 3, 4):
+            x = self.get_submodule(f"layer{number}")(x)
             found.append(x)
         return found
 

@@ -93,7 +93,7 @@ def _classifier(channels: int, num_classes: int) -> nn.Sequential:
         nn.Linear(channels * 7 * 7, 4096), nn.ReLU(), nn.Dropout(), nn.Linear(4096, 4096), nn.ReLU(), nn.Dropout(),
         nn.Linear(4096, num_classes),
     )  # fmt: skip
-    for layer in made[::3]:
+    for layer in (each for each in made if isinstance(each, nn.Linear)):
         torch.nn.init.normal_(layer.weight, 0, 0.01)
         torch.nn.init.zeros_(layer.bias)
     return made

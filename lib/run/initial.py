@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -68,5 +69,7 @@ def _bilinear(shape, random):
     return np.broadcast_to(tent[:, None] * tent, shape)
 
 
-_KINDS = {"zeros": _zeros, "ones": _ones, "half": _half, "normal": _normal, "msra": _msra, "xavier": _xavier,
-          "uniform": _uniform, "bilinear": _bilinear}  # fmt: skip
+_KINDS: dict[str, Callable[..., np.ndarray]] = {
+    "zeros": _zeros, "ones": _ones, "half": _half, "normal": _normal, "msra": _msra, "xavier": _xavier,
+    "uniform": _uniform, "bilinear": _bilinear,
+}  # fmt: skip

@@ -84,9 +84,9 @@ def loop(task: Task, engine, plan: Plan, watchers: Sequence[Watcher] = ()) -> No
             seconds = progress.epoch_lines(epoch, sums.means())
             seen = [watcher.after_epoch(epoch) for watcher in watchers]
             check(_common(engine, _first(each.problem for each in seen)), epoch, update)
-            line = {"event": "epoch", "update": update, "epoch": epoch, **sums.line(), "seconds": seconds}
-            line["images_per_second"] = task.updates * task.batch / seconds
-            metrics.write(**line, **{key: value for each in seen for key, value in each.line.items()})
+            speed = {"seconds": seconds, "images_per_second": task.updates * task.batch / seconds}
+            more = {key: value for each in seen for key, value in each.line.items()}
+            metrics.write(event="epoch", update=update, epoch=epoch, **sums.line(), **speed, **more)
             for event in (event for each in seen for event in each.events):
                 metrics.write(update=update, epoch=epoch, **event)
             metrics.flush()

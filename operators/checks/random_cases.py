@@ -84,3 +84,20 @@ def moved_poolings(draw, operator: str):
     if classes:
         given["trans"] = (given["rois"][0], 2 * classes, parts, parts)
     return replace(case, attributes={**case.attributes, **more}, given=given)
+
+
+@st.composite
+def dynamic_filters(draw, operator: str):
+    """Filters of each position's own, at samples around it."""
+    attributes = {
+        "num_filter": draw(st.integers(1, 3)),
+        **{name: draw(_pairs(1, 4)) for name in ("kernel", "samples", "sample_stride")},
+        "dilate": draw(_pairs(1, 3)),
+        "fusion": draw(st.sampled_from(["sum", "mean"])),
+        "residual": draw(st.booleans()),
+        "attention_at": draw(st.sampled_from(["sample", "output"])),
+        "softmax": draw(st.booleans()),
+    }
+    channels = st.sampled_from([1, 2, 3, 7, 8, 9, 17])
+    data = draw(st.tuples(st.integers(0, 3), channels, st.integers(1, 9), st.integers(1, 9)))
+    return Case(operator, "random", data, attributes)

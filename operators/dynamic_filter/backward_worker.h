@@ -36,8 +36,9 @@ class BackwardWorker {
         kernel_(scratch<T>(taps_width())),
         row_(scratch<T>(shape.width)),
         sum_row_(scratch<T>(shape.width)),
-        z_(scratch<T>(DynamicFilterCut::kChannels * cut.rows * shape.width)),
-        z_grad_(scratch<T>(DynamicFilterCut::kChannels * cut.rows * shape.width)),
+        factor_(scratch<T>(shape.width)),
+        z_(scratch<T>(DynamicFilterCut::kChannels * cut.stride(shape))),
+        z_grad_(scratch<T>(DynamicFilterCut::kChannels * cut.stride(shape))),
         attention_(scratch<T>(static_cast<int64_t>(cut.samples.size()) * pitch_)) {}
 
   // At the positions of a band.
@@ -69,6 +70,8 @@ class BackwardWorker {
   }
 
  private:
+  static constexpr int64_t kPastCache = int64_t{8} << 20;  // bytes of an image's channel_kernel
+
   enum class Input { kData, kChannel, kSpatial, kPosition, kSample };
   Req req(Input input) const { return reqs_[static_cast<size_t>(input)]; }
   int64_t taps_width() const { return s_.tap_count() * int64_t{s_.width}; }
@@ -132,7 +135,7 @@ class BackwardWorker {
     if (looks) sum_z_gradient(image, begin, count);
     if (s_.at_output) {
       for (int64_t i = 0; i < count; ++i) {
-        T *z = z_.get() + i * length, *grad = z_grad_.get() + i * length;
+        T *z = z_.get() + i * band_.stride(), *grad = z_grad_.get() + i * band_.stride();
         if (image.grad.position) {
           multiply_rows(length, grad, z, true, image.grad.position + s_.centre() * s_.pixels() + first);
         }
@@ -145,23 +148,30 @@ class BackwardWorker {
     if (image.grad.data || (image.grad.position && !s_.at_output)) keep_z_gradient(image, begin, count);
   }
 
+  // A few filters at a time: their kernels lie far apart, by a power of 2 more often than not, and would drive each
+  // other out of the cache.
   void sum_z_gradient(const DynamicFilterImage<T>& image, int64_t begin, int64_t count) {
+    constexpr int64_t kFilters = 4;
     for (int64_t i = 0; i < count; ++i) {
-      list_.clear();
-      for (int64_t v = 0; v < s_.filters; ++v) {
-        list_.push(image.in.channel + (v * s_.channels + begin + i) * s_.pixels() + band_.first(),
-                   image.head + v * s_.pixels() + band_.first());
+      for (int64_t first = 0; first < s_.filters; first += kFilters) {
+        list_.clear();
+        for (int64_t v = first; v < std::min(first + kFilters, s_.filters); ++v) {
+          list_.push(image.in.channel + (v * s_.channels + begin + i) * s_.pixels() + band_.first(),
+                     image.head + v * s_.pixels() + band_.first());
+        }
+        list_.sum(band_.length(), s_.identity<T>(), first > 0, z_grad_.get() + i * band_.stride());
       }
-      list_.sum(band_.length(), s_.identity<T>(), false, z_grad_.get() + i * band_.length());
     }
   }
 
   void store_channel(const DynamicFilterImage<T>& image, int64_t begin, int64_t count) {
+    const int64_t length = band_.length(), first = band_.first(), numbers = s_.filters * s_.channels * s_.pixels();
+    const bool past_cache = numbers * static_cast<int64_t>(sizeof(T)) >= kPastCache;
     for (int64_t v = 0; v < s_.filters; ++v) {
       for (int64_t i = 0; i < count; ++i) {
-        multiply_rows(band_.length(), z_.get() + i * band_.length(), image.head + v * s_.pixels() + band_.first(),
+        multiply_rows(length, z_.get() + i * band_.stride(), image.head + v * s_.pixels() + first,
                       req(Input::kChannel) == Req::kAdd,
-                      image.grad.channel + (v * s_.channels + begin + i) * s_.pixels() + band_.first());
+                      image.grad.channel + (v * s_.channels + begin + i) * s_.pixels() + first, past_cache);
       }
     }
   }
@@ -171,7 +181,7 @@ class BackwardWorker {
       for (int64_t y = band_.y_begin; y < band_.y_end; ++y) {
         T* row = image.z_grad + ((begin + i) * s_.height + y) * pitch_;
         std::fill_n(row, cut_.pad_x, T(0));
-        std::copy_n(z_grad_.get() + i * band_.length() + (y - band_.y_begin) * s_.width, s_.width, row + cut_.pad_x);
+        std::copy_n(z_grad_.get() + i * band_.stride() + (y - band_.y_begin) * s_.width, s_.width, row + cut_.pad_x);
         std::fill_n(row + cut_.pad_x + s_.width, cut_.pad_x, T(0));
       }
     }
@@ -181,26 +191,36 @@ class BackwardWorker {
   void gather_channels(const DynamicFilterImage<T>& image, int64_t y, bool position) {
     if (!image.grad.data && !position) return;
     const int64_t width = s_.width, pixels = s_.pixels();
-    const T *centre = image.in.position + s_.centre() * pixels + y * width, scale = s_.scale<T>();
-    const std::vector<int64_t> places = read_attention(image, y);
-    T* centre_grad = taps_.get() + s_.centre() * width;
+    read_attention(image, y);
+    for (int64_t i = 0; i < width; ++i) {
+      factor_[i] = s_.at_output ? T(1) : image.in.position[s_.centre() * pixels + y * width + i];
+    }
+    const bool add = req(Input::kData) == Req::kAdd;
     for (int64_t u = 0; u < s_.channels; ++u) {
-      for (size_t k = 0; k < places.size(); ++k) list_.b[k] = image.z_grad + u * s_.height * pitch_ + places[k];
       list_.sum(width, T(0), false, row_.get());
-      const T* x = image.in.data + u * pixels + y * width;
+      for (const T*& place : list_.b) place += s_.height * pitch_;
       if (position) {
-        for (int64_t i = 0; i < width; ++i) centre_grad[i] += scale * x[i] * row_[i];
+        const T* x = image.in.data + u * pixels + y * width;
+        multiply_rows(width, x, row_.get(), true, taps_.get() + s_.centre() * width);
       }
       if (!image.grad.data) continue;
-      for (int64_t i = 0; i < width; ++i) row_[i] = scale * (s_.at_output ? T(1) : centre[i]) * row_[i] + sum_row_[i];
-      put(Input::kData, row_.get(), image.grad.data + u * pixels + y * width);
+      T* grad = image.grad.data + u * pixels + y * width;
+      finish_row(width, factor_.get(), row_.get(), sum_row_.get(), add, grad);
     }
   }
 
-  // Puts the sample attention of the positions p - s, with zeros on either side, into list_.a. Returns where their rows
-  // start in the padded maps.
-  std::vector<int64_t> read_attention(const DynamicFilterImage<T>& image, int64_t y) {
-    std::vector<int64_t> places;
+  // grad (add ? +=) factor sum + more
+  static void finish_row(int64_t width, const T* factor, const T* sum, const T* more, bool add, T* __restrict grad) {
+    if (add) {
+      for (int64_t i = 0; i < width; ++i) grad[i] += factor[i] * sum[i] + more[i];
+    } else {
+      for (int64_t i = 0; i < width; ++i) grad[i] = factor[i] * sum[i] + more[i];
+    }
+  }
+
+  // Fills list_ for the first channel: the sample attention of the positions p - s, with zeros on either side, and
+  // where the padded gradients of Z have those positions.
+  void read_attention(const DynamicFilterImage<T>& image, int64_t y) {
     list_.clear();
     T* out = attention_.get();
     for (int32_t n : cut_.samples) {
@@ -208,12 +228,11 @@ class BackwardWorker {
       const int64_t row = y + back.y;
       if (row < 0 || row >= s_.height) continue;
       std::fill_n(out, pitch_, T(0));
-      std::copy_n(image.in.sample + n * s_.pixels() + row * s_.width, s_.width, out + cut_.pad_x);
-      list_.push(out + cut_.pad_x + back.x, nullptr);
-      places.push_back(row * pitch_ + cut_.pad_x + back.x);
+      const T* a = image.in.sample + n * s_.pixels() + row * s_.width;
+      for (int64_t i = 0; i < s_.width; ++i) out[cut_.pad_x + i] = s_.scale<T>() * a[i];
+      list_.push(out + cut_.pad_x + back.x, image.z_grad + row * pitch_ + cut_.pad_x + back.x);
       out += pitch_;
     }
-    return places;
   }
 
   const DynamicFilterShape& s_;
@@ -221,7 +240,7 @@ class BackwardWorker {
   const std::vector<Req>& reqs_;
   SampleBand<T> band_;
   int64_t pitch_;
-  Scratch<T> bare_, taps_, kernel_, row_, sum_row_, z_, z_grad_, attention_;
+  Scratch<T> bare_, taps_, kernel_, row_, sum_row_, factor_, z_, z_grad_, attention_;
   RowList<T> list_;
 };
 

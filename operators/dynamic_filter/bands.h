@@ -23,6 +23,7 @@ struct DynamicFilterCut {
   int64_t rows, bands;           // of a band; of an image
   int64_t pad_y = 0, pad_x = 0;  // how far a sample that falls on the map may lie from its position
   std::vector<int32_t> samples;  // those that can fall on the map
+  int64_t stride(const DynamicFilterShape& s) const { return rows * s.width + 16; }
 
   explicit DynamicFilterCut(const DynamicFilterShape& s)
       : rows(std::clamp<int64_t>(kPositions / s.width, 1, s.height)), bands((s.height + rows - 1) / rows) {
@@ -36,22 +37,6 @@ struct DynamicFilterCut {
   }
 };
 
-// Rows of products that are summed, kept to be refilled.
-template <class T>
-struct RowList {
-  std::vector<const T*> a, b;
-
-  void clear() { a.clear(), b.clear(); }
-  void push(const T* left, const T* right) { a.push_back(left), b.push_back(right); }
-  void sum(int64_t length, T more, bool add, T* out) const {
-    RowProducts<T> rows;
-    rows.count = static_cast<int64_t>(a.size()), rows.length = length;
-    rows.a = a.data(), rows.b = b.data();
-    rows.more = more, rows.add = add, rows.out = out;
-    vector_kernels<T>().add_products(rows);
-  }
-};
-
 // One worker's view of one band.
 template <class T>
 class SampleBand {
@@ -61,7 +46,8 @@ class SampleBand {
         cut_(cut),
         pitch_(s_.width + 2 * cut.pad_x),
         plane_(std::min<int64_t>(cut.rows + 2 * cut.pad_y, s_.height) * pitch_),
-        planes_(scratch<T>(DynamicFilterCut::kChannels * plane_)) {
+        planes_(scratch<T>(DynamicFilterCut::kChannels * plane_)),
+        attention_(scratch<T>(cut.rows * static_cast<int64_t>(cut.samples.size()) * s_.width)) {
     std::fill_n(planes_.get(), DynamicFilterCut::kChannels * plane_, T(0));  // the margins stay so
   }
 
@@ -69,10 +55,20 @@ class SampleBand {
     in_ = image;
     y_begin = band * cut_.rows, y_end = std::min<int64_t>(y_begin + cut_.rows, s_.height);
     low_ = std::max<int64_t>(y_begin - cut_.pad_y, 0), high_ = std::min<int64_t>(y_end + cut_.pad_y, s_.height);
+    for (int64_t y = y_begin; y < y_end; ++y) {
+      T* row = attention_of(y);
+      each_sample(y, [&](int32_t n, int64_t) {
+        std::copy_n(in_.sample + n * s_.pixels() + y * s_.width, s_.width, row);
+        row += s_.width;
+      });
+    }
   }
 
   int64_t first() const { return y_begin * s_.width; }  // position
   int64_t length() const { return (y_end - y_begin) * s_.width; }
+  // From one channel of a band's sums to the next. Where rows and maps are powers of 2, the same position of several
+  // channels would have one place in the cache; a line more spreads them.
+  int64_t stride() const { return cut_.stride(s_); }
 
   // Takes up the channels [begin, begin + count).
   void read(int64_t begin, int64_t count) {
@@ -92,26 +88,29 @@ class SampleBand {
     }
   }
 
-  // z (count, length) = Z; with attention at the output, without its factor P.
+  // z (count, stride) = Z; with attention at the output, without its factor P.
   void sums(T* z) {
     for (int64_t y = y_begin; y < y_end; ++y) {
+      list_.clear();
+      const T* row = attention_of(y);
+      each_sample(y, [&](int32_t, int64_t place) {
+        list_.push(row, planes_.get() + place);
+        row += s_.width;
+      });
       for (int64_t i = 0; i < count_; ++i) {
-        list_.clear();
-        each_sample(y, [&](int32_t n, int64_t place) {
-          list_.push(in_.sample + n * s_.pixels() + y * s_.width, planes_.get() + i * plane_ + place);
-        });
-        list_.sum(s_.width, T(0), false, z + i * length() + (y - y_begin) * s_.width);
+        list_.sum(s_.width, T(0), false, z + i * stride() + (y - y_begin) * s_.width);
+        for (const T*& place : list_.b) place += plane_;
       }
     }
   }
 
-  // sample_grad (sample, pixels) += what z_grad (count, length), the gradient of `sums`, gives.
+  // sample_grad (sample, pixels) += what z_grad (count, stride), the gradient of `sums`, gives.
   void add_sample_gradient(const T* z_grad, T* sample_grad) {
     for (int64_t y = y_begin; y < y_end; ++y) {
       each_sample(y, [&](int32_t n, int64_t place) {
         list_.clear();
         for (int64_t i = 0; i < count_; ++i) {
-          list_.push(z_grad + i * length() + (y - y_begin) * s_.width, planes_.get() + i * plane_ + place);
+          list_.push(z_grad + i * stride() + (y - y_begin) * s_.width, planes_.get() + i * plane_ + place);
         }
         list_.sum(s_.width, T(0), true, sample_grad + n * s_.pixels() + y * s_.width);
       });
@@ -131,10 +130,16 @@ class SampleBand {
     }
   }
 
+  // The rows of sample attention that row y of the map uses, side by side.
+  T* attention_of(int64_t y) const {
+    return attention_.get() + (y - y_begin) * static_cast<int64_t>(cut_.samples.size()) * s_.width;
+  }
+
   const DynamicFilterShape& s_;
   const DynamicFilterCut& cut_;
   int64_t pitch_, plane_;
-  Scratch<T> planes_;  // (channel, rows, pitch): scale * P * data, with zeros on either side
+  Scratch<T> planes_;     // (channel, rows, pitch): scale * P * data, with zeros on either side
+  Scratch<T> attention_;  // (row, sample, width)
   DynamicFilterArrays<const T> in_{};
   RowList<T> list_;
   int64_t low_ = 0, high_ = 0, count_ = 0;

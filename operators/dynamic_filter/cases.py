@@ -26,26 +26,9 @@ SAMPLES = {
 
 
 def random_case(operator: str):
-    from hypothesis import strategies as st  # wants hypothesis
+    from operators.checks import random_cases  # wants hypothesis
 
-    def pairs(most):
-        return st.tuples(st.integers(1, most), st.integers(1, most))
-
-    attributes = st.fixed_dictionaries(
-        {
-            "num_filter": st.integers(1, 3),
-            "kernel": pairs(4),
-            "samples": pairs(4),
-            "sample_stride": pairs(4),
-            "dilate": pairs(3),
-            "fusion": st.sampled_from(["sum", "mean"]),
-            "residual": st.booleans(),
-            "attention_at": st.sampled_from(["sample", "output"]),
-            "softmax": st.booleans(),
-        }
-    )
-    data = st.tuples(st.integers(0, 3), st.sampled_from([1, 2, 3, 7, 8, 9, 17]), st.integers(1, 9), st.integers(1, 9))
-    return st.builds(lambda data, given: Case(operator, "random", data, given), data, attributes)
+    return random_cases.dynamic_filters(operator)
 
 
 CASES = [

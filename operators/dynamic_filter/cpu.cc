@@ -16,7 +16,7 @@ class ForwardWorker {
         band_(shape, cut),
         taps_(scratch<T>(shape.tap_count() * int64_t{shape.width})),
         kernel_(scratch<T>(shape.tap_count() * int64_t{shape.width})),
-        z_(scratch<T>(DynamicFilterCut::kChannels * cut.rows * shape.width)) {}
+        z_(scratch<T>(DynamicFilterCut::kChannels * cut.stride(shape))) {}
 
   // image, out: of one image. sums: of its channels.
   void run(const DynamicFilterArrays<const T>& image, int64_t band, const T* sums, Req req, T* out) {
@@ -51,12 +51,12 @@ class ForwardWorker {
     band_.sums(z_.get());
     if (s_.at_output) {
       const T* p = image.position + s_.centre() * s_.pixels() + first;
-      for (int64_t i = 0; i < count; ++i) multiply_by(length, p, z_.get() + i * length);
+      for (int64_t i = 0; i < count; ++i) multiply_by(length, p, z_.get() + i * band_.stride());
     }
     for (int64_t v = 0; v < s_.filters; ++v) {
       list_.clear();
       for (int64_t i = 0; i < count; ++i) {
-        list_.push(image.channel + (v * s_.channels + begin + i) * s_.pixels() + first, z_.get() + i * length);
+        list_.push(image.channel + (v * s_.channels + begin + i) * s_.pixels() + first, z_.get() + i * band_.stride());
       }
       list_.sum(length, s_.identity<T>(), true, out + v * s_.pixels() + first);
     }

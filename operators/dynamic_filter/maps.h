@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <vector>
 
 #include "../core/contract/tensor.h"
 #include "../core/simd/vector_kernels.h"
@@ -48,14 +49,31 @@ struct RowReach {
   }
 };
 
-// out (add ? +=) a b, number by number.
+// out (add ? +=) a b, number by number; `past_cache` as RowProducts has it.
 template <class T>
-void multiply_rows(int64_t length, const T* a, const T* b, bool add, T* out) {
+void multiply_rows(int64_t length, const T* a, const T* b, bool add, T* out, bool past_cache = false) {
   RowProducts<T> rows;
   rows.count = 1, rows.length = length;
   rows.a = &a, rows.b = &b;
-  rows.add = add, rows.out = out;
+  rows.add = add, rows.past_cache = past_cache, rows.out = out;
   vector_kernels<T>().add_products(rows);
 }
+
+// Rows of products that are summed, kept to be refilled.
+template <class T>
+struct RowList {
+  std::vector<const T*> a, b;
+  const VectorKernels<T>* kernels = &vector_kernels<T>();
+
+  void clear() { a.clear(), b.clear(); }
+  void push(const T* left, const T* right) { a.push_back(left), b.push_back(right); }
+  void sum(int64_t length, T more, bool add, T* out) const {
+    RowProducts<T> rows;
+    rows.count = static_cast<int64_t>(a.size()), rows.length = length;
+    rows.a = a.data(), rows.b = b.data();
+    rows.more = more, rows.add = add, rows.out = out;
+    kernels->add_products(rows);
+  }
+};
 
 }  // namespace acn

@@ -7,11 +7,16 @@ import atexit
 import ctypes
 import functools
 import os
+import sys
 
 from operators import library
+from operators.extras import need
 
 
 def _import_mxnet():
+    if sys.version_info >= (3, 12):
+        raise ImportError(f"MXNet 1.9.1 runs on Python 3.9 to 3.11, this is {sys.version.split()[0]}")
+    need("mxnet", "mxnet")
     # MXNet reads the variable when it loads, and may otherwise use one core.
     os.environ.setdefault("OMP_NUM_THREADS", str(library.num_threads()))
     try:

@@ -9,6 +9,7 @@ operators.for_torch.torchvision, operators.for_torch.mmcv.
 
 from typing import TYPE_CHECKING, Any
 
+from operators.for_torch import requirement as _requirement  # noqa: F401, I001  (raises; must come first)
 from operators.for_torch.learning_rates import param_groups as param_groups
 from operators.for_torch.ops import MODULES
 from operators.for_torch.torchvision import install as install

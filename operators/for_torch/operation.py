@@ -82,7 +82,8 @@ class Operation:
             (backward, self._fake_backward, batching.backward),
         ):
             torch.library.register_fake(f"{NAMESPACE}::{name}", fake, lib=REGISTRY)
-            torch.library.register_vmap(f"{NAMESPACE}::{name}", vmap(self), lib=REGISTRY)
+            if hasattr(torch.library, "register_vmap"):  # torch 2.5 and later
+                torch.library.register_vmap(f"{NAMESPACE}::{name}", vmap(self), lib=REGISTRY)
         REGISTRY.impl(backward, batching.refusing_old(self), "Batched")
         REGISTRY.impl(self.name, differentiable(self), "Autograd")
         REGISTRY.impl(backward, differentiable_backward(self), "Autograd")

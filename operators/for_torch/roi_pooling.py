@@ -4,6 +4,8 @@ autocast runs the poolings in float32."""
 
 from __future__ import annotations
 
+import ctypes
+
 import torch
 
 from operators.for_torch.arguments import dimensions, share
@@ -31,6 +33,11 @@ def output_channels(name, input, group_size) -> int:
     return share(name, "the channels of input must be a multiple of group_size^2", input.shape[1], group_size**2)
 
 
+def in_single_precision(value: float) -> float:
+    """The attributes are held so, as in MXNet."""
+    return ctypes.c_float(value).value
+
+
 def check_images(operation, tensors) -> None:
     """As the library does, for what is computed without it."""
     image, count = tensors[1][:, 0].detach(), tensors[0].shape[0]
@@ -49,8 +56,7 @@ def _rounded(values):
 
 def regions(boxes, spatial_scale: float, shift: float) -> tuple:
     """Boxes on the map, as core/reference_roi.py has them: image (R,), start and size (R, 2) as (y, x), finite (R,)."""
-    boxes = boxes.detach()
-    scale = torch.tensor(spatial_scale, dtype=torch.float32).to(boxes)
+    boxes, scale = boxes.detach(), in_single_precision(spatial_scale)
     corners = _rounded(boxes[:, 1:])
     start = corners[:, :2] * scale + shift
     end = (corners[:, 2:] + 1) * scale + shift

@@ -20,6 +20,8 @@ from benchmarks.operators.__main__ import main
 from benchmarks.operators.arguments import parse
 from benchmarks.operators.arrays import draw
 from benchmarks.operators.cases import from_message, make_case, tiny, to_message
+from benchmarks.operators.engines import load
+from benchmarks.operators.engines.copying import passing_numbers
 from benchmarks.operators.machine import ROOT
 from benchmarks.operators.memory import extra_memory
 from benchmarks.operators.workers import Worker, WorkerError
@@ -217,6 +219,27 @@ def test_poolings_are_compared_with_stock():
         assert (regions[:, 1:3] <= regions[:, 3:]).all() and regions.max() < 63 * 16 and (regions[:, 0] == 0).all()
         small = tiny(case)
         assert small.inputs["rois"] == (1, 5) and small.output == (1, 21, 7, 7)
+
+
+def test_the_dynamic_filter_is_compared_with_memory_and_with_unfolding():
+    pytest.importorskip("torch")
+    options = parse(["--suite", "dynamic"])
+    assert options.engines == ["copy", "numpy", "mxnet", "unfold"]
+    assert [case.goals for _, case in options.jobs] == [{"numpy": 2.0}, {"numpy": 3.0}]
+    assert all(case.yardstick == "copy" for _, case in options.jobs)
+    assert options.jobs[0][1].inputs["channel_kernel"] == (1, 24 * 256, 64, 64)
+    attributes = {"num_filter": 3, "samples": (3, 3), "sample_stride": (2, 3)}
+    case = make_case("tiny", "DynamicFilter", (2, 4, 6, 7), attributes, training=True, dtype="float64")
+    ours, unfolded = (load(engine)(1).prepare(case) for engine in ("numpy", "unfold"))
+    for prepared in (ours, unfolded):
+        prepared.run()
+    for name, values in ours.results().items():
+        np.testing.assert_allclose(unfolded.results()[name], values, rtol=0, atol=1e-12 * np.abs(values).max())
+    copied = load("copy")(2).prepare(case)
+    copied.run()
+    assert passing_numbers(case) == 2 * (sum(map(np.size, ours.results().values())))
+    assert "written for" in load("unfold")(1).refuses(make_case("odd", "DynamicFilter", (1, 1, 4, 4),
+                                                                {"num_filter": 1, "samples": (2, 2)}))  # fmt: skip
 
 
 def test_boundary_and_thread_lists():

@@ -26,6 +26,11 @@ SMALL = ["SCALES=[64,96]", "net.width=4", "net.head_channels=8", "net.rpn_channe
 NAMES = ["rpn", "rpn_acn", "rpn_dcn", "rpn_modulated", *(f"{head}{kind}" for head in ("rfcn", "rcnn") for kind in
          ("", "_conv", "_pool", "_dcn", "_modulated"))]  # fmt: skip
 
+WITHOUT_OHEM = ["symbol=resnet_v1_101_rcnn_dcn", "CLASS_AGNOSTIC=false", "TRAIN.ENABLE_OHEM=false",
+                "TRAIN.BATCH_ROIS=16", "net.fc_channels=16"]  # fmt: skip
+TRAININGS = {"rpn": ("rpn", []), "rfcn": ("rfcn", []), "rcnn": ("rfcn", WITHOUT_OHEM)}
+"""{kind: (the quick configuration, settings laid over it)}"""
+
 
 def small(name: str) -> Config:
     """ResNet-10 with few filters and 4 anchors, on pictures of 64 x 96; two of them per batch."""
@@ -67,12 +72,17 @@ def batch_of(cfg, data: BoxData | None = None, epoch: int = 0) -> dict[str, np.n
     return next(iter(batches.epoch(epoch)))
 
 
-def train_small(name: str, place, *overrides: str, begin: int = 0, log=LOG) -> list[dict]:
-    """Trains quick_<name> made small on streets of 64 x 96 in place/streets; gives the lines of metrics.jsonl."""
+def config_in(name: str, place, *overrides: str) -> Config:
+    """quick_<name> made small, on streets of 64 x 96 in place/streets, which are made."""
     streets = place / "streets"
     generate_boxes(streets, BoxSettings(train=3, val=2, height=64, width=96, seed=3))
-    cfg = load(find_config(f"quick_{name}"), [*SMALL, f"dataset.dataset_path={streets}", f"output_path={place}/out",
-                                              *overrides])  # fmt: skip
+    own = [f"dataset.dataset_path={streets}", f"output_path={place}/out"]
+    return load(find_config(f"quick_{name}"), [*SMALL, *own, *overrides])
+
+
+def train_small(name: str, place, *overrides: str, begin: int = 0, log=LOG) -> list[dict]:
+    """Trains it and gives the lines of metrics.jsonl."""
+    cfg = config_in(name, place, *overrides)
     folder.prefix(cfg).parent.mkdir(parents=True, exist_ok=True)
     with open_engine(cfg, training=True) as engine:
         train(cfg, training(cfg, engine.place), engine, begin, {"config": {}}, log)

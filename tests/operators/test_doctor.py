@@ -193,12 +193,21 @@ def test_a_torch_that_our_operators_do_not_run_in(monkeypatch):
         assert finding.wrong and why in finding.text and "scripts/setup.sh torch" in finding.advice
 
 
-@pytest.mark.parametrize("mxnet", [True, False])
-def test_a_numpy_that_mxnet_does_not_take(monkeypatch, mxnet):
-    versions = {"numpy": "1.26.4", **({"mxnet": "1.9.1"} if mxnet else {})}
+NUMPYS = [
+    ({"numpy": "1.23.5", "mxnet": "1.9.1"}, ""),
+    ({"numpy": "2.4.0"}, ""),
+    ({"numpy": "1.26.4", "mxnet": "1.9.1"}, "pip install 'numpy<1.24'"),
+    ({"numpy": "1.22.4"}, "pip install 'numpy>=1.23'"),
+    ({}, "pip install numpy"),
+]
+
+
+@pytest.mark.parametrize("versions, advice", NUMPYS)
+def test_which_numpy_does(monkeypatch, versions, advice):
     monkeypatch.setattr(doctor, "installed", lambda *names: {n: versions[n] for n in names if n in versions})
     (finding,) = doctor.check_numpy()
-    assert finding.wrong == mxnet and "numpy < 1.24" in finding.text and "pip install 'numpy<1.24'" in finding.advice
+    assert finding.wrong == bool(advice) and finding.advice == advice
+    assert ("MXNet 1.9.1 needs numpy < 1.24" in finding.text) == (advice == "pip install 'numpy<1.24'")
 
 
 def test_two_mxnet_wheels_at_once_and_no_libgomp(monkeypatch):
@@ -210,10 +219,13 @@ def test_two_mxnet_wheels_at_once_and_no_libgomp(monkeypatch):
     assert "apt install libgomp1" in gomp.advice and "signal 6" in runs.text and "overwrite each other" in two.text
 
 
-def test_a_python_that_mxnet_does_not_run_on(monkeypatch):
-    monkeypatch.setattr(sys, "version_info", (3, 13, 0))
-    wrong = [finding for finding in doctor.check_python() if finding.wrong]
-    assert [finding.topic for finding in wrong] == ["Python"] and "3.9, 3.10 or 3.11" in wrong[0].advice
+@pytest.mark.parametrize(
+    "version, wrong, advice", [((3, 8, 1), True, "3.9 or later"), ((3, 11, 0), False, ""), ((3, 13, 0), False, "MXNet")]
+)
+def test_which_python_does(monkeypatch, version, wrong, advice):
+    monkeypatch.setattr(sys, "version_info", version)
+    (python,) = [finding for finding in doctor.check_python() if finding.topic == "Python"]
+    assert python.wrong == wrong and bool(python.advice) == bool(advice) and advice in python.advice
 
 
 def test_what_a_crash_leaves_behind():

@@ -32,6 +32,8 @@ OPERATOR_ENGINES = {
     "mxnet": ("through_mxnet:Ours", "ours through MXNet, guard included"),
     "stock": ("through_mxnet:Stock", "MXNet's operator of the same name"),
     "torchvision": ("torchvision_ops:Torchvision", "torchvision.ops.deform_conv2d"),
+    "unfold": ("unfolded:Unfolded", "DynamicFilter by PyTorch's unfold and a kernel for every position"),
+    "copy": ("copying:Copying", "memory alone: copies as many bytes as the inputs and results have, each once"),
     "onnxruntime": ("onnx_runtime:OnnxRuntime", "ONNX Runtime's DeformConv, forward"),
     "openvino": ("open_vino:OpenVino", "OpenVINO's DeformableConvolution, forward"),
 }

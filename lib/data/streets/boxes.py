@@ -20,7 +20,7 @@ from lib.data.streets.bodies import KINDS, Body
 from lib.data.streets.scene import render_with_bodies
 from lib.data.streets.write import Settings, do_all, generate
 from lib.data.voc_boxes import read_annotation
-from lib.run.atomic import write_with
+from lib.run.atomic import write_text, write_with
 
 CLASS_NAMES = tuple(name for kind in KINDS.values() for name in kind)
 YEAR = 2012
@@ -56,12 +56,9 @@ def _write(root: Path, settings: Settings, workers: int) -> None:
     do_all(_write_one, tasks, settings, workers)
     for split, count in splits.items():
         names = [_name(split, number) for number in range(count)]
-        (kit / "ImageSets" / "Main" / f"{split}.txt").write_text(
-            "".join(f"{each}\n" for each in names), encoding="utf-8"
-        )
+        write_text(kit / "ImageSets" / "Main" / f"{split}.txt", "".join(f"{each}\n" for each in names))
         os.symlink(os.path.relpath(kit / "JPEGImages", root / "images"), root / "images" / split)
-        content = _coco(kit, names)
-        (root / "annotations" / f"instances_{split}.json").write_text(json.dumps(content), encoding="utf-8")
+        write_text(root / "annotations" / f"instances_{split}.json", json.dumps(_coco(kit, names)))
 
 
 def _name(split: str, number: int) -> str:
@@ -84,13 +81,13 @@ def _write_one(task: tuple) -> None:
     for kind, box in _boxes(bodies, height, width):
         corners = "".join(f"<{key}>{value + 1}</{key}>" for key, value in zip(("xmin", "ymin", "xmax", "ymax"), box))
         lines.append(f"  <object><name>{kind}</name><difficult>0</difficult><bndbox>{corners}</bndbox></object>")
-    text = "\n".join([*lines, "</annotation>", ""])
-    (kit / "Annotations" / f"{name}.xml").write_text(text, encoding="utf-8")
+    write_text(kit / "Annotations" / f"{name}.xml", "\n".join([*lines, "</annotation>", ""]))
 
 
 def _coco(kit: Path, names: list[str]) -> dict:
     """The same boxes in COCO's format."""
-    images, annotations = [], []
+    images: list[dict] = []
+    annotations: list[dict] = []
     for number, name in enumerate(names, start=1):
         (height, width), found = read_annotation(kit / "Annotations" / f"{name}.xml", ("__background__", *CLASS_NAMES))
         images.append({"id": number, "file_name": f"{name}.png", "height": height, "width": width})

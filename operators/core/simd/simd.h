@@ -7,6 +7,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 #define ACN_INLINE static inline __attribute__((always_inline))
 
 namespace acn {
@@ -29,7 +33,26 @@ struct Simd {
   ACN_INLINE V load(const T* place) { return *reinterpret_cast<const Unaligned*>(place); }
   ACN_INLINE void store(T* place, V value) { *reinterpret_cast<Unaligned*>(place) = value; }
   ACN_INLINE V all(T value) { return value - V{}; }
+  // place: aligned to the vector. A reader elsewhere waits for finish_streaming().
+  ACN_INLINE void stream(T* place, V value) {
+#if defined(__AVX512F__)
+    if constexpr (kBytes == 64) return _mm512_stream_si512(reinterpret_cast<__m512i*>(place), (__m512i)value);
+#endif
+#if defined(__AVX__)
+    if constexpr (kBytes == 32) return _mm256_stream_si256(reinterpret_cast<__m256i*>(place), (__m256i)value);
+#endif
+#if defined(__SSE2__)
+    if constexpr (kBytes == 16) return _mm_stream_si128(reinterpret_cast<__m128i*>(place), (__m128i)value);
+#endif
+    store(place, value);
+  }
 };
+
+ACN_INLINE void finish_streaming() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
 
 // Halves are added until one number is left: a fixed order.
 template <class T, int kBytes = kVectorBytes>

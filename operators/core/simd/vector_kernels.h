@@ -86,14 +86,15 @@ struct PoolBin {
 };
 
 // Rows multiplied number by number: out[x] = (add ? out[x] : 0) + sum over i of (a[i][x] + more) b[i][x], summed in the
-// order of i, for i < count and x < length. out overlaps no other row.
+// order of i, for i < count and x < length. out overlaps no other row. past_cache: out is so large an array that it is
+// not worth a place in the cache; without `add` it is then written past it.
 template <class T>
 struct RowProducts {
   int64_t count = 0, length = 0;
   const T* const* a = nullptr;
   const T* const* b = nullptr;
   T more = 0;
-  bool add = false;
+  bool add = false, past_cache = false;
   T* out = nullptr;
 };
 

@@ -15,6 +15,7 @@ from operators.for_torch.roi_pooling import (
     bins_of,
     check_images,
     groups_of,
+    in_single_precision,
     output_channels,
     output_shape,
     regions,
@@ -41,7 +42,7 @@ def _places(boxes, trans, settings) -> tuple:
     image, start, size, finite = regions(boxes, scale, -0.5)
     number = torch.arange(bins, device=boxes.device)
     part, step = number * part_size // bins, torch.arange(samples, device=boxes.device)
-    std = torch.tensor(trans_std, dtype=torch.float32).to(boxes)
+    std = in_single_precision(trans_std)
     starts, steps = [], []
     for axis in (0, 1):
         begin, extent, along = (v.view(-1, 1, 1, 1) for v in (start[:, axis], size[:, axis], size[:, axis] / bins))

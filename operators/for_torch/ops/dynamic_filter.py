@@ -70,7 +70,7 @@ def _composed(tensors, settings):
     half = [(size - 1) // 2 for size in kernel_size]
     taps, centre = _steps(kernel_size, half, dilation), half[0] * kernel_size[1] + half[1]
     sums = data.sum(1, keepdim=True)
-    seen, tapped = 0, [0] * len(taps)
+    seen, tapped = torch.zeros_like(data), [torch.zeros_like(sums)] * len(taps)
     for number, step in enumerate(_steps(samples, [size // 2 for size in samples], sample_stride)):
         factor = attention[:, number : number + 1]
         weights = factor * (position if attention_at == "output" else _moved(position, step))

@@ -51,6 +51,12 @@ def test_a_numpy_that_mxnet_cannot_stand_is_named(tmp_path):
     assert "numpy < 1.24" in done.stderr
 
 
+def test_a_python_that_mxnet_does_not_run_on_is_named():
+    done = _python("import sys; sys.version_info = (3, 13, 0); import operators.for_mxnet")
+    assert done.returncode == 1
+    assert "ImportError: MXNet 1.9.1 runs on Python 3.9 to 3.11, this is " in done.stderr
+
+
 def test_the_numpy_front_does_not_need_mxnet():
     code = "import operators.for_numpy, sys; print('mxnet' in sys.modules)"
     assert _python(code).stdout.split() == ["False"]

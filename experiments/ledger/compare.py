@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean, stdev
 
 from experiments.ledger.book import Book, Claim, Line
@@ -40,13 +40,15 @@ class Entry:
 @dataclass(frozen=True)
 class Verdict:
     """What became of a claim. published, difference: above 0 as it says; difference: None if nothing can be said;
-    agreeing: seeds that agree with the claim."""
+    agreeing: seeds that agree with the claim. among: the group of lines like others that it is about, '' = none of its
+    lines is like another."""
 
     claim: Claim
     published: float
     difference: Value | None
     agreeing: int
     text: str
+    among: str = ""
 
 
 def entries(book: Book, runs: list[Run], configs: dict[str, dict], same: dict[str, str]) -> list[Entry]:
@@ -84,7 +86,12 @@ def judge(book: Book, table: list[Entry]) -> list[Verdict]:
     standard error; else it is undecided.
     """
     by_name = {entry.line.name: entry for entry in table}
-    return [_judge(claim, book.sign, by_name[claim.better], by_name[claim.worse]) for claim in book.claims]
+    found = []
+    for claim in book.claims:
+        pair = by_name[claim.better], by_name[claim.worse]
+        among = next((entry.line.group for entry in pair if entry.line.like), "")
+        found.append(replace(_judge(claim, book.sign, *pair), among=among))
+    return found
 
 
 def _judge(claim: Claim, sign: int, better: Entry, worse: Entry) -> Verdict:

@@ -92,6 +92,17 @@ def orderings(book: Book, verdicts: list[Verdict], table: list[Entry]) -> str:
     """Which published orderings hold here, in a paragraph and a table, and all lines from best to worst."""
     if not verdicts:
         return ""
+    parts = [_held(book, [each for each in verdicts if each.among == among], among)
+             for among in dict.fromkeys(each.among for each in verdicts)]  # fmt: skip
+    ranked = sorted(
+        (entry for entry in table if entry.gain and not entry.shares), key=lambda entry: -book.sign * entry.gain.mean
+    )
+    ranking = ", ".join(f"`{entry.line.name}` {entry.gain.mean:+.3f}" for entry in ranked)
+    return "\n".join([*parts, f"All lines by mean gain over the baseline: {ranking}.\n"])
+
+
+def _held(book: Book, verdicts: list[Verdict], among: str) -> str:
+    """The heading, the paragraph and the table of the verdicts on one group of lines."""
     rows = []
     for each in verdicts:
         value = each.difference
@@ -107,16 +118,13 @@ def orderings(book: Book, verdicts: list[Verdict], table: list[Entry]) -> str:
         "seeds that agree",
         "here",
     ]
-    ranked = sorted(
-        (entry for entry in table if entry.gain and not entry.shares), key=lambda entry: -book.sign * entry.gain.mean
-    )
-    ranking = ", ".join(f"`{entry.line.name}` {entry.gain.mean:+.3f}" for entry in ranked)
     title = f"### Do the {book.publication}'s orderings hold here?\n"
-    parts = [title, _paragraph(book, verdicts), table_of(header, rows)]
-    return "\n".join([*parts, f"All lines by mean gain over the baseline: {ranking}.\n"])
+    if among:
+        title = f"### {among}: do the orderings hold?\n"
+    return "\n".join([title, _paragraph(book, verdicts, bool(among)), table_of(header, rows)])
 
 
-def _paragraph(book: Book, verdicts: list[Verdict]) -> str:
+def _paragraph(book: Book, verdicts: list[Verdict], again: bool) -> str:
     def listed(text):
         found = [each.claim.text for each in verdicts if each.text == text]
         return len(found), "; ".join(found) or "none"
@@ -131,7 +139,7 @@ def _paragraph(book: Book, verdicts: list[Verdict]) -> str:
         f"- **{held[0]} hold:** {held[1]}.\n- **{reversed_[0]} reversed:** {reversed_[1]}.\n"
         f"- **{open_[0]} undecided:** {open_[1]}.\n"
     )
-    if book.spread is None:
+    if book.spread is None or again:
         return text
     inside = [each.claim.text for each in verdicts if each.published < book.spread.value] or ["none"]
     return (

@@ -286,6 +286,20 @@ def test_an_ordering_needs_every_seed_and_twice_the_standard_error(expected):
     assert wording.spread(single[0].value) == "0.5000"  # one seed has no spread
 
 
+def test_orderings_among_lines_like_others_are_told_apart(expected):
+    same = expected.representatives("stand-in")
+    values = {"acn_naive": 0.4, "acn_lr0.05": 0.5, "acn_naive_faults": 0.45, "acn_lr0.05_faults": 0.3}
+    runs = [made_up(name, seed, value + seed / 1000) for name, value in values.items() for seed in (1, 2, 3)]
+    table = entries(BOOK, runs, expected["stand-in"], same)
+    verdicts = {(each.claim.text, bool(each.among)): each for each in judge(BOOK, table)}
+    naive = "naive beats normalized, rate 0.05"
+    assert (verdicts[naive, False].text, verdicts[naive, True].text) == ("reversed", "holds")
+    assert verdicts[naive, False].published == verdicts[naive, True].published > 0
+    plain, faulty = wording.orderings(BOOK, list(verdicts.values()), table).split("### With the faults")
+    assert f"**1 reversed:** {naive}." in plain and f"**1 hold:** {naive}." in faulty
+    assert plain.count(BOOK.spread.text) == 1 and BOOK.spread.text not in faulty
+
+
 def test_pages_keep_the_two_kinds_of_data_apart_and_need_no_other_file(tmp_path, expected):
     runs = [made_up("deeplab_base", 1, 0.41234), made_up("acn_lr1", 1, 0.43), made_up("acn_lr1", 2, 0.45)]
     runs += [replace(made_up("acn_lr1", 1, 0.69876), data="cityscapes", commit="fff", devices=4)]

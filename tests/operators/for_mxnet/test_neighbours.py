@@ -45,8 +45,8 @@ def test_a_large_map(operator, mode):
 def test_updating_steps_without_a_wait_go_as_those_made_piece_by_piece(operator, mode, consumers, steps):
     """The loss of every step and the last weights; the rate keeps training stable, so that roundings do not grow.
 
-    12 consumers make the loss 144 times as steep, hence the rate; 500 steps of theirs in all modes would take minutes. The
-    loss of a dynamic filter, the square of a product of its inputs, begins a thousand times as large as the others'.
+    12 consumers make the loss 144 times as steep, hence the rate; 500 steps of theirs in all modes would take minutes.
+    The loss of a dynamic filter, the square of a product of its inputs, begins a thousand times as large as others'.
     """
     rate = (3e-4 if operator == "DynamicFilter" else 3e-2) / consumers**2
     losses, weights = train(network(operator, mode, consumers=consumers), data(operator), steps, mode, rate)

@@ -295,7 +295,7 @@ def DynamicFilter(
     position_attention : NDArray
         (N, taps, H, W): a factor of each tap, row by row
     sample_attention : NDArray
-        (N, samples y * samples x, H, W): a factor of each sample, row by row
+        (N, number of samples, H, W): a factor of each sample, row by row
     num_filter : an integer, required
         number of output channels
     kernel : a pair of integers (y, x), default (3, 3)

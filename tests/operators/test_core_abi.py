@@ -65,12 +65,12 @@ def test_a_cpu_build_removes_the_cuda_library_of_an_earlier_one(monkeypatch, tmp
     stale.write_bytes(b"old")
     monkeypatch.setattr(setuptools.command.build_ext.build_ext, "run", lambda self: None)
     build = setup["Build"](setuptools.Distribution({"ext_modules": []}))
-    build.extensions = ["library", "front"]
+    build.extensions = [types.SimpleNamespace(name="library"), types.SimpleNamespace(name="front")]
     build.get_ext_fullpath = lambda name: str(stale)
     build.run()
     assert not stale.exists() and "removed" in capsys.readouterr().out
     build.run()  # nothing there: nothing to do
     stale.write_bytes(b"new")
-    build.extensions.append("cuda")
+    build.extensions.append(types.SimpleNamespace(name=setup["CUDA_LIBRARY"]))
     build.run()
     assert stale.read_bytes() == b"new"

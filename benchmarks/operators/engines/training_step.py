@@ -18,6 +18,7 @@ from deeplab import task
 from deeplab.symbols import resnet_v1_101_deeplab_dcn as dcn
 from lib.engines import open_engine
 from lib.looking.layers import looking_layers, steering
+from lib.nets import looking
 from lib.system import read
 from operators.for_mxnet import install
 
@@ -31,7 +32,7 @@ class StockStep:
     def __init__(self, threads: int):
         operators.set_num_threads(threads)
         install(replace_stock=self.replace_stock)
-        dcn.DeformableConvolution = mx.sym.contrib.DeformableConvolution
+        looking.DeformableConvolution = mx.sym.contrib.DeformableConvolution
 
     def versions(self) -> dict:
         return {"mxnet": mx.__version__, "numpy": np.__version__, "active-convnets": operators.__version__}

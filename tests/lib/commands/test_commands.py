@@ -55,8 +55,8 @@ def test_a_file_elsewhere_belongs_to_the_system_that_has_its_network(tmp_path):
     (tmp_path / "mine.yaml").write_text(f"BASE: {CONFIGS / 'quick_dcn.yaml'}\n")
     system, cfg = read(str(tmp_path / "mine.yaml"), ["TRAIN.lr=0.5"])
     assert system.name == "deeplab" and cfg.TRAIN.lr == 0.5 and cfg.run.name == "mine"
-    (tmp_path / "none.yaml").write_text("symbol: resnet_v1_101_rfcn\n")
-    with pytest.raises(ConfigError, match="none.yaml: symbol: 'resnet_v1_101_rfcn' names no network of a system"):
+    (tmp_path / "none.yaml").write_text("symbol: resnet_v1_101_unet\n")
+    with pytest.raises(ConfigError, match="none.yaml: symbol: 'resnet_v1_101_unet' names no network of a system"):
         read(str(tmp_path / "none.yaml"), [])
 
 

@@ -57,7 +57,7 @@ def test_the_networks_source_lies_with_its_checkpoints(small):
     cfg = small()
     run(cfg)
     source = folder.prefix(cfg).parent / "resnet_v1_101_deeplab_acn.py"
-    assert "ActiveConvolution" in source.read_text()
+    assert "res5_branch2b = active" in source.read_text()
 
 
 def test_another_number_of_images_is_refused_on_resume(small):

@@ -23,7 +23,8 @@ needs_torchvision = pytest.mark.skipif(
 )
 
 # How a row begins: file and name of the test. Files are those of this folder unless they name another one.
-FUNCTIONS = ("`active_conv2d(", "`deform_conv2d(", "`shift2d(", "`ps_roi_pool(", "`deform_ps_roi_pool(")
+FUNCTIONS = ("`active_conv2d(", "`deform_conv2d(", "`shift2d(", "`ps_roi_pool(", "`deform_ps_roi_pool(",
+             "`dynamic_filter2d(")  # fmt: skip
 TESTS = {
     **dict.fromkeys(FUNCTIONS, "test_torch_docs.py::test_the_functions_have_the_parameters_of_the_table"),
     "`deform_conv2d` and its layers, boundary": "test_torch_onnx.py::test_export",

@@ -57,6 +57,11 @@ def with_trans(batch, height, width):
     return (*with_boxes(batch, height, width), torch.randn(5, 2, 3, 3))
 
 
+def with_kernels(batch, height, width):
+    """Of a dynamic filter with 2 output channels, 3x3 taps and 3x3 samples."""
+    return tuple(torch.randn(batch, channels, height, width) for channels in (4, 8, 18, 9, 9))
+
+
 WEIGHT = torch.randn(6, 4, 3, 3, generator=torch.Generator().manual_seed(1))
 CASES = {
     "ActiveConv2d": (lambda: for_torch.ActiveConv2d(4, 6, 3, padding=1, groups=2, filter_offset_groups=3), images),
@@ -74,6 +79,10 @@ CASES = {
     "deform_conv2d": (
         lambda: Function(lambda x, o, m: for_torch.deform_conv2d(x, o, WEIGHT, padding=1, mask=m)),
         with_offsets,
+    ),
+    "dynamic_filter2d": (
+        lambda: Function(lambda *tensors: for_torch.dynamic_filter2d(*tensors, samples=3, sample_stride=2)),
+        with_kernels,
     ),
 }
 DEFORM_CONV = ["DeformConv2d", "ModulatedDeformConv2d", "torchvision.DeformConv2d", "deform_conv2d"]

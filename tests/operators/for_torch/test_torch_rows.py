@@ -30,6 +30,7 @@ TESTS = {
     "`deform_conv2d` and its layers, boundary": "test_torch_onnx.py::test_export",
     "the other deformable convolutions, `active_conv2d`": "test_torch_onnx.py::test_export",
     "`ps_roi_pool`, `deform_ps_roi_pool`": "test_torch_onnx.py::test_export",
+    "`dynamic_filter2d` | standard": "test_torch_onnx.py::test_export",
     **dict.fromkeys(
         ("`ActiveConv2d` |", "`DeformConv2d`, `Modulated", "`Shift` |"),
         "test_torch_modules.py::test_names_in_the_state_dict",

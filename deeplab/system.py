@@ -11,31 +11,15 @@ from lib.system import System
 
 
 class DeepLab(System):
-    """Semantic segmentation on Cityscapes, PASCAL VOC or generated streets. What loads MXNet is imported when asked
-    for: the number of threads must be said before."""
+    """Semantic segmentation on Cityscapes, PASCAL VOC or generated streets."""
 
     name, schema = "deeplab", SCHEMA
-
-    def training(self, cfg, place):
-        from deeplab.task import training
-
-        return training(cfg, place)
-
-    def predictor(self, cfg, engine, arg, aux):
-        from deeplab.predictor import Predictor
-
-        return Predictor(cfg, engine, arg, aux)
 
     def layers(self, cfg) -> list:
         from deeplab.graphs import graph
         from lib.looking.layers import looking_layers
 
         return looking_layers(graph(cfg, "test"))
-
-    def evaluate(self, cfg, predictor, place, ignore_cache, log) -> dict:
-        from deeplab.evaluation import evaluate
-
-        return evaluate(cfg, predictor, place, ignore_cache, log)
 
     def hidden_test_set(self, cfg) -> str:
         from deeplab.submission import hidden_test_set
@@ -54,12 +38,6 @@ class DeepLab(System):
         kind = kind_of(cfg)
         return overlay(image, predictor.picture(image), kind.class_names, kind.palette)
 
-    def rules(self, cfg) -> dict:
-        from deeplab.graphs import graph
-        from deeplab.rules import rules_of
-
-        return rules_of(cfg, graph(cfg, "train"))
-
     def looker(self, cfg, predictor):
         """What the network does with a picture: `look(image, name, truth)` gives a `lib.looking.look.Look`."""
         from deeplab.looker import Looker
@@ -77,11 +55,6 @@ class DeepLab(System):
         from deeplab.data import truth_of
 
         return truth_of(cfg, image)
-
-    def summary(self, cfg) -> Path:
-        from deeplab.summary import summary
-
-        return summary(cfg)
 
     def check_data(self, cfg, workers: int):
         """What is wrong with the data that cfg trains and tests on."""

@@ -11,20 +11,9 @@ from lib.system import System
 
 
 class Detection(System):
-    """Objects on PASCAL VOC, COCO or generated streets. What loads MXNet is imported when asked for: the number of
-    threads must be said before."""
+    """Objects on PASCAL VOC, COCO or generated streets."""
 
     name, schema = "detection", SCHEMA
-
-    def training(self, cfg, place):
-        from detection.task import training
-
-        return training(cfg, place)
-
-    def predictor(self, cfg, engine, arg, aux):
-        from detection.predictor import Predictor
-
-        return Predictor(cfg, engine, arg, aux)
 
     def layers(self, cfg) -> list:
         from detection.graphs import graph
@@ -32,21 +21,10 @@ class Detection(System):
 
         return looking_layers(graph(cfg, "test"))
 
-    def evaluate(self, cfg, predictor, place, ignore_cache, log) -> dict:
-        from detection.evaluation import evaluate
-
-        return evaluate(cfg, predictor, place, ignore_cache, log)
-
     def draw(self, cfg, predictor, image):
         from detection.pictures import drawn
 
         return drawn(cfg, image, predictor.detections([image])[0])
-
-    def rules(self, cfg) -> dict:
-        from detection.graphs import graph
-        from detection.rules import rules_of
-
-        return rules_of(cfg, graph(cfg, "train"))
 
     def looker(self, cfg, predictor):
         """What the network does with a picture: `look(image, name, truth)` gives a `lib.looking.look.Look`."""
@@ -71,11 +49,6 @@ class Detection(System):
         from detection.preflight import check_config
 
         return check_config(cfg, workers)
-
-    def summary(self, cfg) -> Path:
-        from detection.summary import summary
-
-        return summary(cfg)
 
     def prepare(self, cfg, log=tell) -> None:
         from detection.data import STREETS

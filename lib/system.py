@@ -27,30 +27,36 @@ ROOT = Path(__file__).resolve().parents[1]
 class System(ABC):
     """name: of its package. schema: of its configurations.
 
-    `cfg` is always a configuration of this schema, `engine` an open `lib.engines.Engine`.
+    `cfg` is always a configuration of this schema, `engine` an open `lib.engines.Engine`. What every system has stands
+    in modules of the same names: task, predictor, evaluation, summary, rules, graphs.
     """
 
     name: str
     schema: Schema
 
-    @abstractmethod
+    def _part(self, module: str) -> Any:
+        """A module of the package. What loads MXNet is imported when asked for: the number of threads must be said
+        before."""
+        return importlib.import_module(f"{self.name}.{module}")
+
     def training(self, cfg, place):
         """The `lib.run.task.Task` of a training. place: `lib.run.task.Place` of this process."""
+        return self._part("task").training(cfg, place)
 
-    @abstractmethod
     def predictor(self, cfg, engine, arg, aux):
         """What predicts with these parameters; `path` and `epoch` are set by the caller."""
+        return self._part("predictor").Predictor(cfg, engine, arg, aux)
 
     @abstractmethod
     def layers(self, cfg) -> list:
         """The `LookingLayer`s of its networks for testing."""
 
-    @abstractmethod
     def evaluate(self, cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
         """Predicts and measures the test images. place: folder of what it writes. ignore_cache: predict all anew.
 
         Gives {"metric", "value", "images", "parts": {class or part: value}, ...}, plain data.
         """
+        return self._part("evaluation").evaluate(cfg, predictor, place, ignore_cache, log)
 
     def hidden_test_set(self, cfg) -> str:
         """The image set whose truth only a benchmark's server has. Raises ConfigError where there is none."""
@@ -64,13 +70,13 @@ class System(ABC):
     def draw(self, cfg, predictor, image: np.ndarray):
         """A PIL image that shows what the network sees in `image`, uint8 (h, w, 3) RGB."""
 
-    @abstractmethod
     def summary(self, cfg) -> Path:
         """Draws summary.png of a trained and evaluated run and gives its path; prints the run's numbers."""
+        return self._part("summary").summary(cfg)
 
-    @abstractmethod
     def rules(self, cfg) -> dict:
         """The `lib.run.rules.Rule` of every parameter of the network for training."""
+        return self._part("rules").rules_of(cfg, self._part("graphs").graph(cfg, "train"))
 
     def looker(self, cfg, predictor):
         """What the network does with a picture: `look(image, name, truth)` gives a `lib.looking.look.Look`."""

@@ -15,6 +15,7 @@ from trainings import engine_of  # noqa: E402
 
 from deeplab import symbols  # noqa: E402
 from deeplab.schema import load  # noqa: E402
+from lib.looking.layers import looking_layers, steering  # noqa: E402
 from lib.run import params  # noqa: E402
 from operators.for_torch.symbol_net import SymbolNet  # noqa: E402
 from operators.library import OperatorError  # noqa: E402
@@ -31,11 +32,11 @@ def saved(config: str, shape: tuple, folder: Path):
     engine = engine_of(cfg, is_train=False)
     random = np.random.default_rng(0)
     arg, aux = engine.parameters()
+    steers = steering(looking_layers(engine.network.graph))
     for name in arg:
-        if name.endswith(("_offset", "_offset_bias")):
-            arg[name] = random.normal(0, 2, arg[name].shape).astype(np.float32)
-        elif name.endswith("_offset_weight"):
-            arg[name] = random.normal(0, 0.03, arg[name].shape).astype(np.float32)
+        if name in steers:  # a branch's weights, or offsets themselves and biases that are added to them
+            spread = 0.03 if arg[name].ndim == 4 else 2
+            arg[name] = random.normal(0, spread, arg[name].shape).astype(np.float32)
         elif name.endswith("branch2c_gamma"):  # so that 33 sums with the shortcut do not overflow the softmax
             arg[name] *= 0.25
         elif name == "score_weight":

@@ -81,6 +81,7 @@ def test_both_forms_name_a_configuration_and_a_wrong_one_is_told(name, capsys):
 
 def test_a_network_that_was_not_trained_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # an earlier test of this process may have loaded a framework
     assert test.main(["quick_acn"]) == 1
     assert "train first (./train.sh quick_acn), or give --params FILE" in capsys.readouterr().err
     assert predict.main(["quick_acn", str(tmp_path)]) == 1

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 
 import torch
 
 from lib.config import ConfigError
 from lib.modules import operators
+
+_KEEP = ((-1, 2**31 - 1), (-2, 2**26), (-4, 0))  # M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX of malloc.h
 
 
 def device_of(gpus: str) -> torch.device:
@@ -33,3 +36,12 @@ def use_cores() -> None:
     count = int(os.environ.get("OMP_NUM_THREADS", 0)) or len(os.sched_getaffinity(0))
     torch.set_num_threads(count)
     operators.set_num_threads(count)
+
+
+def keep_memory() -> None:
+    """Makes the C library keep the memory of tensors that are no more, up to 2 GiB, for those that come. Otherwise it
+    gives large ones back at once, and Linux clears every page again: a fifth of an update's time on a CPU."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc has it
+    if mallopt is not None:
+        for number, value in _KEEP:
+            mallopt(number, value)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from lib.engines.engine import Arrays, Engine, Settings, check_fit
-from lib.engines.torch.devices import device_of, use_cores
+from lib.engines.torch.devices import device_of, keep_memory, use_cores
 from lib.engines.torch.group import TorchAlone, TorchGroup, group_of
 from lib.engines.torch.optimiser import SGD
 from lib.modules import boxes as boxes  # registers what the graphs of detection have
@@ -30,6 +30,8 @@ class TorchEngine(Engine):
     def __init__(self, settings: Settings, gpus: str, cpus: int, kvstore: str):
         use_cores()
         self._settings, self._device = settings, device_of(gpus)
+        if self._device.type == "cpu":
+            keep_memory()
         self._dtype = torch.float64 if settings.precision == "float64" else torch.float32
         self.devices = tuple(f"cpu({number})" for number in range(cpus)) if not gpus.strip() else (f"gpu({gpus})",)
         self.group = group_of(kvstore, self._device)

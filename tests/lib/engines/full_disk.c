@@ -15,14 +15,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static long long *left;
-static const char *under;
+static long long* left;
+static const char* under;
 
 __attribute__((constructor)) static void open_number(void) {
-  const char *path = getenv("FULL_DISK_LEFT");
+  const char* path = getenv("FULL_DISK_LEFT");
   under = getenv("FULL_DISK_UNDER");
   int file = path && under ? open(path, O_RDWR) : -1;
-  void *page = file < 0 ? MAP_FAILED : mmap(NULL, sizeof *left, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  void* page = file < 0 ? MAP_FAILED : mmap(NULL, sizeof *left, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   if (page == MAP_FAILED) {
     fputs("full_disk: FULL_DISK_LEFT or FULL_DISK_UNDER is wrong\n", stderr);
     _exit(99);
@@ -54,23 +54,23 @@ static ssize_t refuse(void) {
   return -1;
 }
 
-ssize_t write(int file, const void *content, size_t size) {
-  static ssize_t (*real)(int, const void *, size_t);
-  if (!real) *(void **)&real = dlsym(RTLD_NEXT, "write");
+ssize_t write(int file, const void* content, size_t size) {
+  static ssize_t (*real)(int, const void*, size_t);
+  if (!real) *(void**)&real = dlsym(RTLD_NEXT, "write");
   size_t through = granted(file, size);
   return size && !through ? refuse() : real(file, content, through);
 }
 
-ssize_t pwrite64(int file, const void *content, size_t size, off64_t at) {
-  static ssize_t (*real)(int, const void *, size_t, off64_t);
-  if (!real) *(void **)&real = dlsym(RTLD_NEXT, "pwrite64");
+ssize_t pwrite64(int file, const void* content, size_t size, off64_t at) {
+  static ssize_t (*real)(int, const void*, size_t, off64_t);
+  if (!real) *(void**)&real = dlsym(RTLD_NEXT, "pwrite64");
   size_t through = granted(file, size);
   return size && !through ? refuse() : real(file, content, through, at);
 }
 
-ssize_t writev(int file, const struct iovec *pieces, int count) {
-  static ssize_t (*real)(int, const struct iovec *, int);
-  if (!real) *(void **)&real = dlsym(RTLD_NEXT, "writev");
+ssize_t writev(int file, const struct iovec* pieces, int count) {
+  static ssize_t (*real)(int, const struct iovec*, int);
+  if (!real) *(void**)&real = dlsym(RTLD_NEXT, "writev");
   size_t size = 0;
   for (int i = 0; i < count; i++) size += pieces[i].iov_len;
   return granted(file, size) < size ? refuse() : real(file, pieces, count);

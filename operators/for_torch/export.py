@@ -24,6 +24,8 @@ def register(operation) -> None:
         return operation.composed(tensors, settings)
 
     register_decomposition(operation.call)(decomposed)
+    # Or tracing for any size would follow the decomposition, each time, to find a shape.
+    register_decomposition(operation.call, type="meta")(operation.fake)
 
 
 def keep_whole(operation) -> None:

@@ -78,7 +78,7 @@ class Operation:
             REGISTRY.impl(self.name, self._kernel(device), key)
             REGISTRY.impl(backward, self._backward_kernel(device), key)
         for name, fake, vmap in (
-            (self.name, self._fake, batching.forward),
+            (self.name, self.fake, batching.forward),
             (backward, self._fake_backward, batching.backward),
         ):
             torch.library.register_fake(f"{NAMESPACE}::{name}", fake, lib=REGISTRY)
@@ -205,7 +205,8 @@ class Operation:
 
         return kernel
 
-    def _fake(self, *args):
+    def fake(self, *args):
+        """The output's shape, for tensors that have no values; sizes may be symbolic."""
         export.keep_whole(self)
         tensors, settings = args[: self.count], args[self.count :]
         shapes = tuple([None if tensor is None else tuple(tensor.shape) for tensor in tensors])

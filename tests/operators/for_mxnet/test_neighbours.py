@@ -39,15 +39,17 @@ def test_a_large_map(operator, mode):
     assert count_wrong(operator, mode, steps=5, size=LARGE) == 0
 
 
-@pytest.mark.parametrize("consumers, steps", [(1, 500), (12, 60)])
+@pytest.mark.parametrize("consumers", [1, 12])
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_updating_steps_without_a_wait_go_as_those_made_piece_by_piece(operator, mode, consumers, steps):
+def test_updating_steps_without_a_wait_go_as_those_made_piece_by_piece(operator, mode, consumers):
     """The loss of every step and the last weights; the rate keeps training stable, so that roundings do not grow.
 
-    12 consumers make the loss 144 times as steep, hence the rate; 500 steps of theirs in all modes would take minutes.
+    12 consumers make the loss 144 times as steep, hence the rate. Most steps are where MXNet looks ahead the furthest;
+    500 of all would take minutes, and without the guard most steps go wrong.
     The loss of a dynamic filter, the square of a product of its inputs, begins a thousand times as large as others'.
     """
+    steps = 40 if consumers > 1 else 500 if mode == "imperative" else 150
     rate = (3e-4 if operator == "DynamicFilter" else 3e-2) / consumers**2
     losses, weights = train(network(operator, mode, consumers=consumers), data(operator), steps, mode, rate)
     expected_losses, expected_weights = expected_training(operator, steps, rate, consumers=consumers)

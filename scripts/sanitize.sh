@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
-# Builds the operator library with sanitizers and drives it with random calls: scripts/sanitize.sh [--minutes M] [--seed N] [asan] [tsan]
+# Builds the operator library with sanitizers and drives it with random calls: scripts/sanitize.sh [--minutes M] [--seed N] [--level L] [asan] [tsan]
 # asan: AddressSanitizer and UndefinedBehaviorSanitizer; tsan: ThreadSanitizer, several callers at once. Both drive the CUDA
 # kernels' host build too; under tsan its bodies run in threads, so that a missing atomic addition is a race that is seen.
-# Default: both, half of the time each (2 minutes in all, and building), from a seed of the clock.
+# Default: both, half of the time each (2 minutes in all, and building), from a seed of the clock; asan at each level of
+# instruction set that the machine has. --level v3: at that one alone, which takes half of the building; here: the best.
 # A finding ends it with a report and the seed: build/sanitize/asan/fuzz --seed N --cases 1 tries that one again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}
 compiler=${CXX:-c++}
-minutes=2 seed=$(date +%s)000000 kinds=()
+minutes=2 seed=$(date +%s)000000 level="" kinds=()
 while [ $# -gt 0 ]; do
   case $1 in
     --minutes) minutes=$2; shift 2 ;;
     --seed) seed=$2; shift 2 ;;
+    --level) level=$2; shift 2 ;;
     asan | tsan) kinds+=("$1"); shift ;;
-    *) echo "usage: scripts/sanitize.sh [--minutes M] [--seed N] [asan] [tsan]" >&2; exit 2 ;;
+    *) echo "usage: scripts/sanitize.sh [--minutes M] [--seed N] [--level L] [asan] [tsan]" >&2; exit 2 ;;
   esac
 done
 [ ${#kinds[@]} -gt 0 ] || kinds=(asan tsan)
@@ -23,6 +25,17 @@ rooms=$("$python" -c 'import runpy; print(*runpy.run_path("operators/rooms.py")[
 abi=$("$python" operators/core/abi.py)
 levels=(v2)
 [ "$(uname -m)" != x86_64 ] || levels=(v2 v3 v4)
+[ "$level" != here ] || level=$("$python" -c 'from operators.library import instruction_set as best; print(best())')
+case " ${levels[*]} " in
+  *" ${level:-v2} "*) ;;
+  *) echo "scripts/sanitize.sh: --level must be 'here' or one of ${levels[*]}, got '$level'" >&2; exit 2 ;;
+esac
+
+for kind in "${kinds[@]}"; do
+  with=$([ "$kind" = asan ] && echo address,undefined || echo thread)
+  echo 'int main() {}' | $compiler -x c++ - "-fsanitize=$with" -o /dev/null ||
+    { echo "scripts/sanitize.sh: $compiler lacks what $kind runs on (libasan, libubsan, libtsan: parts of Debian's g++)" >&2; exit 1; }
+done
 
 newest_header() { find "$@" -name '*.h' -printf '%T@ %p\n' | sort -n | tail -n1 | cut -d' ' -f2-; }
 
@@ -43,15 +56,18 @@ compile() {
 }
 
 sources() { # each with its flags
-  local source level
+  local source each
   for source in operators/core/*/*.cc $(printf 'operators/%s/*.cc ' $rooms) operators/for_mxnet/*.cc tests/operators/fuzz/*.cc; do
     case $source in
       operators/core/simd/table.cc | tests/operators/fuzz/cuda_front.cc) ;;
       *) echo "${source//\//_} $source -ffp-contract=off" ;;
     esac
   done
-  for level in "${levels[@]}"; do
-    echo "table_$level operators/core/simd/table.cc -DACN_LEVEL=$level $([ ${#levels[@]} -eq 1 ] || echo -march=x86-64-$level)"
+  for each in "${levels[@]}"; do # those that will not run need no more than to be there
+    local how=sanitized flags=""
+    [ "${level:-$each}" = "$each" ] || how=idle flags="-O0 -fno-sanitize=all"
+    [ ${#levels[@]} -eq 1 ] || flags+=" -march=x86-64-$each"
+    echo "table_${each}_$how operators/core/simd/table.cc -DACN_LEVEL=$each $flags"
   done
   for source in operators/core/cuda/*/*.cu $(printf 'operators/%s/cuda.cu ' $rooms) operators/core/cuda/host_shim/device.cc tests/operators/fuzz/cuda_front.cc; do
     case ${source##*/} in
@@ -80,13 +96,14 @@ for kind in "${kinds[@]}"; do
   export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
   if [ "$kind" = asan ]; then # each level that this machine has gets its part
     known=()
-    for level in "${levels[@]}"; do
-      ! ACTIVE_CONVNETS_ISA=$level "$folder/fuzz" --cases 1 >/dev/null 2>&1 || known+=("$level")
+    for each in ${level:-"${levels[@]}"}; do
+      ! ACTIVE_CONVNETS_ISA=$each "$folder/fuzz" --cases 1 >/dev/null 2>&1 || known+=("$each")
     done
+    [ ${#known[@]} -gt 0 ] || { echo "scripts/sanitize.sh: one case failed, or this machine lacks ${level:-every level}" >&2; exit 1; }
     share=$("$python" -c "print($share / ${#known[@]})")
-    for level in "${known[@]}"; do
-      echo "sanitize: $kind, $level"
-      ACTIVE_CONVNETS_ISA=$level "$folder/fuzz" --minutes "$share" --seed "$seed"
+    for each in "${known[@]}"; do
+      echo "sanitize: $kind, $each"
+      ACTIVE_CONVNETS_ISA=$each "$folder/fuzz" --minutes "$share" --seed "$seed"
       seed=$((seed + 100000000))
     done
   else

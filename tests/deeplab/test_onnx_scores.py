@@ -30,7 +30,7 @@ def saved(config: str, path):
     random, (arg, aux) = np.random.default_rng(0), engine.parameters()
     for name in steering(looking_layers(engine.network.graph)):
         arg[name] = random.normal(0, 0.03 if arg[name].ndim == 4 else 2, arg[name].shape).astype(np.float32)
-    arg["score_weight"] *= 3  # so that the scores say something
+    arg["score_weight"] *= 10  # so that the scores say something
     engine.load(arg, aux)
     params.save(path, arg, aux)
     return engine
@@ -49,26 +49,48 @@ def test_scores_are_mxnets(config, tmp_path, capsys):
 
     model = onnx.load(tmp_path / "net-0001.onnx")
     assert {entry.domain for entry in model.opset_import} == {""} and not model.functions
-    kinds = {node.op_type for node in model.graph.node}
-    assert ("DeformConv" in kinds) == (config != "quick_acn")
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     for batch, *size in SIZES:
         data = np.random.default_rng(1).standard_normal((batch, 3, *size)).astype(np.float32)
         want = engine.compute({"data": data}, ["softmax_output"])["softmax_output"]
         (got,) = session.run(["softmax_output"], {"data": data})
-        assert want.std() > 0.02 and want.max(1).mean() < 0.99
+        assert want.std() > 0.05 and want.max(1).mean() < 0.99
         assert got.shape == want.shape and np.abs(got - want).max() < 1e-4
 
 
-def test_a_file_that_is_wrong_is_not_kept(tmp_path, capsys, monkeypatch):
-    """Scores that are not the engine's: told, and what stood there before stays."""
-    from lib.weights.onnx import check
-
+def test_a_file_whose_scores_are_others_is_not_kept(tmp_path, capsys, monkeypatch):
+    """It is told, and what stood there before stays. The wrong network gives 0 everywhere."""
     saved("quick_plain", tmp_path / "net.params")
     (tmp_path / "kept.onnx").write_bytes(b"before")
-    monkeypatch.setattr(check, "TOLERANCE", 0.0)
+    monkeypatch.setattr("lib.weights.onnx.export.exported", lambda *given: zeros((1, 3, 64, 96), (1, 19, 64, 96)))
     given = ["quick_plain", "--params", str(tmp_path / "net.params"), "--out", str(tmp_path / "kept.onnx"), *SETTINGS]
     assert main(given) == 1
-    assert re.search(r"error: softmax_output in ONNX Runtime differs from mxnet's by", capsys.readouterr().err)
+    told = (
+        r"error: softmax_output in ONNX Runtime differs from mxnet's by \S+, for inputs of 1x3x64x96; expected 0.0001"
+    )
+    assert re.search(told, capsys.readouterr().err)
     assert (tmp_path / "kept.onnx").read_bytes() == b"before"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["kept.onnx", "net.params"]
+
+
+def zeros(taken: tuple, given: tuple) -> onnx.ModelProto:
+    """A model of `data` that gives zeros as `softmax_output`."""
+    shape = onnx.helper.make_tensor("shape", onnx.TensorProto.INT64, [4], given)
+    nodes = [
+        onnx.helper.make_node("Constant", [], ["shape"], value=shape),
+        onnx.helper.make_node("ConstantOfShape", ["shape"], ["softmax_output"]),
+    ]
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, sizes)
+        for name, sizes in (("data", taken), ("softmax_output", given))
+    ]
+    graph = onnx.helper.make_graph(nodes, "zeros", ends[:1], ends[1:])
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=10)
+
+
+def test_proposals_cannot_be_written(tmp_path):
+    from lib.weights.onnx.export import exported
+
+    graph = '{"nodes": [{"op": "Custom", "name": "rois", "attrs": {"op_type": "proposal"}, "inputs": []}]}'
+    with pytest.raises(ValueError, match=r"ONNX has no operators .* in this network: rois \(proposal\)"):
+        exported(graph, {}, {}, {})

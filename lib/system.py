@@ -47,6 +47,10 @@ class System(ABC):
         """What predicts with these parameters; `path` and `epoch` are set by the caller."""
         return self._part("predictor").Predictor(cfg, engine, arg, aux)
 
+    def test_graph(self, cfg) -> str:
+        """The graph of its network for testing, as text."""
+        return self._part("graphs").graph(cfg, "test")
+
     @abstractmethod
     def layers(self, cfg) -> list:
         """The `LookingLayer`s of its networks for testing."""

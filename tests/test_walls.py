@@ -62,6 +62,8 @@ TABLE = {
     "lib.engines.mxnet": {*FILES, "lib.engines.engine", "lib.nets", "mxnet"},
     "lib.engines.torch": {*FILES, "lib.engines.engine", "lib.modules", "torch"},
     "lib.weights": {*FILES, "lib.extra", "lib.nets", "mxnet", "torch"},
+    "lib.weights.onnx": {*FILES, "lib.boxes", "lib.modules.operators", "lib.weights", "torch"},
+    "lib.weights.onnx.__main__": {*FILES, "lib.weights.onnx", "lib.commands", "lib.predictors", "operators.extras"},
     "lib.predictors": {*FILES, "lib.engines", "lib.looking"},
     "lib.pictures": {*FILES, "lib.data", "lib.looking", "lib.system", "lib.weights", "lib.predictors"},
     "lib.launch": {*FILES, "lib.extra", "lib.system"},

@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from operators.for_torch.symbols.attributes import choice, double, flag, integer, shape
 from operators.for_torch.symbols.elementwise import DTYPES
-from operators.for_torch.symbols.operator import operator, pair
+from operators.for_torch.symbols.operator import known, operator, pair
 from operators.for_torch.symbols.reshaping import new_shape, old_shape
 from operators.library import OperatorError
 
@@ -148,7 +148,10 @@ def _crop(a):
     def function(data, *like):
         height, width = like[0].shape[2:] if like else h_w
         top, left = ((data.shape[2] - height) // 2, (data.shape[3] - width) // 2) if a.center_crop else (y, x)
-        if top < 0 or left < 0 or top + height > data.shape[2] or left + width > data.shape[3]:
+        outside = known(data.shape[2:], (height, width)) and (
+            top < 0 or left < 0 or top + height > data.shape[2] or left + width > data.shape[3]
+        )
+        if outside:
             raise OperatorError(f"{height} x {width} at ({top}, {left}) is not inside data {tuple(data.shape)}")
         return _Window.apply(data, top, left, height, width)
 

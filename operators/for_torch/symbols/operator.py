@@ -85,3 +85,9 @@ def pair(a, name: str, default=None) -> tuple:
     if len(value) != 2 or None in value:
         raise OperatorError(f"{name} must hold two numbers (y, x), got {value}")
     return value
+
+
+def known(*shapes) -> bool:
+    """Whether all sizes are numbers. In a program that torch traces for images of any size they are symbols: to compare
+    one would tie the program to what the comparison says, and takes hours where a network has many."""
+    return all(isinstance(size, int) for shape in shapes if shape is not None for size in shape)

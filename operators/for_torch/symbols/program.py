@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from operators.for_torch.symbols.network import Bound, Network
+from operators.for_torch.symbols.operator import known
 from operators.library import OperatorError
 
 _MOST_SHAPES = 1024  # remembered by one node; images of ever new sizes must not fill the memory
@@ -74,7 +75,7 @@ def checked(bound: Bound, function):
 
     def run(*tensors):
         shapes = tuple([None if each is None else each.shape for each in tensors])
-        if shapes not in seen:
+        if known(*shapes) and shapes not in seen:
             expect_shapes(bound, shapes)
             if len(seen) >= _MOST_SHAPES:
                 seen.clear()

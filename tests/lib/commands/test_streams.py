@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 ENV = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_WAIT_POLICY": "passive"}
 PROGRAMS = [f"lib.commands.{name}" for name in "train test predict inspect summary check_data config".split()]
-PROGRAMS += ["lib.weights.convert", "lib.weights.caffe", "lib.weights.caffe.positions", "lib.data.streets"]
+PROGRAMS += ["lib.weights.convert", "lib.weights.caffe", "lib.weights.caffe.positions", "lib.weights.onnx"]
+PROGRAMS += ["lib.data.streets"]
 
 
 def shell(script: str, **more) -> subprocess.CompletedProcess:

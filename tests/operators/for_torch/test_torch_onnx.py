@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""torch.onnx.export of every function and module, in ONNX Runtime and the ONNX reference, at two sizes.
-
-The exporter's packages want NumPy 2, so that this runs in a second environment (docs/pytorch.md, "Versions of torch").
-"""
+"""torch.onnx.export of every function and module, in ONNX Runtime and the ONNX reference, at two sizes."""
 
 from __future__ import annotations
 
@@ -11,9 +8,7 @@ import io
 import pytest
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
-pytest.importorskip(
-    "onnxscript", reason="onnxscript, which torch.onnx.export needs, is not installed beside this NumPy"
-)
+pytest.importorskip("onnxscript", reason="onnxscript, which torch.onnx.export needs, is not installed")
 onnx = pytest.importorskip("onnx", reason="ONNX is not installed")
 onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
 

@@ -123,7 +123,7 @@ class Book:
 
 
 def books() -> list[str]:
-    """The systems that have a ledger."""
+    """The folders of experiments/ that have a ledger: systems, or networks of one (rpn, rfcn)."""
     return sorted(path.parent.name for path in ROOT.glob(f"experiments/*/{NAME}"))
 
 

@@ -57,7 +57,7 @@ class Detection(System):
         path = Path(cfg.dataset.dataset_path)
         if path == STREETS and not path.exists() and not cfg.dataset.streets.train:
             log(f"making the generated streets in {path}")
-            generate_boxes(path, BoxSettings(train=300, val=200, height=128, width=192, seed=7))
+            generate_boxes(path, BoxSettings(train=320, val=200, height=128, width=192, seed=7))
 
 
 SYSTEM = Detection()

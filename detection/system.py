@@ -32,6 +32,13 @@ class Detection(System):
 
         return Looker(cfg, predictor)
 
+    def more_figures(self, cfg, predictor, image, place) -> dict:
+        """bins.png, where a pooling moves the parts of its boxes."""
+        from detection.figures import bins_figure
+
+        figure = bins_figure(cfg, predictor, image, place)
+        return {"bins.png": figure} if figure else {}
+
     def dataset(self, cfg):
         """The test images."""
         from detection.data import load_dataset

@@ -33,6 +33,9 @@ def test_a_run_is_tested_drawn_and_looked_at(tmp_path):
     assert list(bins) == ["psroipooled_cls_rois", "psroipooled_loc_rois"]
     for still, moved in bins.values():
         assert still.shape == (3, 3, 4) and np.array_equal(still, moved)  # of the predictor without offsets
+    inside = made.detections([image])[0].boxes[0].reshape(2, 2).mean(0)[::-1]
+    figures = SYSTEM.more_figures(cfg, made, image, tuple(inside))
+    assert [len(figure.axes) for figure in figures.values()] == [2] and list(figures) == ["bins.png"]
     assert look.prediction.shape == look.image.shape[:2] == (64, 96)
 
 

@@ -25,7 +25,8 @@ def draw_bins(axis, image: np.ndarray, regular: np.ndarray, moved: np.ndarray, t
         (x0, y0), (x1, y1) = (each.reshape(2, 2).mean(0) - 0.5 for each in (before, after))
         axis.plot([x0, x1], [y0, y1], color=colour(row), linewidth=0.8)
     every = np.concatenate([regular, moved]).reshape(-1, 4)
-    left, top, right, bottom = window(every, image.shape[:2])
+    height, width = image.shape[:2]
+    left, top, right, bottom = window(every, (height, width))
     axis.set_xlim(left - 0.5, right - 0.5)
     axis.set_ylim(bottom - 0.5, top - 0.5)
 

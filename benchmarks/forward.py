@@ -40,13 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
         command = [sys.executable, "-m", "benchmarks.forward", "--one", name, "--rounds", str(options.rounds)]
         done = subprocess.run([*command, *options.settings], stdout=subprocess.PIPE, text=True, check=True)
         found = json.loads(done.stdout.splitlines()[-1])
-        print(f"{name:10} {found['parameters']:>11,} parameters {found['seconds']:7.2f} s {found['gib']:6.2f} GiB"
+        print(f"{name:10} {found['parameters']:>11,} parameters {found['seconds']:7.2f} s"
+              f" ({found['processor']:.2f} of a processor) {found['gib']:6.2f} GiB"
               f"   {found['shapes']}", flush=True)  # fmt: skip
     return 0
 
 
 def measure(name: str, settings: list[str], rounds: int) -> dict:
-    """parameters, seconds (median), gib (most memory), shapes of what comes out."""
+    """parameters, seconds and processor (its seconds; medians), gib (most memory), shapes of what comes out."""
     from lib.system import read
 
     config = f"resnet_v1_101_voc0712_{CONFIGS[name.split('_')[0]]}_dcn_end2end"
@@ -66,11 +67,12 @@ def measure(name: str, settings: list[str], rounds: int) -> dict:
     if not name.startswith("rpn"):
         inputs["im_info"] = np.array([[*SIZE, 1]], np.float32)
         names = ["rois_output", "cls_prob_output", "bbox_pred_output"]
-    seconds = []
+    seconds, processor = [], []
     for _ in range(rounds + 1):
-        begin = time.perf_counter()
+        begin = time.perf_counter(), time.process_time()
         found = engine.compute(inputs, names)
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(time.perf_counter() - begin[0])
+        processor.append(time.process_time() - begin[1])
     wrong = [key for key, value in found.items() if not np.isfinite(value).all()]
     if wrong:
         raise RuntimeError(f"{name}: {', '.join(wrong)} of the forward is not finite")
@@ -78,6 +80,7 @@ def measure(name: str, settings: list[str], rounds: int) -> dict:
     return {
         "parameters": count,
         "seconds": statistics.median(seconds[1:]),
+        "processor": statistics.median(processor[1:]),
         "gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
         "shapes": ", ".join("x".join(map(str, value.shape)) for value in found.values()),
     }

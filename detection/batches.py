@@ -123,6 +123,15 @@ def scaled(image: np.ndarray, cfg) -> tuple[np.ndarray, float]:
     return images.resize_image(image, images.scaled_size(*size, cfg.SCALES)), images.scale_of(*size, cfg.SCALES)
 
 
+def network_inputs(cfg, image: np.ndarray) -> tuple[np.ndarray, float, dict[str, np.ndarray]]:
+    """(picture as the network sees it, its scale, the network's inputs in testing) of one uint8 (h, w, 3) RGB."""
+    seen, scale = scaled(image, cfg)
+    inputs = {"data": images.to_tensor(seen, cfg)[None]}
+    if two_stage(cfg):
+        inputs["im_info"] = np.array([[*seen.shape[:2], scale]], np.float32)
+    return seen, scale, inputs
+
+
 def padded(size, stride: int) -> np.ndarray:
     """(height, width), each rounded up to a multiple of `stride`; 0: as it is."""
     size = np.asarray(size)

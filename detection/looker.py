@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from detection.batches import scaled
+from detection.batches import network_inputs
 from detection.pictures import SHOWN, class_names
 from detection.predictor import Detections, Predictor
-from detection.schema import two_stage
 from lib.data import images
 from lib.data.boxes import Objects
 from lib.data.images import DatasetError
@@ -38,10 +37,7 @@ class Looker:
     def look(self, image: np.ndarray, name: str, truth: np.ndarray | None = None) -> Look:
         """image: uint8 (h, w, 3) RGB of any size. name: for titles. truth: as `truth_of` gives it."""
         cfg, engine = self._cfg, self._predictor.engine
-        seen, scale = scaled(image, cfg)
-        inputs = {"data": images.to_tensor(seen, cfg)[None]}
-        if two_stage(cfg):
-            inputs["im_info"] = np.array([[*seen.shape[:2], scale]], np.float32)
+        seen, _, inputs = network_inputs(cfg, image)
         arrays = engine.compute(inputs, wanted_outputs(self._layers))
         shapes = engine.shapes({key: value.shape for key, value in inputs.items()})
         found = self._predictor.detections([image])[0]

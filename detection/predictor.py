@@ -10,6 +10,7 @@ import numpy as np
 
 from detection import anchors
 from detection.batches import padded, scaled
+from detection.copies import ENDINGS
 from detection.schema import two_stage
 from detection.task import test_network
 from lib.boxes import geometry
@@ -17,9 +18,6 @@ from lib.boxes.anchors import per_anchor, scores_per_anchor
 from lib.boxes.proposals import within
 from lib.boxes.suppression import falling, nms
 from lib.data import images
-
-COPIES = ("_weight_test", "_bias_test")
-"""What the original's checkpoints hold a second time: the box head times TRAIN.BBOX_STDS, which is done here later."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,8 @@ class Predictor:
 
     def __init__(self, cfg, engine, arg, aux):
         self._cfg, self.engine = cfg, engine
-        engine.build(test_network(cfg), {name: arg[name] for name in arg if not name.endswith(COPIES)}, aux)
+        own = {name: arg[name] for name in arg if not name.endswith(ENDINGS)}  # deltas are scaled back in _judged
+        engine.build(test_network(cfg), own, aux)
 
     def detections(self, pictures: Sequence[np.ndarray]) -> list[Detections]:
         """Of uint8 (h, w, 3) RGB of any sizes; cfg.TEST.BATCH_IMAGES go through the network at once."""

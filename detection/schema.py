@@ -193,6 +193,11 @@ def two_stage(cfg: Config) -> bool:
     return "_rpn" not in cfg.symbol
 
 
+def box_sets(cfg: Config) -> int:
+    """How many sets of deltas a head that judges boxes gives."""
+    return 2 if cfg.CLASS_AGNOSTIC else cfg.dataset.NUM_CLASSES
+
+
 def map_strides(cfg: Config) -> tuple[int, int]:
     """Image pixels per cell of the maps (from which boxes are proposed, from which they are judged)."""
     last = cfg.net.output_stride

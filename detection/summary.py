@@ -1,22 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws what a run has learned into one picture, summary.png, from what training and evaluation have left."""
+"""Draws what a run has learned into one picture, summary.png: what evaluation has found, and, of a network that learns
+where to look, where it looks for one of its boxes (for which the network sees that picture once more)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from detection.bins import pooled_bins, shown_detection
 from detection.data import load_dataset
 from detection.evaluation import read_detections
-from detection.pictures import drawn, drawn_truth
+from detection.pictures import SHOWN, drawn, drawn_truth
+from lib.looking.layers import looking_layers
 from lib.pictures import panels
+from lib.pictures.bins import draw_bins
+from lib.pictures.sampling import draw_sampling, draw_trace
 from lib.pictures.style import picture
 from lib.run import folder
 from lib.run.atomic import write_with
 from lib.run.metrics import read_metrics
 from lib.run.program import tell
+from lib.run.threads import use_threads
 
 PICTURES = 3
 WIDTH, DPI = 13.0, 110  # inches, pixels per inch
@@ -30,12 +39,19 @@ def summary(cfg) -> Path:
     chosen = np.unique(np.linspace(0, len(data.records) - 1, PICTURES + 2).astype(int)[1:-1])
     columns = ["what is there", "what is found"] + (["with offsets set to 0"] if zero else [])
     height, width = data.records[chosen[0]].size
-    heights = [len(chosen) * (WIDTH / len(columns)) * height / width + 0.6, 3.9]
+    heights = [len(chosen) * (WIDTH / len(columns)) * height / width + 0.6]
+    looks = _looks(cfg, results, data, chosen)
+    heights += [WIDTH / max(len(looks), 3) * height / width + 0.7] if looks else []
+    heights += [3.9]
     figure = Figure(figsize=(WIDTH, sum(heights) + 0.5), layout="constrained")
     figure.suptitle(headline(cfg, results, zero), fontsize=13, fontweight="bold")
-    above, below = figure.subfigures(2, 1, height_ratios=heights, hspace=0.02)
-    _pictures(above, cfg, data, chosen, columns)
-    _numbers(below, cfg, results, zero)
+    blocks = list(figure.subfigures(len(heights), 1, height_ratios=heights, hspace=0.02))
+    _pictures(blocks.pop(0), cfg, data, chosen, columns)
+    if looks:
+        axes = blocks.pop(0).subplots(1, max(len(looks), 3))
+        for axis, draw in zip_longest(axes, looks):
+            draw(axis) if draw else axis.axis("off")
+    _numbers(blocks.pop(0), cfg, results, zero)
     path = Path(cfg.output_path) / cfg.run.name / "summary.png"
     write_with(path, lambda file: figure.savefig(file, format="png", dpi=DPI))
     return path
@@ -60,6 +76,33 @@ def _pictures(block, cfg, data, chosen, columns) -> None:
         shown += [drawn(cfg, image, each[number], data.class_names) for each in stored[: len(columns) - 1] if each]
         for axis, title, one in zip(axes[row], columns, shown):
             picture(axis, np.asarray(one), title if row == 0 else "")
+
+
+def _looks(cfg, results: dict, data, chosen) -> list[Callable]:
+    """What draws, each into an axis, where the network looks for a box of the first chosen picture that has one."""
+    from detection.system import SYSTEM
+
+    layers = looking_layers(Path(f"{folder.prefix(cfg)}-symbol.json").read_text(encoding="utf-8"))
+    found = read_detections(folder.results_path(cfg).with_suffix(""))
+    numbers = [number for number in chosen if shown_detection(found[number], SHOWN) is not None]
+    if not layers or not numbers:
+        return []
+    use_threads(cfg.run.threads)  # before anything imports a framework
+    from lib.predictors import predictor
+
+    made, one = predictor(SYSTEM, cfg, results["epoch"]), found[numbers[0]]
+    image, best = data.image(data.records[numbers[0]]), shown_detection(one, SHOWN)
+    look, box = SYSTEM.looker(cfg, made).look(image, ""), one.boxes[best]
+    pixel = look.seen_pixel(tuple(int(each) for each in (box[1::2].mean(), box[0::2].mean())))
+    name = f"{data.class_names[one.classes[best]]} {one.scores[best]:.2f}"
+    draws: list[Callable] = []
+    if look.layers:
+        last = look.layers[-1]
+        draws.append(lambda axis: draw_sampling(axis, look.image, last, pixel, f"{name}: {last.name} reads here"))
+        draws.append(lambda axis: draw_trace(axis, look.image, look.layers[-3:], pixel))
+    for pooling, bins in pooled_bins(cfg, made, image, box, one.classes[best]).items():
+        draws.append(partial(draw_bins, image=look.image, regular=bins[0], moved=bins[1], title=f"{name}: {pooling}"))
+    return draws
 
 
 def _numbers(block, cfg, results: dict, zero: dict | None) -> None:

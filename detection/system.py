@@ -32,6 +32,13 @@ class Detection(System):
 
         return Looker(cfg, predictor)
 
+    def more_figures(self, cfg, predictor, image, place) -> dict:
+        """bins.png, where a pooling moves the parts of its boxes."""
+        from detection.figures import bins_figure
+
+        figure = bins_figure(cfg, predictor, image, place)
+        return {"bins.png": figure} if figure else {}
+
     def dataset(self, cfg):
         """The test images."""
         from detection.data import load_dataset
@@ -57,7 +64,7 @@ class Detection(System):
         path = Path(cfg.dataset.dataset_path)
         if path == STREETS and not path.exists() and not cfg.dataset.streets.train:
             log(f"making the generated streets in {path}")
-            generate_boxes(path, BoxSettings(train=300, val=200, height=128, width=192, seed=7))
+            generate_boxes(path, BoxSettings(train=320, val=200, height=128, width=192, seed=7))
 
 
 SYSTEM = Detection()

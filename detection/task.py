@@ -9,6 +9,7 @@ import numpy as np
 
 from detection import anchors
 from detection.batches import Batches
+from detection.copies import copies
 from detection.data import load_dataset
 from detection.graphs import graph
 from detection.rules import rules_of
@@ -38,6 +39,7 @@ def training(cfg, place: Place) -> Task:
         saved_graph=network.graph,
         offsets=tuple(offset_parameters(looking_layers(network.graph))),
         begin=lambda engine, log: _begin(cfg, engine, log),
+        copies=lambda arg: copies(cfg, arg),
         offset_bound=cfg.net.offset_bound,
         source=str(Path(__file__).parent / "symbols" / f"{cfg.symbol}.py"),
         advice=ADVICE,

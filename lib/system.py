@@ -86,6 +86,10 @@ class System(ABC):
         """What the network does with a picture: `look(image, name, truth)` gives a `lib.looking.look.Look`."""
         raise ConfigError(f"pictures of {self.name} cannot be inspected pixel by pixel")
 
+    def more_figures(self, cfg, predictor, image: np.ndarray, place) -> dict:
+        """{file name: Matplotlib figure}: what `inspect` draws of this system alone. place: a pixel (y, x), or None."""
+        return {}
+
     def truth_of(self, cfg, image: Path) -> np.ndarray | None:
         """Train ids (h, w) of a picture that lies in folders as the data set has them, or None."""
         return None

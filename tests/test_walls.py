@@ -78,7 +78,7 @@ TABLE = {
     "detection": {*_SYSTEM, "lib.boxes", "lib.commands", "lib.predictors"},
     "detection.symbols": {"lib.nets", "detection", "mxnet"},
     "experiments": {*FILES, "lib.extra", "lib.system"},
-    "benchmarks": {"operators", "lib", "deeplab", "mxnet", "torch", "torchvision"},
+    "benchmarks": {"operators", "lib", "deeplab", "detection", "mxnet", "torch", "torchvision"},
     "examples": {"operators", "lib.data", "mxnet", "torch"},
     "notebooks": {"lib", "deeplab", "operators"},
     "scripts": {"operators", "mxnet"},

@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The heads that judge boxes: R-FCN (Dai et al. 2016, arXiv 1605.06409) and Faster R-CNN, with ordinary or deformable
-pooling (Dai et al. 2017, arXiv 1703.06211). Each gives (class scores (R, C), box deltas (R, 4 * K))."""
+pooling (Dai et al. 2017, arXiv 1703.06211). Each gives (class scores (R, C), box deltas (R, 4 * K)), K as in
+`detection.schema.box_sets`."""
 
 from __future__ import annotations
 
 import mxnet as mx
 
+from detection.schema import box_sets
 from detection.symbols.losses import conv, relu
 from lib.nets.operators import DeformablePSROIPooling, PSROIPooling
 
 Pair = tuple[mx.sym.Symbol, mx.sym.Symbol]
-
-
-def box_sets(cfg) -> int:
-    """K, how many sets of deltas a head gives."""
-    return 2 if cfg.CLASS_AGNOSTIC else cfg.dataset.NUM_CLASSES
 
 
 def rfcn(cfg, features: mx.sym.Symbol, rois: mx.sym.Symbol, moves_bins: bool) -> Pair:

@@ -7,6 +7,7 @@ from functools import partial
 
 import mxnet as mx
 
+from detection.schema import box_sets
 from detection.symbols import pooled
 from detection.symbols.losses import box_loss, class_loss
 from detection.symbols.rpn import anchored
@@ -67,7 +68,7 @@ def _samples(cfg, rois: mx.sym.Symbol) -> mx.sym.Symbol:
         "proposal_target",
         "proposal_target",
         given,
-        num_classes=pooled.box_sets(cfg),
+        num_classes=box_sets(cfg),
         batch_rois=train.BATCH_ROIS,
         fg_fraction=train.FG_FRACTION,
         fg_thresh=train.FG_THRESH,

@@ -52,7 +52,9 @@ class Parts:
 class Line:
     """One line of the ledger. value and loss are None where nothing was published. path: the configuration's file.
     curve: published loss of each epoch. parts: published parts of the value, by name. hours: of that training.
-    like: the line that all this was published of, '' = this one."""
+    also: other published numbers, by the key of `Book.also`. like: the line that all this was published of, '' = this
+    one.
+    """
 
     name: str
     group: str
@@ -64,6 +66,7 @@ class Line:
     curve: tuple[float, ...] = ()
     parts: Mapping[str, float] = field(default_factory=dict)
     hours: float | None = None
+    also: Mapping[str, float] = field(default_factory=dict)
     like: str = ""
 
     @property
@@ -107,6 +110,7 @@ class Book:
     parts: Parts | None = None
     spread: Spread | None = None
     lower_is_better: bool = False
+    also: Mapping[str, str] = field(default_factory=dict)
     kept: Path | None = None
     free: tuple[str, ...] = ()
     read_only_by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -123,7 +127,7 @@ class Book:
 
 
 def books() -> list[str]:
-    """The systems that have a ledger."""
+    """The folders of experiments/ that have a ledger: systems, or networks of one (rpn, rfcn)."""
     return sorted(path.parent.name for path in ROOT.glob(f"experiments/*/{NAME}"))
 
 
@@ -162,7 +166,8 @@ def longest(layers: Mapping[str, list]) -> float:
 
 
 def _lines(groups: list, beside: dict[str, Path], path: Path) -> tuple[Line, ...]:
-    metric = _yaml(path).get("metric")
+    node = _yaml(path)
+    metric, also = node.get("metric"), node.get("also", {})
     numbers, curves, parts = (_table(beside.get(name)) for name in ("published", "published_curves", "published_parts"))
     lines = []
     for group in groups:
@@ -174,8 +179,9 @@ def _lines(groups: list, beside: dict[str, Path], path: Path) -> tuple[Line, ...
             curve = tuple(float(each) for each in curves.pop(entry["name"], {}).values() if each)
             by_name = {name: float(each) for name, each in parts.pop(entry["name"], {}).items()}
             loss = curve[-1] if loss is None and curve else loss
+            more = {key: float(row[name]) for key, name in also.items() if row.get(name)}
             line = Line(entry["name"], group["group"], setting, config, value, loss, row.get("source", ""), curve,
-                        by_name, _number(row.get("hours")))  # fmt: skip
+                        by_name, _number(row.get("hours")), more)  # fmt: skip
             lines.append(_beside(line, entry["like"], lines, path) if "like" in entry else line)
     if left := [*numbers, *curves, *parts]:
         raise BookError(f"{path}: groups: no line for the published {', '.join(dict.fromkeys(left))}")

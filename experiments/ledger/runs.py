@@ -24,7 +24,7 @@ class Run:
 
     data: name of what it was trained on. value, parts: of results.json. losses: mean of each epoch. longest: longest
     learned offset in pixels, None for a network without such a parameter; bound: what it cannot exceed, None without
-    normalized gradients. devices: GPUs. seconds: of training.
+    normalized gradients. devices: GPUs. seconds: of training. also: what of results.json `Book.also` names.
     """
 
     config: str
@@ -42,6 +42,7 @@ class Run:
     seconds: float
     scaled: list[str] = field(default_factory=list)
     place: str = ""
+    also: dict[str, float] = field(default_factory=dict)
 
 
 def find(book: Book, output: Path, expected: Expected) -> tuple[list[Run], list[str]]:
@@ -64,7 +65,7 @@ def find(book: Book, output: Path, expected: Expected) -> tuple[list[Run], list[
         if reason:
             left_out.append(f"{path.parent.parent}: {reason}")
             continue
-        runs[key] = _read(path, results, data)
+        runs[key] = _read(book, path, results, data)
     return list(runs.values()), left_out
 
 
@@ -120,7 +121,7 @@ def _training(path: Path, results: dict) -> Path:
     return path.parent.parent / results["config"]["dataset"]["image_set"].replace("+", "_")
 
 
-def _read(path: Path, results: dict, data: str) -> Run:
+def _read(book: Book, path: Path, results: dict, data: str) -> Run:
     config = results["config"]
     training = _training(path, results)
     record = read_record(training)
@@ -142,6 +143,7 @@ def _read(path: Path, results: dict, data: str) -> Run:
         seconds=sum(line["seconds"] for line in epochs),
         scaled=config.get("SCALED", []),
         place=str(path.parent.parent),
+        also={key: results[key] for key in book.also if key in results},
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from experiments.ledger.book import Book, Data
 from lib.config import as_dict
 from lib.run import folder
-from lib.system import load_system, read
+from lib.system import read
 
 # Settings in which runs of one line may differ, beside those of `folder.PLACES`: what is read, which seed, names.
 FREE = ("MXNET_VERSION", "dataset.dataset_path", "dataset.root_path", "TRAIN.model_prefix", "run.seed", "run.name")
@@ -31,7 +31,8 @@ class Expected:
 
     def __init__(self, book: Book):
         self._book = book
-        self._defaults = folder.flat(as_dict(load_system(book.system).schema.config()))
+        system, _ = read(str(book.lines[0].path), overlay(book.data[0]))
+        self._defaults = folder.flat(as_dict(system.schema.config()))
         paths = dict.fromkeys(line.path for line in book.lines)
         self._trees = {data.name: {path.stem: as_dict(resolve(path, data)) for path in paths} for data in book.data}
 

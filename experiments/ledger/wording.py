@@ -19,23 +19,18 @@ def section(book: Book, data: Data, table: list[Entry]) -> str:
     parts = [f"## {data.title}\n", data.text]
     base = next(line for line in book.lines if line.name == book.baseline)
     if not any(entry.runs for entry in table):
-        header = ["line", "setting", f"published {book.metric}", "gain", "published loss", "hours", "source"]
+        header = [*_published_header(book), "hours", "source"]
         rows = _grouped(
-            table, lambda each: [*_published(each, base), _number(each.line.hours, 1), each.line.source], len(header)
+            table,
+            lambda each: [*_published(book, each, base), _number(each.line.hours, 1), each.line.source],
+            len(header),
         )
         return "\n".join([*parts, "**No runs yet.** What was published:\n", table_of(header, rows)])
-    header = [
-        "line",
-        "setting",
-        f"published {book.metric}",
-        "gain",
-        "published loss",
-        f"measured {book.metric}",
-        "gain",
-    ]
+    header = [*_published_header(book), f"measured {book.metric}", "gain"]
+    header += [f"measured {name}" for name in book.also.values()]
     header += ["difference"] if data.comparable else []
     header += ["measured loss", "seeds", "commit", "threads", "data", "minutes"]
-    rows = _grouped(table, lambda entry: [*_published(entry, base), *_measured(data, entry)], len(header))
+    rows = _grouped(table, lambda entry: [*_published(book, entry, base), *_measured(book, data, entry)], len(header))
     return "\n".join([*parts, table_of(header, rows), *_notes(book, data, table)])
 
 
@@ -50,15 +45,23 @@ def _grouped(table: list[Entry], cells, width: int) -> list[list[str]]:
     return rows
 
 
-def _published(entry: Entry, base: Line) -> list[str]:
+def _published_header(book: Book) -> list[str]:
+    names = [f"published {name}" for name in book.also.values()]
+    return ["line", "setting", f"published {book.metric}", "gain", *names, "published loss"]
+
+
+def _published(book: Book, entry: Entry, base: Line) -> list[str]:
     line, both = entry.line, entry.line.value is not None and base.value is not None
     gain = f"{line.value - base.value:+.3f}" if both and line is not base else ""
-    return [f"`{line.name}`", line.setting, _number(line.value, 5), gain, _number(line.loss, 6)]
+    more = [_number(line.also.get(key), 5) for key in book.also]
+    return [f"`{line.name}`", line.setting, _number(line.value, 5), gain, *more, _number(line.loss, 6)]
 
 
-def _measured(data: Data, entry: Entry) -> list[str]:
+def _measured(book: Book, data: Data, entry: Entry) -> list[str]:
     line, runs = entry.line, list(entry.runs.values())
     cells = [spread(entry.value), spread(entry.gain, sign=True)]
+    more = [[run.also[key] for run in runs if key in run.also] for key in book.also]
+    cells += [spread(Value.of(numbers) if numbers else None) for numbers in more]
     if data.comparable:
         both = entry.value is not None and line.value is not None
         cells.append(f"{entry.value.mean - line.value:+.4f}" if both else "")

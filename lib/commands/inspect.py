@@ -9,6 +9,7 @@ It writes, each file completely or not at all:
     histogram_L.png the picture's offsets per tap and axis (not for active layers: theirs are the same everywhere)
     taps.png        active layers: the taps over the regular grid;    taps.gif: over the epochs
     offsets.txt     active layers: the tables in the report's form
+    bins.png        detection: where a deformable pooling moves the parts of one box, the surest one at that pixel
     look.npz        the numbers behind all of it, see lib/looking/look.py
 """
 
@@ -77,18 +78,24 @@ def _inspect(options) -> int:
 def _look(system, cfg, run, options, out: Path, shown) -> list[Path]:
     """Looks at the picture, and writes everything. shown: the picture, its truth or None, a pixel or None."""
     from lib.looking import look as looks
+    from lib.run.atomic import write_with
 
     image, truth, place = shown
     use_threads(cfg.run.threads)  # before anything imports a framework
     from lib.predictors import predictor
 
-    looker = system.looker(cfg, predictor(system, cfg, options.epoch, file=options.params))
+    made = predictor(system, cfg, options.epoch, file=options.params)
+    looker = system.looker(cfg, made)
     if options.layer and options.layer not in looker.names:
         raise ValueError(f"--layer {options.layer}: {cfg.run.name} has {', '.join(looker.names) or 'no such layers'}")
     look = looker.look(image, options.image.stem, truth)
     pixel = look.pixel_moved_most(options.layer) if place is None else look.seen_pixel(place)
     looks.save(out / "look.npz", look)
-    return write(out, None if options.params else run, look, pixel, options.layer, place)
+    more = system.more_figures(cfg, made, image, place)
+    for name, figure in more.items():
+        write_with(out / name, partial(figure.savefig, format="png", dpi=DPI))
+    paths = write(out, None if options.params else run, look, pixel, options.layer, place)
+    return [*(out / name for name in more), *paths]
 
 
 def _run_of(cfg):

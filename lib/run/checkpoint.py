@@ -31,19 +31,25 @@ class CheckpointError(ValueError):
     """A file of a checkpoint cannot be used; the text names it and says what to do."""
 
 
-def save(prefix: Path, epoch: int, engine, state: dict, graph: str, offsets: Mapping[str, np.ndarray]) -> None:
+def save(
+    prefix: Path, epoch: int, engine, state: dict, graph: str, offsets: Mapping[str, np.ndarray], copies=lambda arg: {}
+) -> None:
     """Writes the checkpoint of `epoch` complete epochs.
 
     state: plain data that goes into the .json. graph: the network's text. offsets: those that are parameters, by name.
+    copies: see `lib.run.task.Task`.
     """
     prefix.parent.mkdir(parents=True, exist_ok=True)
     write_text(f"{prefix}-symbol.json", graph)
     parameters = _file(prefix, epoch, "params")
-    params.save(parameters, *engine.parameters())
+    arg, aux = engine.parameters()
+    more = copies(arg)
+    params.save(parameters, {**arg, **more}, aux)
     write_arrays(_file(prefix, epoch, "momentum.npz"), engine.momentum())
+    told = {"copies": sorted(more)} if more else {}
     if offsets:
         write_arrays(_file(prefix, epoch, "npz"), offsets)
-    write_json(_file(prefix, epoch, "json"), {"epoch": epoch, "params_sha256": digest(parameters), **state})
+    write_json(_file(prefix, epoch, "json"), {"epoch": epoch, "params_sha256": digest(parameters), **told, **state})
 
 
 def save_carried(prefix: Path, epoch: int, carried: Mapping[str, np.ndarray]) -> dict:
@@ -67,11 +73,12 @@ def restore(prefix: Path, epoch: int, engine, momentum: float) -> None:
         arg, aux = params.loads(path, content)
     except ValueError as error:
         raise CheckpointError(f"{error}; {remedy}") from None
+    state = read_state(prefix, epoch)
+    arg = {name: value for name, value in arg.items() if name not in state.get("copies", ())}
     try:
         params.check_fit({name: value.shape for part in held for name, value in part.items()}, held[1], arg, aux)
     except ValueError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    state = read_state(prefix, epoch)
     if state.get("params_sha256", digest_of(content)) != digest_of(content):
         raise CheckpointError(f"{path}: not the file that training wrote (its SHA-256 is another); {remedy}")
     before = read_momentum(prefix, epoch)

@@ -94,9 +94,8 @@ def loop(task: Task, engine, plan: Plan, watchers: Sequence[Watcher] = ()) -> No
             if first:
                 kept = checkpoint.save_carried(plan.prefix, epoch + 1, carried)
                 state = {"update": update, "images": task.images, "rollbacks": plan.rollbacks, **plan.facts, **kept}
-                checkpoint.save(
-                    plan.prefix, epoch + 1, engine, state, task.saved_graph, engine.parameters(task.offsets)[0]
-                )
+                offsets = engine.parameters(task.offsets)[0]
+                checkpoint.save(plan.prefix, epoch + 1, engine, state, task.saved_graph, offsets, task.copies)
 
 
 def _together(task, engine, outputs, batch, stop: bool) -> tuple[dict[str, tuple[float, float]], bool]:

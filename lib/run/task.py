@@ -62,6 +62,7 @@ class Task:
     saved_graph: the text that its checkpoints hold, if not the network's own. offsets: names of the offsets that are
     parameters; a checkpoint holds them in a small file, too.
     begin: (engine, log) -> gives a new run's network its pretrained parameters, if there are any.
+    copies: (parameters) -> what a checkpoint holds beside them for other programs; not read again.
     offset_bound: in pixels; offsets that are parameters are cut back to it after every update; 0 = none.
     source: a file that says how the network is built, copied into the run's folder; None: none.
     advice: what to try when it diverges, of this system's own settings.
@@ -76,6 +77,7 @@ class Task:
     losses: tuple[str, ...] = ()
     offsets: tuple[str, ...] = ()
     begin: Callable[[object, object], None] = lambda engine, log: None
+    copies: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]] = lambda parameters: {}
     offset_bound: float = 0.0
     source: str | None = None
     advice: str = ""

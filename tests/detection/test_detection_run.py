@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PIL import Image
 from small_detection import LOG, config_in, train_small
 
+from detection.bins import pooled_bins, shown_detection
+from detection.predictor import Detections
 from detection.system import SYSTEM
 from lib.predictors import predictor
 from lib.run import folder
@@ -26,4 +29,19 @@ def test_a_run_is_tested_drawn_and_looked_at(tmp_path):
     assert [(layer.name, layer.kind) for layer in look.layers] == [
         ("res5a_branch2a", "deformable"), ("res5a_branch2b", "deformable")
     ]  # fmt: skip
+    bins = pooled_bins(cfg, made, image, [8, 20, 40, 50], 2)
+    assert list(bins) == ["psroipooled_cls_rois", "psroipooled_loc_rois"]
+    for still, moved in bins.values():
+        assert still.shape == (3, 3, 4) and np.array_equal(still, moved)  # of the predictor without offsets
+    inside = made.detections([image])[0].boxes[0].reshape(2, 2).mean(0)[::-1]
+    figures = SYSTEM.more_figures(cfg, made, image, tuple(inside))
+    assert [len(figure.axes) for figure in figures.values()] == [2] and list(figures) == ["bins.png"]
     assert look.prediction.shape == look.image.shape[:2] == (64, 96)
+
+
+def test_the_largest_detection_that_is_sure_enough_is_shown():
+    boxes = np.array([[0, 0, 50, 50], [0, 0, 20, 20], [0, 0, 30, 10]], float)
+    found = Detections(boxes, np.array([0.4, 0.6, 0.5]), np.array([1, 1, 2]))
+    assert shown_detection(found, 0.5) == 1 and shown_detection(found, 0.3) == 0
+    assert shown_detection(found, 0.7) is None
+    assert shown_detection(Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int)), 0.5) is None

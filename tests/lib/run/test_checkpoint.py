@@ -58,6 +58,17 @@ def test_a_checkpoint_is_these_files_and_comes_back(prefix):
         assert all(np.array_equal(part[name], value) for name, value in wanted.items())
 
 
+def test_copies_for_other_programs_are_written_and_not_read_again(tmp_path):
+    engine = Engine()
+    name, value = next(iter(engine.arg.items()))
+    checkpoint.save(tmp_path / "net", 1, engine, {}, "{}", {}, lambda arg: {f"{name}_test": 2 * arg[name]})
+    held, _ = params.load(tmp_path / "net-0001.params")
+    assert np.array_equal(held[f"{name}_test"], 2 * value)
+    other = Engine()
+    checkpoint.restore(tmp_path / "net", 1, other, 0.9)
+    assert other.loaded[0].keys() == engine.arg.keys()
+
+
 @pytest.mark.parametrize("ending", ["-symbol.json", "-0003.params", "-0003.momentum.npz", "-0003.npz", "-0003.json"])
 def test_a_write_that_fails_anywhere_leaves_no_complete_epoch_and_no_cut_file(prefix, ending, monkeypatch):
     """A disk that is full from some file on: the epoch before stays, the new one is not complete."""

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the parts of a box look that a network judges."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detection.batches import network_inputs
+from detection.predictor import Detections, Predictor
+from lib.boxes import geometry
+from lib.looking.bins import moved_bins, regular_bins
+from lib.looking.layers import looking_layers
+
+Bins = tuple[np.ndarray, np.ndarray]
+"""The parts of a box, as they are and as they are moved, see `lib.looking.bins`."""
+
+
+def shown_detection(found: Detections, least: float) -> int | None:
+    """The number of the largest detection of a score of at least `least`; None if there is none."""
+    sides = found.boxes[:, 2:] - found.boxes[:, :2]
+    areas = np.where(found.scores >= least, sides[:, 0] * sides[:, 1], -1)
+    return int(areas.argmax()) if len(areas) and areas.max() >= 0 else None
+
+
+def pooled_bins(cfg, predictor: Predictor, image: np.ndarray, box, kind: int) -> dict[str, Bins]:
+    """The parts of the proposal that is nearest to a box, by the name of the pooling that moves them.
+
+    box: [x1, y1, x2, y2] in pixels of `image`. kind: its class, whose parts are meant where classes have their own.
+    """
+    engine = predictor.engine
+    layers = [layer for layer in looking_layers(engine.network.graph) if layer.kind == "pooling"]
+    if not layers:
+        return {}
+    _, scale, inputs = network_inputs(cfg, image)
+    arrays = engine.compute(inputs, ["rois_output", *(layer.offset for layer in layers)])
+    rois = arrays["rois_output"][:, 1:]
+    nearest = int(geometry.iou(rois, np.asarray([box]) * scale)[:, 0].argmax())
+    found = {}
+    for layer in layers:
+        trans = arrays[layer.offset][nearest]
+        first = 2 * kind if len(trans) > 2 else 0
+        moved = moved_bins(rois[nearest], trans[first : first + 2], cfg.net.trans_std)
+        found[layer.name] = regular_bins(rois[nearest], trans.shape[-1]), moved
+    return found

@@ -18,9 +18,9 @@ INPUTS = r"data|label(_scale\d+)?"
 def rules_of(cfg, graph: str) -> dict[str, Rule]:
     """The Rule of every parameter and state of a network's graph.
 
-    cfg: reads `net.head_init`, `net.offset_lr_mult` (factor on the multipliers of all that makes offsets), `faults` and
-    `network.FIXED_PARAMS`. Raises ValueError for a parameter that no row of the table knows, or a fault that this
-    network cannot have.
+    cfg: reads `net.head_init`, `net.offset_lr_mult` (factor on the multipliers of all that makes offsets), `faults`,
+    `net.aspp_lr_mult`, `net.lsdfn` and `network.FIXED_PARAMS`. Raises ValueError for a parameter that no row of the
+    table knows, or a fault that this network cannot have.
     """
     read = Graph(graph)
     names = [name for name in read.variables if not re.fullmatch(INPUTS, name)]
@@ -37,8 +37,8 @@ def _table(cfg) -> tuple[Row, ...]:
         Row(r"score_weight", 1.0, "normal"),
         Row(r"(fc6|score)_bias", 2.0, "zeros"),
         # DeepLabV2's classifiers; its dynamic filters as their author's Caffe networks have them.
-        Row(r"aspp_c\d_weight", 10.0, "normal"),
-        Row(r"aspp_c\d_bias", 20.0, "zeros"),
+        Row(r"aspp_c\d_weight", cfg.net.aspp_lr_mult, "normal"),
+        Row(r"aspp_c\d_bias", 2.0 * cfg.net.aspp_lr_mult, "zeros"),
         *(Row(rf"(scale\d+_)?{name}", 2.0 if name.endswith("_bias") else 1.0, init)
           for name, init in cfg.net.lsdfn.block().initial("lsdfn").items()),
         Row(r"post_weight", 1.0, "msra"),

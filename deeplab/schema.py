@@ -70,6 +70,7 @@ class Net(sections.Looking, sections.Backbone):
     # DeepLabV2: scales at which a picture is seen, 1 first ([]: the other networks), dilations of its classifiers.
     scales: list[float] = field(default_factory=list)
     aspp_rates: list[int] = field(default_factory=lambda: [6, 12, 18, 24])
+    aspp_lr_mult: float = 10.0  # of their weights; their biases learn twice as fast
     lsdfn: LSDFN = field(default_factory=LSDFN)
 
 
@@ -114,7 +115,7 @@ RANGES = Ranges(
     },
     at_least={
         "TRAIN.CROP_HEIGHT": 1, "TRAIN.CROP_WIDTH": 1, "network.pretrained_epoch": 0, "net.head_channels": 1,
-        "faults.offset_lr_rate": 0,
+        "faults.offset_lr_rate": 0, "net.aspp_lr_mult": 0,
         **{f"net.lsdfn.{key}": 1 for key in LSDFN.SIZES},
         **sections.NET_RANGES["at_least"],
     },

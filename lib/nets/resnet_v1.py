@@ -193,3 +193,12 @@ def stage_output(features: mx.sym.Symbol, net, stage: int) -> mx.sym.Symbol:
     counts = (BOTTLENECKS if net.depth in BOTTLENECKS else BASIC)[net.depth]
     last = unit_names(net.depth, stage, counts[stage - 2])[-1]
     return features.get_internals()[f"res{stage}{last}_relu_output"]
+
+
+def before_last(features: mx.sym.Symbol, net, begins: str = "") -> mx.sym.Symbol:
+    """What the unit before the last of res5 gives, inside the features of `backbone`. begins: what the names of its
+    nodes begin with. Raises ValueError for a depth with one unit."""
+    letters = units(net.depth, 5)
+    if len(letters) < 2:
+        raise ValueError(f"net.depth: the unit before the last of res5 is asked for, depth {net.depth} has one unit")
+    return features.get_internals()[f"{begins}res5{letters[-2]}_relu_output"]

@@ -147,7 +147,7 @@ def test_each_loss_is_measured_on_its_own_labels(config_of):
     [
         (V2, {"scales": []}, r"net.scales: this network needs its scales, such as \[1, 0.75, 0.5\], got \[\]"),
         ("resnet_v1_101_deeplab", {}, r"net.scales: resnet_v1_101_deeplab sees pictures at one scale, expected \[\]"),
-        (LSDFN, {"depth": 10}, "net.depth: dynamic filters stand on the unit before the last of res5, depth 10 has"),
+        (LSDFN, {"depth": 10}, "net.depth: the unit before the last of res5 is asked for, depth 10 has one unit"),
     ],
 )
 def test_an_impossible_network_is_refused(config_of, symbol, net, message):

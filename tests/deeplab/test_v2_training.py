@@ -7,20 +7,24 @@ import re
 
 import numpy as np
 import pytest
-from trainings import ENGINES, config, engine_of, losses, noise, run
+from trainings import ENGINES, LOG, config, engine_of, losses, noise, run
 
 from lib.config import ConfigError
 from lib.data.streets.voc import generate_voc
 from lib.data.streets.write import Settings
+from lib.data.voc import PascalVOC
+from lib.predictors import predictor
 from lib.run import checkpoint, folder
+from lib.system import load_system
 
 pytest.importorskip("mxnet", reason="MXNet builds the graphs")
 # 12 pictures, 2 at a time, 2 batches an update: 3 updates an epoch.
 SMALL = ["net.width=4", "net.depth=10", "TRAIN.BATCH_IMAGES=2", "TRAIN.lr=0.01",
          "TRAIN.CROP_HEIGHT=33", "TRAIN.CROP_WIDTH=49", "TRAIN.ENABLE_CROP=true", "TRAIN.CROP_PAD=true",
          "TRAIN.ZOOMS=[0.5,1,1.5]", "run.precision=float64", "run.lr_every=2"]  # fmt: skip
-FILTERS = ["net.depth=18", "symbol=resnet_v1_101_deeplab_v2_lsdfn", *(f"net.lsdfn.{size}" for size in (
-           "num_filter=3", "channels=6", "hidden=5", "samples=3", "sample_stride=2", "post=6"))]  # fmt: skip
+SIZES = ("num_filter=3", "channels=6", "hidden=5", "samples=3", "sample_stride=2", "post=6")
+FILTERS = ["symbol=resnet_v1_101_deeplab_v2_lsdfn", "net.depth=18", "TRAIN.lr=0.002",
+           *(f"net.lsdfn.{size}" for size in SIZES)]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +114,16 @@ def test_an_update_of_two_batches_is_one_of_both_together(name):
 def test_a_wrong_setting_is_named(setting, message):
     with pytest.raises(ConfigError, match=re.escape(message)):
         config("quick_v2", setting)
+
+
+def test_a_trained_network_is_tested_at_any_size_alike_in_both_engines(streets, tmp_path):
+    pytest.importorskip("torch", reason="PyTorch is not installed here")
+    cfg = small(streets, tmp_path, "TRAIN.end_epoch=1", "net.train_bn=true")
+    run(cfg)
+    system, picture, seen = load_system("deeplab"), PascalVOC(streets, "2012_val"), []
+    for cfg.engine in ("mxnet", "torch"):
+        made = predictor(system, cfg)
+        found = system.evaluate(cfg, made, tmp_path / cfg.engine, False, LOG)
+        seen.append((found["confusion"], made.picture(picture.image(picture.records[0])[:50, :70])))
+    assert seen[0][0] == seen[1][0] and np.sum(seen[0][0]) > 4000
+    assert seen[0][1].shape == (50, 70) and np.mean(seen[0][1] == seen[1][1]) > 0.999

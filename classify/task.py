@@ -34,6 +34,7 @@ def training(cfg, place: Place) -> Task:
         network=network,
         images=len(data),
         batch=batch,
+        iter_size=cfg.run.iter_size,
         batches=Batches(data, cfg, batch, (place.rank, place.workers)).epoch,
         measure=measure,
         saved_graph=network.graph,

@@ -10,6 +10,7 @@ import numpy as np
 from lib.data import cityscapes, voc
 from lib.data.cityscapes import Cityscapes
 from lib.data.images import DatasetError
+from lib.data.streets.voc import generate_voc
 from lib.data.streets.write import Settings, generate
 from lib.data.voc import PascalVOC
 
@@ -30,7 +31,8 @@ def load_dataset(cfg, image_set: str, labels: bool = True) -> Cityscapes | Pasca
     kind = kind_of(cfg)
     streets = cfg.dataset.streets
     if streets.train:
-        generate(cfg.dataset.dataset_path, Settings(streets.train, streets.val, *cfg.SCALES[0], streets.seed))
+        make = generate_voc if kind is PascalVOC else generate
+        make(cfg.dataset.dataset_path, Settings(streets.train, streets.val, *cfg.SCALES[0], streets.seed))
     more = {"annotation_prefix": cfg.dataset.annotation_prefix, "labelled": labels} if kind is Cityscapes else {}
     dataset = kind(cfg.dataset.dataset_path, image_set, **more)
     name, classes = cfg.dataset.dataset, cfg.dataset.NUM_CLASSES

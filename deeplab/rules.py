@@ -4,24 +4,26 @@ which it spread over variable attributes, an `init_weight` method and MXNet's na
 
 from __future__ import annotations
 
+import re
+
 from deeplab import faults
 from lib.looking.graph import Graph
 from lib.looking.layers import looking_layers, steering
 from lib.run import rules
 from lib.run.rules import Row, Rule
 
-INPUTS = ("data", "label")
+INPUTS = r"data|label(_scale\d+)?"
 
 
 def rules_of(cfg, graph: str) -> dict[str, Rule]:
     """The Rule of every parameter and state of a network's graph.
 
-    cfg: reads `net.head_init`, `net.offset_lr_mult` (factor on the multipliers of all that makes offsets), `faults` and
-    `network.FIXED_PARAMS`. Raises ValueError for a parameter that no row of the table knows, or a fault that this
-    network cannot have.
+    cfg: reads `net.head_init`, `net.offset_lr_mult` (factor on the multipliers of all that makes offsets), `faults`,
+    `net.aspp_lr_mult`, `net.lsdfn` and `network.FIXED_PARAMS`. Raises ValueError for a parameter that no row of the
+    table knows, or a fault that this network cannot have.
     """
     read = Graph(graph)
-    names = [name for name in read.variables if name not in INPUTS]
+    names = [name for name in read.variables if not re.fullmatch(INPUTS, name)]
     layers = looking_layers(read)
     faults.check(cfg, [layer.kind for layer in layers])
     return rules.rules(_table(cfg), names, steering(layers), cfg.network.FIXED_PARAMS, __file__)
@@ -34,6 +36,15 @@ def _table(cfg) -> tuple[Row, ...]:
         Row(r"fc6_weight", 1.0, cfg.net.head_init),
         Row(r"score_weight", 1.0, "normal"),
         Row(r"(fc6|score)_bias", 2.0, "zeros"),
+        # DeepLabV2's classifiers; its dynamic filters as their author's Caffe networks have them.
+        Row(r"aspp_c\d_weight", cfg.net.aspp_lr_mult, "normal"),
+        Row(r"aspp_c\d_bias", 2.0 * cfg.net.aspp_lr_mult, "zeros"),
+        *(Row(rf"(scale\d+_)?{name}", 2.0 if name.endswith("_bias") else 1.0, init)
+          for name, init in cfg.net.lsdfn.block().initial("lsdfn").items()),
+        Row(r"post_weight", 1.0, "msra"),
+        Row(r"post_bias", 2.0, "zeros"),
+        Row(r"scale\d+_bn.*_moving_var", 1.0, "ones"),
+        Row(r"scale\d+_bn.*_moving_mean", 1.0, "zeros"),
         # DCNv2 slows its offset-and-mask branch as a whole; the first deformable network treats its branch as a new
         # layer.
         Row(r".*_bias", 2.0 * scale, "zeros", steers="deformable"),
@@ -43,4 +54,4 @@ def _table(cfg) -> tuple[Row, ...]:
         Row(r"bn.*_(gamma|moving_var)", 1.0, "ones", True),
         Row(r"bn.*_(beta|moving_mean)", 1.0, "zeros", True),
         Row(r"(conv1|res.*)_weight", 1.0, "msra", True),
-    )
+    )  # fmt: skip

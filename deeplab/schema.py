@@ -13,6 +13,8 @@ from pathlib import Path
 
 from lib import config
 from lib.config import Ranges, Schema, sections
+from lib.config.dynamic_filter import LSDFN
+from lib.config.multi_scale import unfit_scales
 
 
 @dataclass
@@ -53,6 +55,8 @@ class Train(sections.Train):
     ENABLE_CROP: bool = False
     CROP_HEIGHT: int = 768
     CROP_WIDTH: int = 1024
+    CROP_PAD: bool = False  # a picture smaller than the crop is filled up with mean grey; false: it is an error
+    ZOOMS: list[float] = field(default_factory=list)  # by one of these a picture is enlarged before the crop; [] = none
 
 
 @dataclass
@@ -63,6 +67,11 @@ class Net(sections.Looking, sections.Backbone):
     head_init: str = "normal"  # of fc6: normal (0.01, the original, on a pretrained backbone) or msra (from scratch)
     # Letters of the res5 units whose 3x3 convolution looks ('a', 'ab'), '' = all; those of the others are ordinary.
     looking_units: str = ""
+    # DeepLabV2: scales at which a picture is seen, 1 first ([]: the other networks), dilations of its classifiers.
+    scales: list[float] = field(default_factory=list)
+    aspp_rates: list[int] = field(default_factory=lambda: [6, 12, 18, 24])
+    aspp_lr_mult: float = 10.0  # of their weights; their biases learn twice as fast
+    lsdfn: LSDFN = field(default_factory=LSDFN)
 
 
 @dataclass
@@ -97,6 +106,7 @@ RANGES = Ranges(
         "network.IMAGE_STRIDE": (0,),
         "TRAIN.ENABLE_OHEM": (False,),
         "net.head_init": ("normal", "msra"),
+        "net.lsdfn.fusion": ("sum", "mean"),
         **sections.NET_RANGES["choices"],
     },
     why={
@@ -105,14 +115,27 @@ RANGES = Ranges(
     },
     at_least={
         "TRAIN.CROP_HEIGHT": 1, "TRAIN.CROP_WIDTH": 1, "network.pretrained_epoch": 0, "net.head_channels": 1,
-        "faults.offset_lr_rate": 0,
+        "faults.offset_lr_rate": 0, "net.aspp_lr_mult": 0,
+        **{f"net.lsdfn.{key}": 1 for key in LSDFN.SIZES},
         **sections.NET_RANGES["at_least"],
     },
     paths=("network.pretrained",),
 )  # fmt: skip
 
 
-SCHEMA = Schema(Config, RANGES, sections.unfit_pixels)
+def _wrong(cfg):
+    yield from sections.unfit_pixels(cfg)
+    yield from unfit_scales(cfg.net)
+    if cfg.faults.carried_offset_gradient and cfg.run.iter_size > 1:
+        yield f"run.iter_size: gradients that are carried need updates of one batch each, got {cfg.run.iter_size}"
+    if cfg.TRAIN.ZOOMS and not (min(cfg.TRAIN.ZOOMS) > 0 and cfg.TRAIN.ENABLE_CROP):
+        yield (f"TRAIN.ZOOMS: expected factors above 0 and TRAIN.ENABLE_CROP, got {cfg.TRAIN.ZOOMS} and "
+               f"{cfg.TRAIN.ENABLE_CROP}")  # fmt: skip
+    if cfg.TRAIN.CROP_PAD and not cfg.TRAIN.ENABLE_CROP:
+        yield "TRAIN.CROP_PAD: fills up to the crop, expected TRAIN.ENABLE_CROP true, got False"
+
+
+SCHEMA = Schema(Config, RANGES, _wrong)
 
 
 def load(path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Config:

@@ -9,6 +9,7 @@ from deeplab.batches import Batches
 from deeplab.data import load_dataset
 from deeplab.graphs import graph
 from deeplab.rules import rules_of
+from lib.config.multi_scale import label_sizes, tag
 from lib.data.labels import IGNORE
 from lib.looking.layers import looking_layers, offset_parameters
 from lib.metrics.log_loss import log_loss
@@ -25,19 +26,23 @@ ADVICE = (
 def training(cfg, place: Place) -> Task:
     """The training of a configuration, as worker place.rank sees it.
 
-    The loss is the cross entropy, a mean over the pixels of each device that have a class; devices are summed.
+    The loss is the cross entropy, a mean over the pixels of each device that have a class; devices are summed. A
+    network with net.scales has one loss for the greatest scores and one for each scale, which are added.
     """
     dataset = load_dataset(cfg, cfg.dataset.image_set)
     batch = cfg.TRAIN.BATCH_IMAGES * place.replicas
     batches = Batches(dataset, cfg, seed=cfg.run.seed, batch=batch, part=(place.rank, place.workers))
     network = train_network(cfg)
     saved = graph(cfg, "train")
+    losses = tuple(f"FCNLogLoss{of}" for of in _losses(cfg))
     return Task(
         network=network,
         images=len(dataset.records) * (2 if cfg.TRAIN.FLIP else 1),
         batch=batch,
+        iter_size=cfg.run.iter_size,
         batches=batches.epoch,
         measure=measure,
+        losses=losses if len(losses) > 1 else (),
         saved_graph=saved,
         offsets=tuple(offset_parameters(looking_layers(saved))),
         begin=lambda engine, log: _begin(cfg, engine, log),
@@ -52,8 +57,9 @@ def train_network(cfg) -> Network:
     crop = (cfg.TRAIN.CROP_HEIGHT, cfg.TRAIN.CROP_WIDTH) if cfg.TRAIN.ENABLE_CROP else tuple(cfg.SCALES[0])
     images = cfg.TRAIN.BATCH_IMAGES
     text = graph(cfg, "measured")
-    inputs = {"data": (images, 3, *crop), "label": (images, *crop)}
-    return Network(text, inputs, rules_of(cfg, text), cfg.run.seed, outputs=("probability_output",))
+    labels = {name: (images, *size) for name, size in label_sizes(crop, cfg.net).items()}
+    outputs = tuple(f"probability{of}_output" for of in _losses(cfg))
+    return Network(text, {"data": (images, 3, *crop), **labels}, rules_of(cfg, text), cfg.run.seed, outputs)
 
 
 def test_network(cfg) -> Network:
@@ -63,8 +69,18 @@ def test_network(cfg) -> Network:
 
 
 def measure(outputs, batch) -> dict[str, tuple[float, float]]:
-    """FCNLogLoss of one device's images: the sum of -log(p) and the number of pixels that have a class."""
-    return {"FCNLogLoss": log_loss(outputs["probability_output"], batch["label"], IGNORE)}
+    """FCNLogLoss of one device's images: the sum of -log(p) and the number of pixels that have a class; of every loss
+    there is ('FCNLogLoss_scale075')."""
+    found = {}
+    for name, probability in outputs.items():
+        of = name[len("probability") : -len("_output")]
+        found[f"FCNLogLoss{of}"] = log_loss(probability, batch.get(f"label{of}", batch["label"]), IGNORE)
+    return found
+
+
+def _losses(cfg) -> list[str]:
+    """What the names of all losses end in: '' of the only one, or of that of the greatest scores."""
+    return ["", *(f"_{tag(scale)}" for scale in cfg.net.scales if len(cfg.net.scales) > 1)]
 
 
 def _begin(cfg, engine, log) -> None:

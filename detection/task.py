@@ -33,6 +33,7 @@ def training(cfg, place: Place) -> Task:
         network=network,
         images=batches.images,
         batch=batch,
+        iter_size=cfg.run.iter_size,
         batches=batches.epoch,
         measure=measure,
         losses=LOSSES if two_stage(cfg) else LOSSES[:2],

@@ -8,33 +8,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lib.data import labels, voc_labels
 from lib.data.streets.scene import render
-
-CLASS_OF = {"car": "car", "bus": "bus", "person": "person", "rider": "person", "bicycle": "bicycle",
-            "motorcycle": "motorbike", "vegetation": "pottedplant", "pole": "bottle"}  # fmt: skip
-
-
-def mask_of(label_ids: np.ndarray) -> np.ndarray:
-    """VOC classes of a street's label ids; one pixel of 255 on each side of every border, as VOC draws it."""
-    table = np.zeros(256, np.uint8)
-    for street, voc in CLASS_OF.items():
-        table[labels.ID_OF_NAME[street]] = voc_labels.CLASS_NAMES.index(voc)
-    mask = table[label_ids]
-    border = np.zeros(mask.shape, bool)
-    across, down = mask[:, 1:] != mask[:, :-1], mask[1:] != mask[:-1]
-    border[:, 1:] |= across
-    border[:, :-1] |= across
-    border[1:] |= down
-    border[:-1] |= down
-    return np.where(border, voc_labels.IGNORE, mask).astype(np.uint8)
+from lib.data.streets.voc import mask_of, paletted
 
 
 def save_mask(path: Path, mask: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    image = Image.fromarray(mask)
-    image.putpalette(voc_labels.PALETTE.tobytes())
-    image.save(path)
+    paletted(mask).save(path)
 
 
 def write_kit(root: Path, train: int = 6, val: int = 3, sizes=((64, 96), (96, 72), (64, 80))) -> Path:

@@ -26,23 +26,34 @@ def get_symbol(cfg, is_train: bool = True) -> mx.sym.Symbol:
     """The segmentation network that cfg.symbol and cfg.net describe.
 
     Inputs: `data` (N, 3, H, W) and, if is_train, `label` (N, H, W). Output: `softmax_output`
-    (N, cfg.dataset.NUM_CLASSES, H, W). The variables carry the learning-rate multipliers of
-    `deeplab.rules` as `__lr_mult__`, which Module and the saved JSON keep.
+    (N, cfg.dataset.NUM_CLASSES, H, W). DeepLabV2 has more of both, see `lib.nets.multi_scale`.
+    The variables carry the learning-rate multipliers of `deeplab.rules` as `__lr_mult__`, which Module and the saved
+    JSON keep.
     Raises ValueError for an unknown cfg.symbol, with the nearest name, or an impossible cfg.net.
     """
-    data = mx.sym.var("data")
-    features = backbone(data, faults.built(cfg), _res5_branch2b(cfg, is_train))
-    symbol = segmentation(features, data, cfg.dataset.NUM_CLASSES, cfg.net, is_train)
+    data, look = mx.sym.var("data"), _res5_branch2b(cfg, is_train)
+    whole = getattr(named.network(sys.modules[__name__], cfg.symbol, _SHARED), "network", _of_2017)
+    symbol = whole(data, lambda pixels: backbone(pixels, faults.built(cfg), look), cfg, is_train)
     named.say_rates(symbol, rules_of(cfg, symbol.tojson()))
     return symbol
 
 
+def _of_2017(data, features, cfg, is_train):
+    if cfg.net.scales:
+        raise ValueError(f"net.scales: {cfg.symbol} sees pictures at one scale, expected [], got {cfg.net.scales}")
+    return segmentation(features(data), data, cfg.dataset.NUM_CLASSES, cfg.net, is_train)
+
+
 def measured(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
-    """A training network that also gives `probability_output` (N, H, W), that of each pixel's own class: all that the
-    loss is measured on, a hundredth of what leaves the device else."""
-    probability = mx.sym.BlockGrad(symbol, name="probability_of_all")
-    label = symbol.get_internals()["label"]
-    return mx.sym.Group([symbol, mx.sym.pick(probability, label, axis=1, name="probability")])
+    """A training network that also gives `probability_output` (N, H, W), that of each pixel's own class, for each of
+    its losses: all that they are measured on, a hundredth of what leaves the device else."""
+    inside, inputs, made = symbol.get_internals(), symbol.list_arguments(), [symbol]
+    for head in symbol.list_outputs():
+        of = head[len("softmax") : -len("_output")]  # '' or '_scale075'
+        every = mx.sym.BlockGrad(inside[head], name=f"probability_of_all{of}")
+        label = inside[f"label{of}" if f"label{of}" in inputs else "label"]
+        made.append(mx.sym.pick(every, label, axis=1, name=f"probability{of}"))
+    return mx.sym.Group(made)
 
 
 def classified(symbol: mx.sym.Symbol) -> mx.sym.Symbol:

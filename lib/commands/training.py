@@ -56,7 +56,7 @@ def _train_once(cfg, task: Task, engine: Engine, begin: int, facts, log, stop, r
     _start(cfg, begin, task, engine, log)
     before = checkpoint.read_state(prefix(cfg), begin).get("rollbacks", 0) if begin else 0
     _slow_down(engine, cfg.run.rollback_factor, rollbacks, before)
-    rate = schedule(cfg, task.images, task.batch)
+    rate = schedule(cfg, task.images, task.per_update)
     plan = Plan(prefix(cfg), begin, cfg.TRAIN.end_epoch, rate, cfg.default.frequent, cfg.run.seed, facts, log, stop,
                 rollbacks)  # fmt: skip
     watchers = watchers_of(cfg, task, engine, rate, log, rollbacks)

@@ -7,8 +7,8 @@ those of the author's Caffe networks; sizes, sum and residual of 1 / C those of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import ClassVar, Literal
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,25 @@ class DynamicFilterBlock:
         table."""
         weights = {f"{name}_{layer.name}_weight": f"normal({layer.std:g})" for layer in self.layers()}
         return {**weights, **{f"{name}_{layer.name}_bias": "zeros" for layer in self.layers()}}
+
+
+@dataclass
+class LSDFN:
+    """The block as a section of a configuration; defaults are the paper's."""
+
+    SIZES: ClassVar = ("num_filter", "channels", "hidden", "samples", "sample_stride", "post")
+
+    num_filter: int = 24
+    channels: int = 256
+    hidden: int = 512
+    samples: int = 5  # along each side
+    sample_stride: int = 3
+    fusion: str = "sum"  # of the samples: sum or mean
+    post: int = 256  # channels of the 1x1 convolution behind it
+
+    def block(self) -> DynamicFilterBlock:
+        sizes = {key: value for key, value in asdict(self).items() if key != "post"}
+        return DynamicFilterBlock(**sizes)
 
 
 PAPER = DynamicFilterBlock()  # as in the paper's segmentation

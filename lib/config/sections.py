@@ -61,6 +61,12 @@ class Run:
     precision: str = "float32"  # float32, float64; bfloat16: PyTorch's autocast, parameters stay float32
     offset_warmup_epochs: int = 0  # offsets of active convolutions stay exactly 0 for this many epochs
     lr_factor: float = 0.1  # the learning rate is multiplied by this at each lr_step
+    # step: lr_step and lr_factor. poly: TRAIN.lr * (1 - part of all updates that is done)**lr_power, anew every
+    # lr_every updates.
+    lr_policy: str = "step"
+    lr_power: float = 0.9
+    lr_every: int = 1
+    iter_size: int = 1  # batches per update: they are computed one after another, and their gradients averaged
     # A displacement of more pixels than this counts as an explosion; 0 = the longer side of the layer's map. Offsets
     # that are parameters are measured after every update, computed ones after every epoch on one fixed batch.
     offset_limit: float = 0.0
@@ -80,6 +86,7 @@ class Backbone:
     width: int = 64  # channels of conv1; bottleneck stages have width*{4,8,16,32}, basic ones width*{1,2,4,8}
     stride_on_3x3: bool = False  # bottlenecks: True = v1.5 (torchvision, timm), False = on the 1x1 (Caffe, Gluon)
     pool_pad: int = 0  # of the stem's pooling: 0 = Caffe's, 1 = that of torchvision, timm and Gluon
+    pool_ceil: bool = False  # with pool_pad 1: the last cell may stand half outside, as DeepLabV2's PyTorch version has
     bn_eps: float = 1e-5  # added to the variance by batch normalisation
     pixel_stds: list[float] = field(default_factory=lambda: [1.0, 1.0, 1.0])  # blue, green, red; divide after the means
     pixel_order: str = "RGB"  # channels as the first convolution expects them: RGB or BGR

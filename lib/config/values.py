@@ -17,6 +17,7 @@ COMMON = Ranges(
         "default.kvstore": ("device", "local", "dist_sync", "dist_device_sync"),
         "run.on_explosion": ("warn", "stop", "rollback"),
         "run.precision": ("float32", "float64", "bfloat16"),
+        "run.lr_policy": ("step", "poly"),
     },
     why={"default.kvstore": "dist_async and others do not compute what one process would; not served"},
     at_least={
@@ -24,7 +25,7 @@ COMMON = Ranges(
         "TRAIN.begin_epoch": 0, "TRAIN.end_epoch": 0, "TRAIN.BATCH_IMAGES": 1, "TEST.BATCH_IMAGES": 1,
         "TEST.test_epoch": 0, "default.frequent": 1, "dataset.NUM_CLASSES": 2, "run.offset_limit": 0,
         "run.max_rollbacks": 0, "run.threads": 0, "run.seed": 0, "run.cpus": 1, "run.offset_warmup_epochs": 0,
-        "run.lr_factor": 0,
+        "run.lr_factor": 0, "run.lr_power": 0, "run.lr_every": 1, "run.iter_size": 1,
     },
     names=("run.name", "TRAIN.model_prefix"),
     paths=("output_path", "dataset.dataset_path"),
@@ -86,6 +87,8 @@ def _common(cfg) -> Iterator[str]:
         steps = [-1.0]
     if steps != sorted(steps) or not all(0 <= step < float("inf") for step in steps):
         yield f"TRAIN.lr_step: expected growing epochs such as '40.336' or '4,6', got {cfg.TRAIN.lr_step!r}"
+    if cfg.run.lr_policy == "poly" and cfg.TRAIN.lr_step.strip():
+        yield f"TRAIN.lr_step: run.lr_policy 'poly' has no steps, expected '', got {cfg.TRAIN.lr_step!r}"
     if not all(re.fullmatch("[0-9]+", part.strip()) for part in cfg.gpus.split(",") if cfg.gpus):
         yield f"gpus: expected device numbers such as '0,1', or '' for the CPU, got {cfg.gpus!r}"
     if cfg.gpus.strip() and cfg.run.cpus != 1:

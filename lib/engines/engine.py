@@ -64,8 +64,12 @@ class Engine(ABC):
         """Shape of every argument, state and internal output for inputs of these shapes."""
 
     @abstractmethod
-    def update(self, batch: Batch, rate: float) -> list[Arrays]:
-        """One step of training on this worker's part of a batch. Gives network.outputs of each device."""
+    def update(self, batch: Batch, rate: float, *more: Batch) -> list[Arrays]:
+        """One step of training on this worker's part of a batch. Gives network.outputs of each device.
+
+        more: further batches of the same step, computed one after another; the gradients of all are averaged. Gives
+        the outputs of the first batch's devices, then those of the second's, and so on.
+        """
 
     @abstractmethod
     def compute(self, inputs: Batch, outputs: Sequence[str]) -> Arrays:

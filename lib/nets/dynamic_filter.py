@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import mxnet as mx
 
-from lib.config.dynamic_filter import PAPER, DynamicFilterBlock
+from lib.config.dynamic_filter import LSDFN, PAPER, DynamicFilterBlock
 from lib.nets import operators
 
 
@@ -33,6 +33,14 @@ def dynamic_filter(data: mx.sym.Symbol, name: str, block: DynamicFilterBlock = P
         residual=block.residual,
         attention_at=block.attention_at,
     )
+
+
+def beside(top: mx.sym.Symbol, below: mx.sym.Symbol, name: str, section: LSDFN) -> mx.sym.Symbol:
+    """`top` and, concatenated to it, what the block makes of `below`, behind a 1x1 convolution `post` and a ReLU."""
+    filtered = dynamic_filter(below, name, section.block())
+    filtered = mx.sym.Convolution(filtered, name="post", kernel=(1, 1), num_filter=section.post)
+    filtered = mx.sym.Activation(filtered, name="post_relu", act_type="relu")
+    return mx.sym.concat(top, filtered, dim=1, name=f"{name}_beside")
 
 
 def _layer(data, name, layer):

@@ -49,7 +49,7 @@ def backbone(data: mx.sym.Symbol, net, res5_branch2b: Branch2b, res5_extra: Bran
         output_stride (8, 16, 32),
         dilate_stages (False: only res5_branch2b may look further than its neighbours),
         res5_both, inception,
-        stride_on_3x3, pool_pad, bn_eps (how other frameworks' networks differ, see docs/weights.md),
+        stride_on_3x3, pool_pad, pool_ceil, bn_eps (how other frameworks' networks differ, see docs/weights.md),
         train_bn (False: batch norm uses its stored statistics, as the original).
     res5_branch2b: see `Branch2b`. In depths 10, 18 and 34 with net.res5_both it stands at branch2a of res5, too.
     res5_extra: one more such convolution after the last batch norm of every unit of res5, before the sum.
@@ -103,7 +103,7 @@ def _stem(data, net):
         stride=(2, 2),
         pad=(net.pool_pad, net.pool_pad),
         pool_type="max",
-        pooling_convention="valid" if net.pool_pad else "full",
+        pooling_convention="valid" if net.pool_pad and not net.pool_ceil else "full",
     )
 
 
@@ -193,3 +193,12 @@ def stage_output(features: mx.sym.Symbol, net, stage: int) -> mx.sym.Symbol:
     counts = (BOTTLENECKS if net.depth in BOTTLENECKS else BASIC)[net.depth]
     last = unit_names(net.depth, stage, counts[stage - 2])[-1]
     return features.get_internals()[f"res{stage}{last}_relu_output"]
+
+
+def before_last(features: mx.sym.Symbol, net, begins: str = "") -> mx.sym.Symbol:
+    """What the unit before the last of res5 gives, inside the features of `backbone`. begins: what the names of its
+    nodes begin with. Raises ValueError for a depth with one unit."""
+    letters = units(net.depth, 5)
+    if len(letters) < 2:
+        raise ValueError(f"net.depth: the unit before the last of res5 is asked for, depth {net.depth} has one unit")
+    return features.get_internals()[f"{begins}res5{letters[-2]}_relu_output"]

@@ -93,7 +93,7 @@ def differences(cfg, epoch: int, devices: int | None = None) -> list[str]:
     state = checkpoint.read_state(prefix(cfg), epoch, ("config",))
     # A key that did not exist yet did what its default does.
     stored = {**flat(as_dict(type(cfg)())), **flat(state["config"])}
-    old, new = that_matter(stored), settings_that_matter(cfg)
+    old, new = that_matter(stored, _free(cfg)), settings_that_matter(cfg)
     if devices is not None and "devices" in state:
         old["devices of all workers"], new["devices of all workers"] = len(state["devices"]) * state["workers"], devices
     return changes(old, new)
@@ -101,7 +101,12 @@ def differences(cfg, epoch: int, devices: int | None = None) -> list[str]:
 
 def settings_that_matter(cfg) -> dict:
     """`section.key` -> value of all settings on which it depends what an epoch computes."""
-    return that_matter(flat(as_dict(cfg)))
+    return that_matter(flat(as_dict(cfg)), _free(cfg))
+
+
+def _free(cfg) -> tuple[str, ...]:
+    """Under 'poly' every rate depends on how many epochs there will be."""
+    return tuple(key for key in MAY_CHANGE if key != "TRAIN.end_epoch" or cfg.run.lr_policy != "poly")
 
 
 def that_matter(settings: dict, free: tuple[str, ...] = MAY_CHANGE) -> dict:

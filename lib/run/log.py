@@ -62,7 +62,7 @@ class Progress:
     """
 
     def __init__(self, plan, task, update: int):
-        self._log, self._frequent, self._batch = plan.log, plan.frequent, task.batch
+        self._log, self._frequent, self._batch = plan.log, plan.frequent, task.per_update
         self._epochs, self._updates, self._losses = plan.end, task.updates, task.losses
         total = plan.end * task.updates
         self._bar = tqdm(total=total, initial=update, unit="update", dynamic_ncols=True, disable=None)

@@ -68,10 +68,10 @@ def loop(task: Task, engine, plan: Plan, watchers: Sequence[Watcher] = ()) -> No
             engine.seed(plan.seed + epoch)  # for networks with dropout: a resumed epoch draws the same
             sums = Sums(task.losses)
             progress.start_epoch(epoch)
-            for number, batch in enumerate(task.batches(epoch)):
+            for number, (batch, *more) in enumerate(task.groups(epoch)):
                 update += 1
-                outputs = engine.update(batch, plan.rate(update))
-                measured, stops = _together(task, engine, outputs, batch, plan.stop())
+                outputs = engine.update(batch, plan.rate(update), *more)
+                measured, stops = _together(task, engine, outputs, [batch, *more], plan.stop())
                 line = as_line(sums.add(measured), task.losses)
                 metrics.write(event="update", update=update, epoch=epoch, lr=plan.rate(update), **line)
                 problem = "" if math.isfinite(line["loss"]) else f"the loss is {line['loss']}"
@@ -84,7 +84,7 @@ def loop(task: Task, engine, plan: Plan, watchers: Sequence[Watcher] = ()) -> No
             seconds = progress.epoch_lines(epoch, sums.means())
             seen = [watcher.after_epoch(epoch) for watcher in watchers]
             check(_common(engine, _first(each.problem for each in seen)), epoch, update)
-            speed = {"seconds": seconds, "images_per_second": task.updates * task.batch / seconds}
+            speed = {"seconds": seconds, "images_per_second": task.updates * task.per_update / seconds}
             more = {key: value for each in seen for key, value in each.line.items()}
             metrics.write(event="epoch", update=update, epoch=epoch, **sums.line(), **speed, **more)
             for event in (event for each in seen for event in each.events):
@@ -98,10 +98,11 @@ def loop(task: Task, engine, plan: Plan, watchers: Sequence[Watcher] = ()) -> No
                 checkpoint.save(plan.prefix, epoch + 1, engine, state, task.saved_graph, offsets, task.copies)
 
 
-def _together(task, engine, outputs, batch, stop: bool) -> tuple[dict[str, tuple[float, float]], bool]:
+def _together(task, engine, outputs, batches, stop: bool) -> tuple[dict[str, tuple[float, float]], bool]:
     """{metric: (sum, count)} over the devices of all workers, and whether any worker was asked to stop."""
     total: dict[str, np.ndarray] = {}
-    for one, part in zip(outputs, parts(batch, len(outputs))):
+    devices = len(outputs) // len(batches)
+    for one, part in zip(outputs, (part for batch in batches for part in parts(batch, devices))):
         for name, (value, count) in task.measure(one, part).items():
             total[name] = total.get(name, 0) + np.array([value, count], np.float64)
     *numbers, stops = engine.group.total([*np.concatenate(list(total.values())), stop])

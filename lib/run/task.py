@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -55,7 +56,8 @@ class Task:
     """One training.
 
     network: with `outputs`, those that `measure` reads.
-    images: per epoch. batch: of these per update, all workers together. updates: per epoch.
+    images: per epoch. batch: of these per batch, all workers together. iter_size: batches per update.
+    updates: per epoch.
     batches: (epoch) -> its batches, this worker's part of each.
     measure: (outputs by name, batch) -> {metric: (sum, count)} of one device's part. losses: names of the metrics whose
     sum is the loss; (): the first one is.
@@ -79,12 +81,24 @@ class Task:
     begin: Callable[[object, object], None] = lambda engine, log: None
     copies: Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]] = lambda parameters: {}
     offset_bound: float = 0.0
+    iter_size: int = 1
     source: str | None = None
     advice: str = ""
 
     @property
     def updates(self) -> int:
-        return self.images // self.batch
+        return self.images // self.per_update
+
+    @property
+    def per_update(self) -> int:
+        """Images."""
+        return self.batch * self.iter_size
+
+    def groups(self, epoch: int) -> Iterator[list[Batch]]:
+        """The batches of each update of an epoch; those at the end that make no whole update are dropped."""
+        batches = iter(self.batches(epoch))
+        while len(group := list(islice(batches, self.iter_size))) == self.iter_size:
+            yield group
 
 
 def parts(batch: Batch, count: int) -> list[Batch]:

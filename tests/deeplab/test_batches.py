@@ -47,6 +47,8 @@ def config(scales=((8, 12),), **train):
         "ENABLE_CROP": False,
         "CROP_HEIGHT": 4,
         "CROP_WIDTH": 6,
+        "CROP_PAD": False,
+        "ZOOMS": [],
         "BATCH_IMAGES": 2,
     }
     return SimpleNamespace(

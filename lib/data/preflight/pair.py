@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,18 +18,31 @@ CLASSES = len(labels.CLASS_NAMES)
 
 @dataclass(frozen=True)
 class Seen:
-    """size: (height, width) of the picture, None if it is broken. pixels: int64 (19,), how many each class has."""
+    """size: (height, width) of the picture, None if it is broken. pixels: int64 (classes,), how many each has."""
 
     size: tuple[int, int] | None
     pixels: np.ndarray
     findings: tuple[Finding, ...]
 
 
-def look(picture: Path, label: Path | None) -> Seen:
-    """Reads both files; label: None if the picture has none."""
+@dataclass(frozen=True)
+class Labels:
+    """What the label files of a data set hold, told by (file, how many pixels have each of 256 values).
+
+    classes: how many. wrong: what a file should not hold. pixels: int64 (classes,), how many each class has.
+    """
+
+    classes: int
+    wrong: Callable[[Path, np.ndarray], list[Finding]]
+    pixels: Callable[[Path, np.ndarray], np.ndarray]
+
+
+def look(picture: Path, label: Path | None, kind: Labels | None = None) -> Seen:
+    """Reads both files; label: None if the picture has none. kind: None: Cityscapes' labels."""
+    kind = kind or CITYSCAPES
     findings: list[Finding] = []
     size = _picture_size(picture, findings)
-    pixels = np.zeros(CLASSES, np.int64)
+    pixels = np.zeros(kind.classes, np.int64)
     if label is not None:
         try:
             stored = images.read_label(label)
@@ -39,8 +53,8 @@ def look(picture: Path, label: Path | None) -> Seen:
                 detail = f"labels {_text(stored.shape)}, picture {_text(size)}"
                 findings.append(Finding("labels of another size than the picture", str(label), detail))
             counts = np.bincount(stored.ravel(), minlength=256)
-            findings += _wrong_ids(label, counts)
-            pixels = _pixels(label, counts)
+            findings += kind.wrong(label, counts)
+            pixels = kind.pixels(label, counts)
             if not pixels.any() and not findings:
                 findings.append(Finding("nothing to learn from", str(label)))
     return Seen(size, pixels, tuple(findings))
@@ -76,6 +90,9 @@ def _pixels(label: Path, counts: np.ndarray) -> np.ndarray:
     if label.name.endswith("_labelTrainIds.png"):
         return counts[:CLASSES]
     return counts[list(labels.LABEL_IDS)]
+
+
+CITYSCAPES = Labels(CLASSES, _wrong_ids, _pixels)
 
 
 def _without_path(error: Exception, path: Path) -> str:

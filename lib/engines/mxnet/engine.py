@@ -52,17 +52,24 @@ class MXNetEngine(Engine):
     def shapes(self, inputs: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
         return infer_shapes(self._symbol.get_internals(), inputs)
 
-    def update(self, batch: Batch, rate: float) -> list[Arrays]:
+    def update(self, batch: Batch, rate: float, *more: Batch) -> list[Arrays]:
         trainer = self._optimiser()
         trainer.set_learning_rate(rate)
+        self._held.begin_gradients(add=bool(more))
+        outputs = [each for one in (batch, *more) for each in self._backward(one)]
+        self._carry()
+        # Losses are means already; devices are summed, as in the original, and batches averaged.
+        trainer.step(1 + len(more))
+        return outputs
+
+    def _backward(self, batch: Batch) -> list[Arrays]:
+        """The gradients of a batch; gives the outputs of each device."""
         block, loaded = self._training_block(), []
         for part, context in zip(parts(batch, len(self._contexts)), self._contexts):
             loaded.append([mx.nd.array(part[name], ctx=context, dtype=self._held.dtype) for name in self._inputs])
         with autograd.record():
             results = [_listed(block(*given)) for given in loaded]
         autograd.backward([each for result in results for each in result])
-        self._carry()
-        trainer.step(1)  # losses are means already; devices are summed, as in the original
         count = len(self._own)
         return [dict(zip(self._own, (each.asnumpy() for each in result[-count:]))) for result in results]
 

@@ -59,6 +59,14 @@ class Parameters:
                 arg[name] = copies[0].asnumpy()
         return arg, aux
 
+    def begin_gradients(self, add: bool) -> None:
+        """Before the backward passes of an update. add: there are several, which add to gradients that begin with 0."""
+        for parameter in self.params.values():
+            if parameter.grad_req != "null":
+                parameter.grad_req = "add" if add else "write"
+                if add:
+                    parameter.zero_grad()
+
     def _set(self, name: str, value: np.ndarray) -> None:
         self.params[name].set_data(mx.nd.array(value, dtype=self.dtype))
 

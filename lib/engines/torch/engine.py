@@ -73,25 +73,24 @@ class TorchEngine(Engine):
     def shapes(self, inputs: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
         return operators.infer_shapes(self.network.graph, **inputs)
 
-    def update(self, batch: Batch, rate: float) -> list[Arrays]:
+    def update(self, batch: Batch, rate: float, *more: Batch) -> list[Arrays]:
         self._net.train()
         self._net.zero_grad(set_to_none=True)
-        results = []
-        for number, part in enumerate(parts(batch, len(self.devices))):
+        results, wanted = [], self.network.outputs or self._net.heads
+        for number, part in (each for one in (batch, *more) for each in enumerate(parts(one, len(self.devices)))):
             with self._statistics_of(number):
                 with self._precision():
                     outputs = self._net(**self._tensors(part))
                 outputs = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
                 with self._carrying(number):
                     self._net.backward_heads(outputs[: len(self._net.heads)])
-            results.append(dict(zip(self._net.outputs, outputs)))
+            results.append([_numpy(outputs[self._net.outputs.index(name)]) for name in wanted])
         self._leave_alone()
         trained = [each.grad for each in self._net.parameters() if each.grad is not None]
         if trained:
             self.group.add_up(trained)
-        self._optimiser.step(rate)
-        wanted = self.network.outputs or self._net.heads
-        return [{name: _numpy(each[name]) for name in wanted} for each in results]
+        self._optimiser.step(rate, 1 + len(more))
+        return [dict(zip(wanted, each)) for each in results]
 
     @torch.no_grad()
     def compute(self, inputs: Batch, outputs: Sequence[str]) -> Arrays:

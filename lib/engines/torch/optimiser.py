@@ -15,7 +15,7 @@ from lib.run.rules import Rule
 class SGD:
     """v = momentum * v - rate * lr_mult * (gradient + wd * wd_mult * w); w = w + v. Without momentum v is not kept.
 
-    parameters: by name. Those without a gradient are left alone, their momentum too. The three numbers are rounded to
+    parameters: by name. Those without a gradient are left alone, their momentum too. The numbers are rounded to
     float32, as MXNet's operators take them, whatever the parameters are.
     """
 
@@ -30,11 +30,13 @@ class SGD:
             self._lr[name] *= factor
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
-        """One update by the gradients there are."""
+    def step(self, rate: float, count: int = 1) -> None:
+        """One update by the gradients there are, sums over `count` batches of which the mean is used."""
         for (lr, wd), names in self._alike().items():
             weights = [self._parameters[name] for name in names]
             gradients = [weight.grad for weight in weights if weight.grad is not None]  # all have one
+            if count > 1:
+                torch._foreach_mul_(gradients, _single(1 / count))
             lr, wd = _single(rate * lr), _single(wd)
             if not self._momentum:
                 if wd:

@@ -7,14 +7,24 @@ import difflib
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
-from operators.for_torch.symbols import arrays, batch_norm, elementwise, layers, losses, ours, pooling, reductions
+from operators.for_torch.symbols import (
+    arrays,
+    batch_norm,
+    elementwise,
+    layers,
+    losses,
+    ours,
+    pooling,
+    reductions,
+    resize,
+)
 from operators.for_torch.symbols.attributes import read_all
 from operators.for_torch.symbols.graph import VARIABLE, Graph, Node
 from operators.for_torch.symbols.operator import Operator, find
 from operators.library import OperatorError
 
 # Importing them fills the table of operators.
-SERVED_BY = (arrays, batch_norm, elementwise, layers, losses, ours, pooling, reductions)
+SERVED_BY = (arrays, batch_norm, elementwise, layers, losses, ours, pooling, reductions, resize)
 
 
 @dataclass(frozen=True)

@@ -166,8 +166,8 @@ def test_a_configuration_is_checked_for_what_it_uses(root, tmp_path, capsys):
     assert "train: 3 pictures are 34 x 30 under SCALES, the crop is 40 x 30" in capsys.readouterr().out
     assert main([str(config), "dataset.image_set=train"]) == 1
     assert "expected '<folder>_<split>'" in capsys.readouterr().err
-    assert main([str(config), "dataset.dataset=PascalVOC"]) == 1
-    assert "only Cityscapes' format can be checked, got 'PascalVOC'" in capsys.readouterr().err
+    assert main([str(config), "dataset.dataset=KITTI"]) == 1
+    assert "there is no reader for 'KITTI'" in capsys.readouterr().err
 
 
 def test_settings_without_a_configuration_are_refused(root, capsys):

@@ -33,3 +33,14 @@ def test_schedule_without_warm_up_and_with_two_drops():
 def test_schedule_does_not_depend_on_what_was_asked_before():
     rate = Schedule(lr=1.0, factor=0.1, drops=(3,), warmup_lr=0.2, warmup_step=2)
     assert [rate(update) for update in (5, 1, 3, 5)] == [pytest.approx(0.1), 0.2, 1.0, pytest.approx(0.1)]
+
+
+def test_poly_falls_to_nothing_at_the_end_of_the_training():
+    cfg = Config()
+    cfg.TRAIN.lr, cfg.TRAIN.end_epoch, cfg.run.lr_policy, cfg.run.lr_every = 2.0, 4, "poly", 10
+    rate = schedule(cfg, images=107, batch=5)  # 21 updates an epoch
+    assert rate(1) == rate(10) == 2.0
+    assert rate(11) == rate(20) == pytest.approx(2.0 * (1 - 10 / 84) ** 0.9)
+    assert 0 < rate(84) == rate(81) and rate(1000) == 0
+    cfg.TRAIN.warmup, cfg.TRAIN.warmup_lr, cfg.TRAIN.warmup_step = True, 0.5, 3
+    assert [schedule(cfg, 107, 5)(update) for update in (1, 2, 3)] == [0.5, 0.5, 2.0]

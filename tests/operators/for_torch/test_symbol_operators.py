@@ -160,7 +160,15 @@ LAYERS = {
         for pool_type in ("max", "avg", "sum")
     },
 }
-CASES = {**ELEMENTWISE, **ARRAYS, **REDUCTIONS, **NORMALIZATIONS, **LAYERS}
+_RESIZED = {"size": {"height": 9, "width": 7}, "smaller": {"height": 3, "width": 2},
+            "scaled": {"scale_height": 0.75, "scale_width": 1.5}}  # fmt: skip
+RESIZES = {
+    **{f"BilinearResize2D {how}": (S.contrib.BilinearResize2D(X, align_corners=False, **size), MAP)
+       for how, size in _RESIZED.items()},
+    "BilinearResize2D like": (S.broadcast_mul(S.contrib.BilinearResize2D(X, Y, mode="like", align_corners=False),
+                                              S.sum(Y, axis=1, keepdims=True)), {**MAP, "y": (2, 1, 41, 13)}),
+}  # fmt: skip
+CASES = {**ELEMENTWISE, **ARRAYS, **REDUCTIONS, **NORMALIZATIONS, **LAYERS, **RESIZES}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sizes and names in a network that sees its pictures at several scales, `net.scales`, the first of which is 1.
+
+The graphs (lib/nets/multi_scale.py) and those who feed them read them here.
+"""
+
+from __future__ import annotations
+
+STRIDES = {8: 1, 16: 2, 32: 3}
+"""Output stride -> how often the stages after the stem halve the map."""
+
+
+def tag(scale: float) -> str:
+    """'scale075': what is called after the scale 0.75."""
+    return f"scale{round(100 * scale):03d}"
+
+
+def label_name(scale: float) -> str:
+    """The input that holds the labels of a scale."""
+    return "label" if scale == 1 else f"label_{tag(scale)}"
+
+
+def label_sizes(size: tuple[int, int], net) -> dict[str, tuple[int, int]]:
+    """{input: (h, w)} of all labels for crops of `size`: those of the crop; with net.scales those of each scale's map.
+
+    net: cfg.net; reads scales, output_stride, pool_pad, pool_ceil.
+    """
+    if not net.scales:
+        return {"label": size}
+    height, width = size
+    return {label_name(each): (cells(int(height * each), net), cells(int(width * each), net)) for each in net.scales}
+
+
+def cells(pixels: int, net) -> int:
+    """Cells of res5 along a side of so many pixels (lib/nets/resnet_v1.py)."""
+    free = (pixels + 1) // 2 + 2 * net.pool_pad - 3
+    count = 1 + (-(-free // 2) if net.pool_ceil or not net.pool_pad else free // 2)
+    for _ in range(STRIDES[net.output_stride]):
+        count = (count + 1) // 2
+    return count
+
+
+def unfit_scales(net):
+    """What is wrong with net.scales, of which [] is none, and net.aspp_rates."""
+    scales = net.scales
+    if not net.aspp_rates or min(net.aspp_rates) < 1:
+        yield f"net.aspp_rates: expected dilations from 1 on, such as [6, 12, 18, 24], got {net.aspp_rates}"
+    if scales and (scales[0] != 1 or not all(0 < each <= 1 for each in scales)):
+        yield f"net.scales: expected 1 and then scales between 0 and 1, such as [1, 0.75, 0.5], got {scales}"
+    elif len({tag(each) for each in scales}) < len(scales):
+        yield f"net.scales: expected scales that differ by 0.01 at least, got {scales}"

@@ -7,7 +7,7 @@ scripts/setup.sh mxnet,deeplab,detection,torch,sweeps,tests
 .venv/bin/ruff format --check .
 .venv/bin/mypy
 find operators -name '*.h' -print0 -o -name '*.cc' -print0 -o -name '*.cu' -print0 | xargs -0 .venv/bin/clang-format --dry-run -Werror
-[ $# -gt 0 ] || scripts/sanitize.sh --minutes 2 --level here asan # a whole check, not one of some tests
+[ $# -gt 0 ] || scripts/sanitize.sh --minutes 2 --quick asan # a whole check, not one of some tests
 export OMP_WAIT_POLICY=passive # waiting threads that spin slow the tests of small operations several times
 # Most tests keep one core busy, so two processes share the files; what a file prepares, one of them prepares.
 .venv/bin/python -m pytest -n 2 --dist loadfile "$@"

@@ -1,22 +1,23 @@
 #!/usr/bin/env bash
-# Builds the operator library with sanitizers and drives it with random calls: scripts/sanitize.sh [--minutes M] [--seed N] [--level L] [asan] [tsan]
+# Builds the operator library with sanitizers and drives it with random calls: scripts/sanitize.sh [--minutes M] [--seed N] [--quick] [asan] [tsan]
 # asan: AddressSanitizer and UndefinedBehaviorSanitizer; tsan: ThreadSanitizer, several callers at once. Both drive the CUDA
 # kernels' host build too; under tsan its bodies run in threads, so that a missing atomic addition is a race that is seen.
 # Default: both, half of the time each (2 minutes in all, and building), from a seed of the clock; asan at each level of
-# instruction set that the machine has. --level v3: at that one alone, which takes half of the building; here: the best.
+# instruction set that the machine has. --quick: at the best one alone, what is not vectorized built without optimisation;
+# that takes a third of the building.
 # A finding ends it with a report and the seed: build/sanitize/asan/fuzz --seed N --cases 1 tries that one again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}
 compiler=${CXX:-c++}
-minutes=2 seed=$(date +%s)000000 level="" kinds=()
+minutes=2 seed=$(date +%s)000000 quick="" kinds=()
 while [ $# -gt 0 ]; do
   case $1 in
     --minutes) minutes=$2; shift 2 ;;
     --seed) seed=$2; shift 2 ;;
-    --level) level=$2; shift 2 ;;
+    --quick) quick=-quick; shift ;;
     asan | tsan) kinds+=("$1"); shift ;;
-    *) echo "usage: scripts/sanitize.sh [--minutes M] [--seed N] [--level L] [asan] [tsan]" >&2; exit 2 ;;
+    *) echo "usage: scripts/sanitize.sh [--minutes M] [--seed N] [--quick] [asan] [tsan]" >&2; exit 2 ;;
   esac
 done
 [ ${#kinds[@]} -gt 0 ] || kinds=(asan tsan)
@@ -25,11 +26,8 @@ rooms=$("$python" -c 'import runpy; print(*runpy.run_path("operators/rooms.py")[
 abi=$("$python" operators/core/abi.py)
 levels=(v2)
 [ "$(uname -m)" != x86_64 ] || levels=(v2 v3 v4)
-[ "$level" != here ] || level=$("$python" -c 'from operators.library import instruction_set as best; print(best())')
-case " ${levels[*]} " in
-  *" ${level:-v2} "*) ;;
-  *) echo "scripts/sanitize.sh: --level must be 'here' or one of ${levels[*]}, got '$level'" >&2; exit 2 ;;
-esac
+driven=("${levels[@]}")
+[ -z "$quick" ] || driven=("$("$python" -c 'from operators.library import instruction_set as best; print(best())')")
 
 for kind in "${kinds[@]}"; do
   with=$([ "$kind" = asan ] && echo address,undefined || echo thread)
@@ -56,7 +54,7 @@ compile() {
 }
 
 sources() { # each with its flags
-  local source each
+  local source each flags
   for source in operators/core/*/*.cc $(printf 'operators/%s/*.cc ' $rooms) operators/for_mxnet/*.cc tests/operators/fuzz/*.cc; do
     case $source in
       operators/core/simd/table.cc | tests/operators/fuzz/cuda_front.cc) ;;
@@ -64,10 +62,10 @@ sources() { # each with its flags
     esac
   done
   for each in "${levels[@]}"; do # those that will not run need no more than to be there
-    local how=sanitized flags=""
-    [ "${level:-$each}" = "$each" ] || how=idle flags="-O0 -fno-sanitize=all"
+    flags=""
+    [[ " ${driven[*]} " == *" $each "* ]] || flags="-O0 -fno-sanitize=all"
     [ ${#levels[@]} -eq 1 ] || flags+=" -march=x86-64-$each"
-    echo "table_${each}_$how operators/core/simd/table.cc -DACN_LEVEL=$each $flags"
+    echo "table_$each operators/core/simd/table.cc -DACN_LEVEL=$each -O1 $flags"
   done
   for source in operators/core/cuda/*/*.cu $(printf 'operators/%s/cuda.cu ' $rooms) operators/core/cuda/host_shim/device.cc tests/operators/fuzz/cuda_front.cc; do
     case ${source##*/} in
@@ -78,13 +76,13 @@ sources() { # each with its flags
 }
 
 for kind in "${kinds[@]}"; do
-  flags="-x c++ -std=c++17 -O1 -g -fno-omit-frame-pointer -fopenmp-simd -DACN_ABI='\"$abi\"'"
+  flags="-x c++ -std=c++17 $([ -n "$quick" ] && echo -O0 || echo -O1) -g -fno-omit-frame-pointer -fopenmp-simd -DACN_ABI='\"$abi\"'"
   callers=1
   case $kind in
     asan) flags+=" -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all" ;;
     tsan) flags+=" -fsanitize=thread -DACN_HOST_THREADS=3" callers=3 ;;
   esac
-  folder=build/sanitize/$kind
+  folder=build/sanitize/$kind$quick
   sources | compile "$folder" "$flags"
   sanitizer=$([ "$kind" = asan ] && echo -fsanitize=address,undefined || echo -fsanitize=thread)
   blas=libcublas_on_host.so
@@ -96,10 +94,10 @@ for kind in "${kinds[@]}"; do
   export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
   if [ "$kind" = asan ]; then # each level that this machine has gets its part
     known=()
-    for each in ${level:-"${levels[@]}"}; do
+    for each in "${driven[@]}"; do
       ! ACTIVE_CONVNETS_ISA=$each "$folder/fuzz" --cases 1 >/dev/null 2>&1 || known+=("$each")
     done
-    [ ${#known[@]} -gt 0 ] || { echo "scripts/sanitize.sh: one case failed, or this machine lacks ${level:-every level}" >&2; exit 1; }
+    [ ${#known[@]} -gt 0 ] || { echo "scripts/sanitize.sh: one case failed, or this machine has none of ${driven[*]}" >&2; exit 1; }
     share=$("$python" -c "print($share / ${#known[@]})")
     for each in "${known[@]}"; do
       echo "sanitize: $kind, $each"

@@ -85,8 +85,8 @@ def loop(task: Task, engine, plan: Plan, watchers: Sequence[Watcher] = ()) -> No
             seen = [watcher.after_epoch(epoch) for watcher in watchers]
             check(_common(engine, _first(each.problem for each in seen)), epoch, update)
             speed = {"seconds": seconds, "images_per_second": task.updates * task.per_update / seconds}
-            more = {key: value for each in seen for key, value in each.line.items()}
-            metrics.write(event="epoch", update=update, epoch=epoch, **sums.line(), **speed, **more)
+            found = {key: value for each in seen for key, value in each.line.items()}
+            metrics.write(event="epoch", update=update, epoch=epoch, **sums.line(), **speed, **found)
             for event in (event for each in seen for event in each.events):
                 metrics.write(update=update, epoch=epoch, **event)
             metrics.flush()

@@ -12,8 +12,8 @@ from lib.data.preflight.findings import Finding
 def fit(sizes: Counter, scales, split: str, batch: int, crop: tuple[int, int] | None) -> list[Finding]:
     """sizes: how many pictures have a (height, width). crop: (height, width), None = whole pictures are used."""
     scaled: Counter = Counter()
-    for size, count in sizes.items():
-        scaled[images.scaled_size(*size, scales)] += count
+    for (height, width), count in sizes.items():
+        scaled[images.scaled_size(height, width, scales)] += count
     if crop:
         return [
             Finding("crop does not fit", split, f"{count} pictures are {w} x {h} under SCALES, the crop is "

@@ -97,10 +97,9 @@ def test_a_command_that_looks(place, library, command):
     more = [str(picture)] if command in ("predict", "inspect") else []
     arguments = [f"lib.commands.{command}", "quick_acn.yaml", "TRAIN.end_epoch=2", "run.name=whole", *more]
     kept = state(place, "whole", 2)
-    for room in (0, 5000):
-        status, said, asked = call_on_disk(library, place, room, *arguments)
-        assert asked > room and status == 1 and "No space left on device" in said and "Traceback" not in said, said
-        assert_whole(place / "output")
+    status, said, asked = call_on_disk(library, place, 5000, *arguments)
+    assert asked > 5000 and status == 1 and "No space left on device" in said and "Traceback" not in said, said
+    assert_whole(place / "output")
     call(place, *arguments)
     assert_whole(place / "output")
     assert state(place, "whole", 2) == kept

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 from deeplab.rules import rules_of
+from deeplab.schema import load
 from deeplab.symbols import get_symbol, measured
 from lib.config.multi_scale import label_sizes
 from lib.engines.mxnet.network import infer_shapes
+from lib.run.schedule import schedule
+from lib.system import find_config
 
 V2, LSDFN = "resnet_v1_101_deeplab_v2", "resnet_v1_101_deeplab_v2_lsdfn"
 PUBLISHED = {"output_stride": 8, "res5_dilate": 4, "pool_pad": 1, "pool_ceil": True, "scales": [1.0, 0.75, 0.5]}
@@ -58,6 +61,18 @@ def test_it_has_the_published_parameters(config_of):
             layers |= {f"base.layer{stage}.block{block}.{part}.{kind}" for part in parts for kind in ("conv", "bn")}
     assert {as_published(name) for name in shapes} == layers
     assert not any(name.startswith("scale") for name in shapes)  # all scales share all
+
+
+@pytest.mark.parametrize(("name", "symbol"), [("", V2), ("_lsdfn", LSDFN)])
+def test_the_configuration_is_the_published_training(name, symbol):
+    cfg = load(find_config(f"deeplab_v2_resnet_v1_101_voc12{name}"))
+    assert cfg.symbol == symbol and {key: getattr(cfg.net, key) for key in PUBLISHED} == PUBLISHED
+    images = 2 * 10_582  # of trainaug, mirrored too
+    rate = schedule(cfg, images, cfg.TRAIN.BATCH_IMAGES * cfg.run.iter_size)
+    assert rate(1) == rate(10) == 2.5e-4 and rate(11) == pytest.approx(2.5e-4 * (1 - 10 / 19_044) ** 0.9)
+    assert rate(19_044) > 0 == rate(19_051)
+    if symbol == V2:
+        assert numbers(learned(cfg)) == 44_048_532
 
 
 def test_res4_looks_twice_and_res5_four_times_as_far(config_of):

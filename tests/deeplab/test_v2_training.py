@@ -23,7 +23,7 @@ SMALL = ["net.width=4", "net.depth=10", "TRAIN.BATCH_IMAGES=2", "TRAIN.lr=0.01",
          "TRAIN.CROP_HEIGHT=33", "TRAIN.CROP_WIDTH=49", "TRAIN.ENABLE_CROP=true", "TRAIN.CROP_PAD=true",
          "TRAIN.ZOOMS=[0.5,1,1.5]", "run.precision=float64", "run.lr_every=2"]  # fmt: skip
 SIZES = ("num_filter=3", "channels=6", "hidden=5", "samples=3", "sample_stride=2", "post=6")
-FILTERS = ["symbol=resnet_v1_101_deeplab_v2_lsdfn", "net.depth=18", "TRAIN.lr=0.002",
+FILTERS = ["symbol=resnet_v1_101_deeplab_v2_lsdfn", "net.depth=18", "TRAIN.lr=0.002", "net.scales=[1,0.5]",
            *(f"net.lsdfn.{size}" for size in SIZES)]  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def test_an_update_of_two_batches_is_one_of_both_together(name):
         ("net.aspp_rates=[]", "net.aspp_rates: expected dilations from 1 on"),
         ("net.lsdfn.samples=0", "net.lsdfn.samples: expected at least 1, got 0"),
         ("net.lsdfn.fusion=max", "net.lsdfn.fusion: expected one of 'sum', 'mean', got 'max'"),
-        ("net.lsdfn.stride=3", "unknown key net.lsdfn.stride; did you mean net.lsdfn.sample_stride?"),
+        ("net.lsdfn.sample_strides=3", "unknown key net.lsdfn.sample_strides; did you mean net.lsdfn.sample_stride?"),
         ("TRAIN.lr_step='4'", "TRAIN.lr_step: run.lr_policy 'poly' has no steps, expected '', got '4'"),
         ("run.lr_policy=cosine", "run.lr_policy: expected one of 'step', 'poly', got 'cosine'"),
         ("run.iter_size=0", "run.iter_size: expected at least 1, got 0"),

@@ -27,7 +27,8 @@ def log(tmp_path):
 
 
 def progress_of(log, end=1, updates=5, update=0):
-    plan, task = SimpleNamespace(log=log, frequent=2, end=end), SimpleNamespace(batch=4, updates=updates, losses=())
+    plan = SimpleNamespace(log=log, frequent=2, end=end)
+    task = SimpleNamespace(per_update=4, updates=updates, losses=())
     return Progress(plan, task, update)
 
 

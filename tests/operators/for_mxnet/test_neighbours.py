@@ -49,7 +49,7 @@ def test_updating_steps_without_a_wait_go_as_those_made_piece_by_piece(operator,
     500 of all would take minutes, and without the guard most steps go wrong.
     The loss of a dynamic filter, the square of a product of its inputs, begins a thousand times as large as others'.
     """
-    steps = 40 if consumers > 1 else 500 if mode == "imperative" else 150
+    steps = 60 if consumers > 1 else 500 if mode == "imperative" else 150
     rate = (3e-4 if operator == "DynamicFilter" else 3e-2) / consumers**2
     losses, weights = train(network(operator, mode, consumers=consumers), data(operator), steps, mode, rate)
     expected_losses, expected_weights = expected_training(operator, steps, rate, consumers=consumers)

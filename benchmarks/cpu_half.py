@@ -19,10 +19,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.operators.suites import SHAPES
 from lib.run.atomic import write_json
 from operators import for_torch, set_num_threads
 
-IMAGES, CHANNELS, HEIGHT, WIDTH, FILTERS = 1, 256, 50, 84, 256
+(IMAGES, CHANNELS, HEIGHT, WIDTH), FILTERS, PAD = SHAPES["B"]
 
 
 def _tensors(*shapes) -> list[torch.Tensor]:
@@ -36,15 +37,15 @@ def operators() -> dict:
     taps = (IMAGES, 18, HEIGHT, WIDTH), (IMAGES, 9, HEIGHT, WIDTH)
     return {
         "deform_conv2d": (
-            lambda x, offset, w: for_torch.deform_conv2d(x, offset, w, padding=1),
+            lambda x, offset, w: for_torch.deform_conv2d(x, offset, w, padding=PAD),
             _tensors(data, taps[0], weight),
         ),
         "deform_conv2d with mask": (
-            lambda x, offset, w, mask: for_torch.deform_conv2d(x, offset, w, padding=1, mask=mask),
+            lambda x, offset, w, mask: for_torch.deform_conv2d(x, offset, w, padding=PAD, mask=mask),
             _tensors(data, taps[0], weight, taps[1]),
         ),
         "active_conv2d": (
-            lambda x, offset, w: for_torch.active_conv2d(x, offset, w, padding=1),
+            lambda x, offset, w: for_torch.active_conv2d(x, offset, w, padding=PAD),
             _tensors(data, (1, 1, 3, 3, 2), weight),
         ),
         "shift2d": (for_torch.shift2d, _tensors(data, (CHANNELS, 2))),

@@ -13,10 +13,9 @@ class Classify(System):
     name, schema = "classify", SCHEMA
 
     def layers(self, cfg) -> list:
-        from classify.graphs import graph
         from lib.looking.layers import looking_layers
 
-        return looking_layers(graph(cfg, "test"))
+        return looking_layers(self.test_graph(cfg))
 
     def draw(self, cfg, predictor, image):
         from classify.looker import names_of

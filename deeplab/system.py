@@ -16,10 +16,9 @@ class DeepLab(System):
     name, schema = "deeplab", SCHEMA
 
     def layers(self, cfg) -> list:
-        from deeplab.graphs import graph
         from lib.looking.layers import looking_layers
 
-        return looking_layers(graph(cfg, "test"))
+        return looking_layers(self.test_graph(cfg))
 
     def hidden_test_set(self, cfg) -> str:
         from deeplab.submission import hidden_test_set

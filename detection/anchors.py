@@ -8,20 +8,13 @@ import numpy as np
 from detection.schema import map_strides, two_stage
 from lib.boxes.anchors import base_anchors, grid_anchors
 from lib.boxes.targets import AnchorRule, anchor_targets
+from lib.config.maps import cells
 
 
 def map_size(cfg, height: int, width: int) -> tuple[int, int]:
     """(h, w) of the map from which boxes are proposed, of a picture of these sides."""
-    return _side(cfg, height), _side(cfg, width)
-
-
-def _side(cfg, side: int) -> int:
-    side = (side - 1) // 2 + 1  # conv1
-    # The pooling of the stem: 3 wide, stride 2; unpadded, it rounds up, padded, down.
-    side = (side - 1) // 2 + 1 if cfg.net.pool_pad else max(-(-(side - 3) // 2) + 1, 1)
-    for _ in range(map_strides(cfg)[0].bit_length() - 3):
-        side = (side - 1) // 2 + 1
-    return side
+    stride = map_strides(cfg)[0]
+    return cells(height, cfg.net, stride), cells(width, cfg.net, stride)
 
 
 def base(cfg) -> np.ndarray:

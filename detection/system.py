@@ -16,10 +16,9 @@ class Detection(System):
     name, schema = "detection", SCHEMA
 
     def layers(self, cfg) -> list:
-        from detection.graphs import graph
         from lib.looking.layers import looking_layers
 
-        return looking_layers(graph(cfg, "test"))
+        return looking_layers(self.test_graph(cfg))
 
     def draw(self, cfg, predictor, image):
         from detection.pictures import drawn

@@ -5,7 +5,7 @@
 # Default: both, half of the time each (2 minutes in all, and building), from a seed of the clock; asan at each level of
 # instruction set that the machine has. --quick: at the best one alone, what is not vectorized built without optimisation;
 # that takes a third of the building.
-# A finding ends it with a report and the seed: build/sanitize/asan/fuzz --seed N --cases 1 tries that one again.
+# A finding ends it with a report and the seed: build/sanitize/asan/fuzz (asan-quick/ under --quick) --seed N --cases 1 tries that one again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}
@@ -29,9 +29,10 @@ levels=(v2)
 driven=("${levels[@]}")
 [ -z "$quick" ] || driven=("$("$python" -c 'from operators.library import instruction_set as best; print(best())')")
 
+sanitizer() { [ "$1" = asan ] && echo -fsanitize=address,undefined || echo -fsanitize=thread; }
+
 for kind in "${kinds[@]}"; do
-  with=$([ "$kind" = asan ] && echo address,undefined || echo thread)
-  echo 'int main() {}' | $compiler -x c++ - "-fsanitize=$with" -o /dev/null ||
+  echo 'int main() {}' | $compiler -x c++ - "$(sanitizer "$kind")" -o /dev/null ||
     { echo "scripts/sanitize.sh: $compiler lacks what $kind runs on (libasan, libubsan, libtsan: parts of Debian's g++)" >&2; exit 1; }
 done
 
@@ -79,16 +80,16 @@ for kind in "${kinds[@]}"; do
   flags="-x c++ -std=c++17 $([ -n "$quick" ] && echo -O0 || echo -O1) -g -fno-omit-frame-pointer -fopenmp-simd -DACN_ABI='\"$abi\"'"
   callers=1
   case $kind in
-    asan) flags+=" -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all" ;;
-    tsan) flags+=" -fsanitize=thread -DACN_HOST_THREADS=3" callers=3 ;;
+    asan) flags+=" -fsanitize=float-cast-overflow -fno-sanitize-recover=all" ;;
+    tsan) flags+=" -DACN_HOST_THREADS=3" callers=3 ;;
   esac
-  folder=build/sanitize/$kind$quick
+  flags+=" $(sanitizer "$kind")" folder=build/sanitize/$kind$quick
   sources | compile "$folder" "$flags"
-  sanitizer=$([ "$kind" = asan ] && echo -fsanitize=address,undefined || echo -fsanitize=thread)
+  linked=$(sanitizer "$kind")
   blas=libcublas_on_host.so
-  $compiler -std=c++17 -O1 -g "$sanitizer" -fPIC -shared -Wl,-soname,$blas operators/core/cuda/host_shim/cublas.cc -o "$folder/$blas"
+  $compiler -std=c++17 -O1 -g "$linked" -fPIC -shared -Wl,-soname,$blas operators/core/cuda/host_shim/cublas.cc -o "$folder/$blas"
   # shellcheck disable=SC2046
-  $compiler "$sanitizer" $(sources | sed "s|^\([^ ]*\) .*|$folder/\1.o|") \
+  $compiler "$linked" $(sources | sed "s|^\([^ ]*\) .*|$folder/\1.o|") \
     -Wl,--no-as-needed "$folder/$blas" -Wl,-rpath,"$PWD/$folder" -ldl -pthread -o "$folder/fuzz"
   share=$("$python" -c "print($minutes / ${#kinds[@]})")
   export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1

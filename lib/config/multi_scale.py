@@ -6,8 +6,7 @@ The graphs (lib/nets/multi_scale.py) and those who feed them read them here.
 
 from __future__ import annotations
 
-STRIDES = {8: 1, 16: 2, 32: 3}
-"""Output stride -> how often the stages after the stem halve the map."""
+from lib.config.maps import cells
 
 
 def tag(scale: float) -> str:
@@ -27,17 +26,11 @@ def label_sizes(size: tuple[int, int], net) -> dict[str, tuple[int, int]]:
     """
     if not net.scales:
         return {"label": size}
-    height, width = size
-    return {label_name(each): (cells(int(height * each), net), cells(int(width * each), net)) for each in net.scales}
-
-
-def cells(pixels: int, net) -> int:
-    """Cells of res5 along a side of so many pixels (lib/nets/resnet_v1.py)."""
-    free = (pixels + 1) // 2 + 2 * net.pool_pad - 3
-    count = 1 + (-(-free // 2) if net.pool_ceil or not net.pool_pad else free // 2)
-    for _ in range(STRIDES[net.output_stride]):
-        count = (count + 1) // 2
-    return count
+    (height, width), stride = size, net.output_stride
+    return {
+        label_name(each): (cells(int(height * each), net, stride), cells(int(width * each), net, stride))
+        for each in net.scales
+    }
 
 
 def unfit_scales(net):

@@ -17,6 +17,7 @@ from pathlib import Path
 from PIL import Image
 
 from lib.data.streets.bodies import KINDS, Body
+from lib.data.streets.kit import name, names, tasks
 from lib.data.streets.scene import render_with_bodies
 from lib.data.streets.write import Settings, do_all, generate
 from lib.data.voc_boxes import read_annotation
@@ -50,19 +51,11 @@ def _write(root: Path, settings: Settings, workers: int) -> None:
     for folder in (kit / "JPEGImages", kit / "Annotations", kit / "ImageSets" / "Main", root / "annotations",
                    root / "images"):  # fmt: skip
         folder.mkdir(parents=True)
-    splits = {"train": settings.train, "val": settings.val}
-    tasks = [(kit, settings.seed, split, number, settings.height, settings.width)
-             for split, count in splits.items() for number in range(count)]  # fmt: skip
-    do_all(_write_one, tasks, settings, workers)
-    for split, count in splits.items():
-        names = [_name(split, number) for number in range(count)]
-        write_text(kit / "ImageSets" / "Main" / f"{split}.txt", "".join(f"{each}\n" for each in names))
+    do_all(_write_one, tasks(kit, settings), settings, workers)
+    for split, every in names(settings).items():
+        write_text(kit / "ImageSets" / "Main" / f"{split}.txt", "".join(f"{each}\n" for each in every))
         os.symlink(os.path.relpath(kit / "JPEGImages", root / "images"), root / "images" / split)
-        write_text(root / "annotations" / f"instances_{split}.json", json.dumps(_coco(kit, names)))
-
-
-def _name(split: str, number: int) -> str:
-    return f"{split}_{number:06d}"
+        write_text(root / "annotations" / f"instances_{split}.json", json.dumps(_coco(kit, every)))
 
 
 def _boxes(bodies: list[Body], height: int, width: int) -> list[tuple[str, tuple]]:
@@ -73,24 +66,24 @@ def _boxes(bodies: list[Body], height: int, width: int) -> list[tuple[str, tuple
 def _write_one(task: tuple) -> None:
     kit, seed, split, number, height, width = task
     image, _, bodies = render_with_bodies(seed, split, number, height, width)
-    name = _name(split, number)
-    path = kit / "JPEGImages" / f"{name}.png"
+    called = name(split, number)
+    path = kit / "JPEGImages" / f"{called}.png"
     write_with(path, lambda file: Image.fromarray(image).save(file, format="PNG", compress_level=3))
-    lines = ["<annotation>", f"  <filename>{name}.png</filename>",
+    lines = ["<annotation>", f"  <filename>{called}.png</filename>",
              f"  <size><width>{width}</width><height>{height}</height><depth>3</depth></size>"]  # fmt: skip
     for kind, box in _boxes(bodies, height, width):
         corners = "".join(f"<{key}>{value + 1}</{key}>" for key, value in zip(("xmin", "ymin", "xmax", "ymax"), box))
         lines.append(f"  <object><name>{kind}</name><difficult>0</difficult><bndbox>{corners}</bndbox></object>")
-    write_text(kit / "Annotations" / f"{name}.xml", "\n".join([*lines, "</annotation>", ""]))
+    write_text(kit / "Annotations" / f"{called}.xml", "\n".join([*lines, "</annotation>", ""]))
 
 
-def _coco(kit: Path, names: list[str]) -> dict:
+def _coco(kit: Path, called: list[str]) -> dict:
     """The same boxes in COCO's format."""
     images: list[dict] = []
     annotations: list[dict] = []
-    for number, name in enumerate(names, start=1):
-        (height, width), found = read_annotation(kit / "Annotations" / f"{name}.xml", ("__background__", *CLASS_NAMES))
-        images.append({"id": number, "file_name": f"{name}.png", "height": height, "width": width})
+    for number, each in enumerate(called, start=1):
+        (height, width), found = read_annotation(kit / "Annotations" / f"{each}.xml", ("__background__", *CLASS_NAMES))
+        images.append({"id": number, "file_name": f"{each}.png", "height": height, "width": width})
         for kind, (x1, y1, x2, y2) in zip(found.classes.tolist(), found.boxes.tolist()):
             box = [x1, y1, x2 - x1 + 1, y2 - y1 + 1]
             annotations.append({"id": len(annotations) + 1, "image_id": number, "iscrowd": 0, "bbox": box,

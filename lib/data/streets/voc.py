@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from lib.data import labels, voc_labels
+from lib.data.streets.kit import name, names, tasks
 from lib.data.streets.scene import render
 from lib.data.streets.write import Settings, do_all, generate
 from lib.run.atomic import write_text, write_with
@@ -61,26 +62,19 @@ def _write(root: Path, settings: Settings, workers: int) -> None:
     kit = root / f"VOC{YEAR}"
     for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         (kit / folder).mkdir(parents=True)
-    splits = {"train": settings.train, "val": settings.val}
-    tasks = [(kit, settings.seed, split, number, settings.height, settings.width)
-             for split, count in splits.items() for number in range(count)]  # fmt: skip
-    do_all(_write_one, tasks, settings, workers)
-    for split, count in splits.items():
-        names = "".join(f"{_name(split, number)}\n" for number in range(count))
-        write_text(kit / "ImageSets" / "Segmentation" / f"{split}.txt", names)
-
-
-def _name(split: str, number: int) -> str:
-    return f"{split}_{number:06d}"
+    do_all(_write_one, tasks(kit, settings), settings, workers)
+    for split, every in names(settings).items():
+        listed = "".join(f"{each}\n" for each in every)
+        write_text(kit / "ImageSets" / "Segmentation" / f"{split}.txt", listed)
 
 
 def _write_one(task: tuple) -> None:
     kit, seed, split, number, height, width = task
     image, label_ids = render(seed, split, number, height, width)
-    name = _name(split, number)
+    called = name(split, number)
     write_with(
-        kit / "JPEGImages" / f"{name}.jpg",
+        kit / "JPEGImages" / f"{called}.jpg",
         lambda file: Image.fromarray(image).save(file, format="JPEG", quality=95),
     )
     mask = paletted(mask_of(label_ids))
-    write_with(kit / "SegmentationClass" / f"{name}.png", lambda file: mask.save(file, format="PNG"))
+    write_with(kit / "SegmentationClass" / f"{called}.png", lambda file: mask.save(file, format="PNG"))

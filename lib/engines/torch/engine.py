@@ -84,13 +84,14 @@ class TorchEngine(Engine):
                 outputs = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
                 with self._carrying(number):
                     self._net.backward_heads(outputs[: len(self._net.heads)])
-            results.append([_numpy(outputs[self._net.outputs.index(name)]) for name in wanted])
+            given = dict(zip(self._net.outputs, outputs))
+            results.append({name: _numpy(given[name]) for name in wanted})
         self._leave_alone()
         trained = [each.grad for each in self._net.parameters() if each.grad is not None]
         if trained:
             self.group.add_up(trained)
         self._optimiser.step(rate, 1 + len(more))
-        return [dict(zip(wanted, each)) for each in results]
+        return results
 
     @torch.no_grad()
     def compute(self, inputs: Batch, outputs: Sequence[str]) -> Arrays:

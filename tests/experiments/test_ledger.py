@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from experiments.ledger import page, wording
-from experiments.ledger.__main__ import main
 from experiments.ledger.book import BookError, Claim, read_book
 from experiments.ledger.compare import entries, judge
 from experiments.ledger.runs import Run, find, load, save
@@ -321,129 +319,6 @@ def test_pages_keep_the_two_kinds_of_data_apart_and_need_no_other_file(tmp_path,
     )
 
 
-def test_kept_runs_give_the_page_that_docs_holds_and_are_taken_where_there_are_no_others(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert main(["deeplab", "--markdown", "report.md", "--html", "a/report.html"]) == 0
-    said = capsys.readouterr().out
-    assert "no finished run of a line in output: these are the runs kept in" in said and "docs/report.json" in said
-    assert (tmp_path / "report.md").read_text() == (ROOT / "docs/report.md").read_text()
-    for picture in (ROOT / "docs/images").glob("report_[sc]*_*.png"):
-        assert (tmp_path / "images" / picture.name).read_bytes() == picture.read_bytes(), picture
-    assert main(["deeplab", "table", "--runs", str(ROOT / "docs/report.json"), "--markdown", "b.md"]) == 0
-    report = (tmp_path / "report.md").read_text()
-    assert (tmp_path / "b.md").read_text() == report.replace("images/report_", "images/b_")
-    assert "kept" not in capsys.readouterr().out
-
-
-def test_command_trains_what_is_missing_and_writes_the_ledger(tmp_path, monkeypatch, capsys):
-    """A twin made tiny; it is left out of the table, for its settings are not the line's, and the ledger says so."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    tiny = ["dataset.streets.train=4", "dataset.streets.val=1", "net.width=4", "net.head_channels=4", "SCALES=[64,96]",
-            "TRAIN.end_epoch=1", "TRAIN.lr_step=''"]  # fmt: skip
-    assert main(["deeplab", "run", *tiny, "--lines", "deeplab_dil10", "--seeds", "101"]) == 0
-    said = capsys.readouterr().out
-    assert "1 runs on stand-in, 1 of them to be made" in said and "deeplab_dil9 seed 101: done" in said
-    assert "left out: output/standin/seed101/deeplab_dil9: other settings than the line's: SCALES" in said
-    assert (tmp_path / "output/ledger/deeplab.html").is_file()
-    assert "evaluate segmentation" in (tmp_path / "output/standin/seed101/deeplab_dil9/ledger.log").read_text()
-    assert main(["deeplab", "run", "TRAIN.end_epoch=0", "--lines", "acn_naive", "--seeds", "101"]) == 1
-    assert re.search(r"error: acn_naive seed 101: .*lib.commands.train .* ended with exit status 1, see output/standin/"
-                     "seed101/acn_naive/ledger.log", capsys.readouterr().err)  # fmt: skip
-
-
-@pytest.mark.parametrize(("arguments", "told"), [
-    (["run", "--lines", "dcn_999"], "--lines: there is no dcn_999; there are deeplab_base,"),
-    (["run", "--data", "mars"], "--data: there is no mars; there are stand-in, cityscapes"),
-    (["run", "net.depht=3"], "command line: net.depht=3: unknown key net.depht; did you mean net.depth?"),
-    (["--runs", "nowhere.json"], "nowhere.json"),
-])  # fmt: skip
-def test_what_cannot_be_is_told(arguments, told, capsys, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert main(["deeplab", *arguments]) == 1
-    assert told in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(("arguments", "told"), [
-    (["elephants", "run"], "expected a system as the first word, one of "),
-    (["deeplab", "elephants"], "table, run or key=value, got elephants"),
-    (["deeplab", "gpus=0"], "settings go with run, not with table: gpus=0"),
-    (["deeplab", "run", "--runs", "a.json"], "--runs goes with table, not with run"),
-    (["deeplab", "run", "--jobs", "0"], "--jobs: expected at least 1, got 0"),
-])  # fmt: skip
-def test_wrong_words_are_refused(arguments, told, capsys):
-    with pytest.raises(SystemExit) as ending:
-        main(arguments)
-    assert ending.value.code == 2 and told in capsys.readouterr().err
-
-
-def test_the_earlier_name_still_leads_here(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "experiments.report",
-        "--runs",
-        str(ROOT / "docs/report.json"),
-        "--markdown",
-        "a.md",
-    ]
-    environment = {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0 and done.stdout == "a.md\na.html\n", done.stderr
-
-
 def test_a_setting_that_does_not_exist_is_told():
     with pytest.raises(ConfigError, match="unknown key net.depht"):
         resolve(REPORT / "acn_lr1.yaml", SMALL, "net.depht=3")
-
-
-# --- the ledger's file
-
-
-def write_book(place: Path, **changes) -> Path:
-    """A small ledger of a system that does not exist; values replace its keys, None takes one away."""
-    (place / "toy/cfgs").mkdir(parents=True)
-    for name in ("a", "b"):
-        (place / f"toy/cfgs/{name}.yaml").write_text("")
-    (place / "toy/numbers.csv").write_text("id,setting,error,training_loss,source\na,one,0.5,,table 1\nb,two,0.25,3,\n")
-    node = {
-        "title": "Toy", "head": "A toy.", "publication": "paper", "metric": "error", "definition": "error is small",
-        "published": "numbers.csv", "baseline": "a", "lower_is_better": True,
-        "data": [{"name": "real", "title": "Real", "text": "It is."}],
-        "groups": [{"group": "all", "lines": [{"name": "a"}, {"name": "b"}]}],
-        "claims": [{"text": "b beats a", "better": "b", "worse": "a"}], **changes,
-    }  # fmt: skip
-    (place / "toy/ledger.yaml").write_text(json.dumps({key: value for key, value in node.items() if value is not None}))
-    return place
-
-
-def test_a_ledger_of_another_system_and_metric(tmp_path):
-    book = read_book("toy", write_book(tmp_path))
-    assert [(line.name, line.setting, line.value, line.loss, line.source) for line in book.lines] == [
-        ("a", "one", 0.5, None, "table 1"), ("b", "two", 0.25, 3.0, "")]  # fmt: skip
-    assert book.sign == -1 and book.parts is None and book.kind("real").comparable and not book.offsets
-    table = entries(book, [], {"a": {}, "b": {}}, {"a": "a", "b": "b"})
-    text = wording.head(book) + wording.section(book, book.data[0], table)
-    assert text.startswith("# Toy\n\nA toy.\n") and "| `b` | two | 0.25000 | -0.250 | 3.000000 |  |" in text
-    assert "published error" in text and "IoU" not in text and "Cityscapes" not in text
-
-
-@pytest.mark.parametrize(("changes", "told"), [
-    ({"metrics": "x"}, "unknown key metrics; valid: system, title"),
-    ({"title": None}, "title is missing"),
-    ({"baseline": "c"}, "baseline: there is no line 'c'"),
-    ({"data": [{"name": "real", "titel": "Real"}]}, "data: unknown key titel; valid: name, title, text"),
-    ({"groups": [{"group": "all", "lines": [{"name": "a"}]}]}, "groups: no line for the published b"),
-    ({"groups": [{"group": "all", "lines": [{"name": each} for each in "abc"]}]}, "lines without a configuration: "),
-    ({"claims": [{"text": "a wins", "better": "a", "worse": "b"}]}, "a wins: the published numbers say otherwise"),
-    ({"claims": [{"text": "c wins", "better": "c", "worse": "b"}]}, "c wins: nothing was published for 'c'"),
-])  # fmt: skip
-def test_what_is_wrong_with_a_ledger_is_told(tmp_path, changes, told):
-    with pytest.raises(BookError) as error:
-        read_book("toy", write_book(tmp_path, **changes))
-    assert told in str(error.value) and "ledger.yaml" in str(error.value)
-
-
-def test_a_system_without_a_ledger_is_told():
-    with pytest.raises(BookError, match="does not exist; systems with a ledger: .*deeplab"):
-        read_book("nothing")

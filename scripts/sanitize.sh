@@ -13,14 +13,16 @@ compiler=${CXX:-c++}
 minutes=2 seed=$(date +%s)000000 quick="" kinds=()
 while [ $# -gt 0 ]; do
   case $1 in
-    --minutes) minutes=$2; shift 2 ;;
-    --seed) seed=$2; shift 2 ;;
+    --minutes) minutes=${2-}; shift; shift || true ;;
+    --seed) seed=${2-}; shift; shift || true ;;
     --quick) quick=-quick; shift ;;
     asan | tsan) kinds+=("$1"); shift ;;
     *) echo "usage: scripts/sanitize.sh [--minutes M] [--seed N] [--quick] [asan] [tsan]" >&2; exit 2 ;;
   esac
 done
 [ ${#kinds[@]} -gt 0 ] || kinds=(asan tsan)
+[[ $minutes =~ ^[0-9]+(\.[0-9]+)?$ ]] || { echo "scripts/sanitize.sh: --minutes must be a number, got '$minutes'" >&2; exit 2; }
+[[ $seed =~ ^[0-9]+$ ]] || { echo "scripts/sanitize.sh: --seed must be a whole number, got '$seed'" >&2; exit 2; }
 
 rooms=$("$python" -c 'import runpy; print(*runpy.run_path("operators/rooms.py")["ROOMS"])')
 abi=$("$python" operators/core/abi.py)

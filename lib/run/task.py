@@ -68,6 +68,7 @@ class Task:
     offset_bound: in pixels; offsets that are parameters are cut back to it after every update; 0 = none.
     source: a file that says how the network is built, copied into the run's folder; None: none.
     advice: what to try when it diverges, of this system's own settings.
+    Raises ValueError where an epoch has no whole update of several batches.
     """
 
     network: Network
@@ -84,6 +85,11 @@ class Task:
     iter_size: int = 1
     source: str | None = None
     advice: str = ""
+
+    def __post_init__(self):
+        if self.iter_size > 1 and self.updates < 1:
+            raise ValueError(f"run.iter_size: the {self.images} pictures of an epoch make no update of {self.iter_size} "
+                             f"batches of {self.batch}")  # fmt: skip
 
     @property
     def updates(self) -> int:

@@ -155,6 +155,18 @@ def test_finite_loss_over_a_parameter_that_is_not_stops_too(tmp_path):
     assert not list(tmp_path.rglob("*.params"))
 
 
+def test_an_update_of_several_batches_drops_those_that_make_no_whole_one():
+    made = task(((1, 2), (3, 4), (5, 6)), iter_size=2)
+    assert made.updates == 1 and made.per_update == 4
+    (group,) = made.groups(0)
+    assert [batch["data"].tolist() for batch in group] == [[1, 2], [3, 4]]
+
+
+def test_an_epoch_without_a_whole_update_is_refused():
+    with pytest.raises(ValueError, match="run.iter_size: the 4 pictures of an epoch make no update of 3 batches of 2"):
+        task(iter_size=3)
+
+
 def test_who_is_asked_to_stop_ends_after_the_update_it_is_at(tmp_path):
     engine = Engine()
     with pytest.raises(KeyboardInterrupt):

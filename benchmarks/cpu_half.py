@@ -86,6 +86,8 @@ def main(arguments: list[str] | None = None) -> int:
     made.add_argument("--threads", type=int, default=1, help="of torch and of the operators (default %(default)s)")
     made.add_argument("--out", type=Path, help="a result file, JSON")
     options = made.parse_args(arguments)
+    if min(options.rounds, options.threads) < 1:
+        made.error(f"--rounds and --threads: expected at least 1, got {options.rounds} and {options.threads}")
     torch.set_num_threads(options.threads)
     set_num_threads(options.threads)
     rows = []

@@ -40,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     made.add_argument("--one", nargs=2, metavar=("POINT", "ENGINE"), help="one measurement, in this process")
     options = made.parse_args(arguments)
+    if min(options.rounds, options.threads) < 1:
+        made.error(f"--rounds and --threads: expected at least 1, got {options.rounds} and {options.threads}")
     if options.one:
         print(json.dumps(measure(*options.one)))
         return 0

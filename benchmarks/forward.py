@@ -28,10 +28,14 @@ NETWORKS = ("rpn", "rpn_dcn", "rfcn", "rfcn_dcn", "rcnn", "rcnn_dcn")
 def main(arguments: list[str] | None = None) -> int:
     made = argparse.ArgumentParser("python -m benchmarks.forward", description=__doc__.splitlines()[0])
     made.add_argument("settings", nargs="*", metavar="key=value", help="such as engine=torch run.threads=1")
-    made.add_argument("--networks", nargs="+", default=NETWORKS, metavar="NAME", help=f"of {', '.join(NETWORKS)}")
+    made.add_argument(
+        "--networks", nargs="+", default=NETWORKS, choices=NETWORKS, metavar="NAME", help=f"of {', '.join(NETWORKS)}"
+    )
     made.add_argument("--rounds", type=int, default=3, help="forwards that count (default %(default)s)")
     made.add_argument("--one", metavar="NAME", help="one network, in this process; prints JSON")
     options = made.parse_intermixed_args(arguments)
+    if options.rounds < 1:
+        made.error(f"--rounds: expected at least 1, got {options.rounds}")
     if options.one:
         print(json.dumps(measure(options.one, options.settings, options.rounds)))
         return 0

@@ -88,8 +88,10 @@ class Task:
 
     def __post_init__(self):
         if self.iter_size > 1 and self.updates < 1:
-            raise ValueError(f"run.iter_size: the {self.images} pictures of an epoch make no update of {self.iter_size} "
-                             f"batches of {self.batch}")  # fmt: skip
+            raise ValueError(
+                f"run.iter_size: the {self.images} pictures of an epoch make no update of {self.iter_size} batches of "
+                f"{self.batch}"
+            )
 
     @property
     def updates(self) -> int:

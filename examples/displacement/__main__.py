@@ -52,7 +52,9 @@ def main(arguments: list | None = None) -> dict[str, np.ndarray]:
         row = "".join(f"{e:6.2f}" for e in mean[:-2]) + "".join(f"{e:9.3f}" for e in mean[-2:])
         print(f"{f'{name} ({count:,})':36}{row}", flush=True)
     if options.out:
-        draw(errors, options.out)
+        whole = {name: errors[name] for name in NETWORKS if name in errors}
+        parts = {name: errors[name] for name in ABLATIONS if name in errors}
+        draw({"How far each can look": whole, "5 x 5 samples, without one part": parts}, options.out)
         print(f"wrote {options.out}")
     return errors
 

@@ -168,13 +168,35 @@ RESIZES = {
     "BilinearResize2D like": (S.broadcast_mul(S.contrib.BilinearResize2D(X, Y, mode="like", align_corners=False),
                                               S.sum(Y, axis=1, keepdims=True)), {**MAP, "y": (2, 1, 41, 13)}),
 }  # fmt: skip
-CASES = {**ELEMENTWISE, **ARRAYS, **REDUCTIONS, **NORMALIZATIONS, **LAYERS, **RESIZES}
+_MATCHED = {
+    "": {"max_displacement": 2, "pad_size": 2},
+    "with steps": {"max_displacement": 3, "pad_size": 3, "stride1": 2, "stride2": 2},
+    "of windows": {"kernel_size": 3, "max_displacement": 2, "pad_size": 3},
+    "of windows with steps": {"kernel_size": 3, "max_displacement": 2, "pad_size": 4, "stride1": 2, "stride2": 2},
+    "inside": {"kernel_size": 3, "max_displacement": 1},
+}
+MATCHES = {
+    f"Correlation {how}{' of differences' * (not multiply)}": (
+        S.Correlation(X, Y, is_multiply=multiply, **attributes),
+        {"x": (2, 3, 7, 6), "y": (2, 3, 7, 6)},
+    )
+    for how, attributes in _MATCHED.items()
+    for multiply in (True, False)
+}
+CASES = {**ELEMENTWISE, **ARRAYS, **REDUCTIONS, **NORMALIZATIONS, **LAYERS, **RESIZES, **MATCHES}
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_as_in_mxnet(case):
     symbol, shapes = CASES[case]
     both(symbol, **shapes)
+
+
+def test_differences_of_equals_have_a_gradient_in_a_correlation():
+    """That of the first minus the second."""
+    random = np.random.default_rng(0)
+    arg = {name: random.integers(0, 2, (2, 3, 5, 4)).astype(float) for name in "xy"}
+    expect_same(S.Correlation(X, Y, max_displacement=1, pad_size=1, is_multiply=False), arg, {})
 
 
 def test_roi_pooling():

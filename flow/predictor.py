@@ -20,13 +20,13 @@ class Predictor:
 
     def flows(self, pairs) -> np.ndarray:
         """float32 (N, h, w, 2), (u, v) in pixels, for pairs of pictures uint8 (h, w, 3) RGB of one size."""
-        found = self.engine.compute({"data": self._tensors(pairs)}, ["flow_output"])["flow_output"]
+        found = self.inside(pairs, ["flow_output"])["flow_output"]
         height, width = pairs[0][0].shape[:2]
         return found[:, :, :height, :width].transpose(0, 2, 3, 1)
 
-    def inside(self, pair, outputs: list[str]) -> dict[str, np.ndarray]:
-        """Internal outputs of the network for one pair."""
-        return self.engine.compute({"data": self._tensors([pair])}, outputs)
+    def inside(self, pairs, outputs: list[str]) -> dict[str, np.ndarray]:
+        """Internal outputs of the network for such pairs."""
+        return self.engine.compute({"data": self._tensors(pairs)}, outputs)
 
     def _tensors(self, pairs) -> np.ndarray:
         """Raises ValueError for two pictures of different sizes."""

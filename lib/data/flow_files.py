@@ -43,10 +43,15 @@ def read_flow(path: str | Path) -> np.ndarray:
 
 def write_flow(path: str | Path, flow: np.ndarray) -> None:
     """Writes float (h, w, 2), completely or not at all. Raises ValueError for another shape."""
+    write_bytes(path, as_bytes(flow))
+
+
+def as_bytes(flow: np.ndarray) -> bytes:
+    """The content of the file."""
     if flow.ndim != 3 or flow.shape[2] != 2 or not flow.size:
-        raise ValueError(f"{path}: flow of shape {flow.shape}, expected (h, w, 2)")
+        raise ValueError(f"flow of shape {flow.shape}, expected (h, w, 2)")
     size = np.array(flow.shape[1::-1], "<i4").tobytes()
-    write_bytes(path, [TAG, size, np.ascontiguousarray(flow, "<f4").tobytes()])
+    return TAG + size + np.ascontiguousarray(flow, "<f4").tobytes()
 
 
 def known(flow: np.ndarray) -> np.ndarray:

@@ -47,6 +47,8 @@ class FlyingChairs:
         if image_set not in SPLITS:
             raise DatasetError(f"image set {image_set!r}: FlyingChairs has {', '.join(SPLITS)}")
         path = self.root / SPLIT_FILE
+        if not path.is_file():
+            raise DatasetError(f"dataset.dataset_path: {path} is not there; FlyingChairs has it beside its folder data")
         digits = read_text(path).split()
         if not digits or not set(digits) <= set(SPLITS.values()):
             raise DatasetError(f"{path}: expected 1 (train) or 2 (test) on every line, got {sorted(set(digits))[:4]}")

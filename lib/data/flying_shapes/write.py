@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lib.data.flow_files import write_flow
+from lib.data.flow_files import as_bytes
 from lib.data.flying_chairs import SPLIT_FILE, SPLITS, Pair
 from lib.data.flying_shapes.scene import drawn_pair
 from lib.data.made_once import made_once
-from lib.run.atomic import write_text, write_with
+from lib.run.atomic import write_text
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,10 @@ def _write(folder: Path, settings: Settings) -> None:
 
 
 def write_pair(folder: Path, pair: Pair) -> None:
-    """Its files in <folder>/data."""
+    """Its files in <folder>/data, which nobody reads before all are there."""
     begins = folder / "data" / pair.name
     for number, picture in ((1, pair.first), (2, pair.second)):
-        write_with(f"{begins}_img{number}.ppm", partial(Image.fromarray(picture).save, format="PPM"))
-    write_flow(f"{begins}_flow.flo", pair.flow)
+        Image.fromarray(picture).save(f"{begins}_img{number}.ppm")
+    Path(f"{begins}_flow.flo").write_bytes(as_bytes(pair.flow))
     if pair.occluded is not None:
-        hidden = Image.fromarray(np.where(pair.occluded, 255, 0).astype(np.uint8))
-        write_with(f"{begins}_occ.png", partial(hidden.save, format="PNG"))
+        Image.fromarray(np.where(pair.occluded, 255, 0).astype(np.uint8)).save(f"{begins}_occ.png")

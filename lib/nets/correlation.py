@@ -15,17 +15,16 @@ def correlation(
     (row of dy) * D + (column of dx). What lies outside is 0.
 
     MXNet does not compare the two shapes and reads outside its memory where they differ, a stride of 0 ends the
-    process, a map that is too small gets a size of 2**32. So both maps are stacked first, which shape inference
-    refuses unless they have one shape; padding is as wide as the displacement, which any map is large enough for; and
-    numbers that do not fit raise ValueError here.
+    process, a map that is too small gets a size of 2**32. So 0 times the first map is added to the second, which shape
+    inference refuses unless they have one shape; padding is as wide as the displacement, which any map is large enough
+    for; and numbers that do not fit raise ValueError here.
     """
     if stride < 1 or max_displacement < 0:
         raise ValueError(f"{name}: expected max_displacement >= 0 and stride >= 1, got {max_displacement} and {stride}")
-    pair = mx.sym.stack(first, second, axis=0, name=f"{name}_pair")
-    maps = mx.sym.SliceChannel(pair, name=f"{name}_maps", num_outputs=2, axis=0, squeeze_axis=True)
+    alike = mx.sym.elemwise_add(second, 0 * mx.sym.BlockGrad(first), name=f"{name}_second")
     return mx.sym.Correlation(
-        maps[0],
-        maps[1],
+        first,
+        alike,
         name=name,
         kernel_size=1,
         max_displacement=max_displacement,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -66,14 +67,15 @@ def drawn_body(random: np.random.Generator, height: int, width: int) -> Body:
 
 def drawn_pattern(random: np.random.Generator, side: int) -> np.ndarray:
     """float32 (side, side, 3): noise of several sizes in colours around one of its own."""
-    levels = np.zeros((side, side, 3), np.float32)
+    levels = np.zeros((3, side, side), np.float32)
     for cells in (4, 8, 16, 32):
-        coarse = random.normal(size=(cells, cells, 3)) * 0.6 + random.normal(size=(cells, cells, 1))
-        shares = _shares(cells, side)
-        levels += np.einsum("yv,vuc,xu->yxc", shares, coarse, shares, optimize=True) * cells**-0.3
-    return np.clip(random.uniform(60, 195, 3) + random.uniform(15, 45) * levels, 0, 255).astype(np.float32)
+        coarse = random.normal(size=(3, cells, cells)) * 0.6 + random.normal(size=(1, cells, cells))
+        levels += _shares(cells, side) @ coarse @ _shares(cells, side).T * cells**-0.3
+    colour, contrast = random.uniform(60, 195, 3), random.uniform(15, 45)
+    return np.clip(colour + contrast * levels.transpose(1, 2, 0), 0, 255).astype(np.float32)
 
 
+@lru_cache
 def _shares(cells: int, side: int) -> np.ndarray:
     """(side, cells): how much of each cell is in each pixel of a side, bilinear, the last cell before the first one."""
     places, rows, shares = np.arange(side) * cells / side, np.arange(side), np.zeros((side, cells))

@@ -46,10 +46,12 @@ def _own(body: Body, points: np.ndarray, second: bool) -> np.ndarray:
 def _topmost(bodies: Sequence[Body], points: np.ndarray, second: bool) -> np.ndarray:
     """int (...): the number of the body that is seen at points (..., 2) of the first or second picture."""
     found, flat = np.zeros(points.shape[:-1], np.int64), points.reshape(-1, 2)
+    x, y = np.ascontiguousarray(flat.T)
     for number, body in enumerate(bodies):
         if number:
             corners = affine.apply(body.motion @ body.at if second else body.at, body.outline)
-            near = np.flatnonzero(((flat >= corners.min(0)) & (flat <= corners.max(0))).all(-1))
+            (left, top), (right, bottom) = corners.min(0), corners.max(0)
+            near = np.flatnonzero((x >= left) & (x <= right) & (y >= top) & (y <= bottom))
             found.flat[near[body.covers(_own(body, flat[near], second))]] = number
     return found
 

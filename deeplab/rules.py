@@ -39,10 +39,7 @@ def _table(cfg) -> tuple[Row, ...]:
         # DeepLabV2's classifiers; its dynamic filters as their author's Caffe networks have them.
         Row(r"aspp_c\d_weight", cfg.net.aspp_lr_mult, "normal"),
         Row(r"aspp_c\d_bias", 2.0 * cfg.net.aspp_lr_mult, "zeros"),
-        *(Row(rf"(scale\d+_)?{name}", 2.0 if name.endswith("_bias") else 1.0, init)
-          for name, init in cfg.net.lsdfn.block().initial("lsdfn").items()),
-        Row(r"post_weight", 1.0, "msra"),
-        Row(r"post_bias", 2.0, "zeros"),
+        *rules.block(cfg.net.lsdfn.initial(), r"(scale\d+_)?"),
         Row(r"scale\d+_bn.*_moving_var", 1.0, "ones"),
         Row(r"scale\d+_bn.*_moving_mean", 1.0, "zeros"),
         # DCNv2 slows its offset-and-mask branch as a whole; the first deformable network treats its branch as a new

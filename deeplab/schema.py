@@ -106,7 +106,7 @@ RANGES = Ranges(
         "network.IMAGE_STRIDE": (0,),
         "TRAIN.ENABLE_OHEM": (False,),
         "net.head_init": ("normal", "msra"),
-        "net.lsdfn.fusion": ("sum", "mean"),
+        **LSDFN.CHOICES,
         **sections.NET_RANGES["choices"],
     },
     why={
@@ -116,7 +116,7 @@ RANGES = Ranges(
     at_least={
         "TRAIN.CROP_HEIGHT": 1, "TRAIN.CROP_WIDTH": 1, "network.pretrained_epoch": 0, "net.head_channels": 1,
         "faults.offset_lr_rate": 0, "net.aspp_lr_mult": 0,
-        **{f"net.lsdfn.{key}": 1 for key in LSDFN.SIZES},
+        **LSDFN.AT_LEAST,
         **sections.NET_RANGES["at_least"],
     },
     paths=("network.pretrained",),

@@ -7,19 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
+from flow import looker
 from flow.data import load_dataset
 from lib.data.flow_files import known, write_flow
 from lib.data.flying_chairs import FlyingChairs, Pair
 from lib.data.prefetch import prefetch
-from lib.looking.windows import window
 from lib.metrics.end_point_error import Sums, best_affine, end_point_error, near_edges
-from lib.run.atomic import write_arrays
 
 MAGNITUDES = (0, 5, 10, 20, np.inf)  # pixels
-CELL = 8  # pixels of a cell of level 3
 REACH = 3  # pixels from an edge of the flow
 SHOWN = 4  # pairs
-WINDOW = "window.npz"  # where LS-DFN looks in the first of them
+EDGE = "edge.npz"  # where LS-DFN looks in the first of them
 
 
 def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
@@ -45,7 +43,7 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
             if pair.name in shown(data):
                 write_flow(place / f"{pair.name}.flo", flow)
     if cfg.net.kind == "lsdfn":
-        write_arrays(place / WINDOW, window_at_an_edge(cfg, predictor, data.pair(shown(data)[0])))
+        looker.save(place / EDGE, looker.look(predictor, data.pair(shown(data)[0])))
     means = {name: each.means() for name, each in sums.items()}
     own = means.pop("network")
     value = own.pop("all")
@@ -60,24 +58,6 @@ def shown(data: FlyingChairs) -> list[str]:
     """Names of the test pairs that the summary shows."""
     places = np.linspace(0, len(data) - 1, min(SHOWN, len(data))).astype(int)
     return [data.records[place] for place in places]
-
-
-def window_at_an_edge(cfg, predictor, pair: Pair) -> dict[str, np.ndarray]:
-    """What LS-DFN looks at from the pixel where the true flow changes most, away from the borders: `image`, `pixel`
-    (y, x), `places` (S, 2) of the samples in image pixels, and the attention `weights` (S,) that each has there."""
-    there = known(pair.flow)
-    jumps = np.zeros(there.shape)
-    for axis in (0, 1):
-        change = np.hypot(*np.moveaxis(np.diff(np.where(there[..., None], pair.flow, 0), axis=axis), -1, 0))
-        jumps[: change.shape[0], : change.shape[1]] += change
-    border = min(there.shape) // 4
-    inner = jumps[border:-border, border:-border]
-    pixel = np.array(np.unravel_index(inner.argmax(), inner.shape)) + border
-    attention = predictor.inside([(pair.first, pair.second)], ["lsdfn_sample_output"])["lsdfn_sample_output"][0]
-    cell = np.minimum(np.round(pixel / CELL).astype(int), np.subtract(attention.shape[1:], 1))
-    places = window((int(cell[0]), int(cell[1])), cfg.net.lsdfn.samples, cfg.net.lsdfn.sample_stride, CELL)
-    weights = 1 + attention[:, cell[0], cell[1]]
-    return {"image": pair.first, "pixel": pixel, "places": places, "weights": weights}
 
 
 def floors(truth: np.ndarray, there: np.ndarray) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from flow.batches import to_tensor
 from flow.task import test_network
+from lib.looking.filters import Filter, filters_inside
 
 STEP = 4  # pixels of a cell of level 2: sides are filled up to a multiple of it
 
@@ -20,13 +21,13 @@ class Predictor:
 
     def flows(self, pairs) -> np.ndarray:
         """float32 (N, h, w, 2), (u, v) in pixels, for pairs of pictures uint8 (h, w, 3) RGB of one size."""
-        found = self.inside(pairs, ["flow_output"])["flow_output"]
+        found = self.engine.compute({"data": self._tensors(pairs)}, ["flow_output"])["flow_output"]
         height, width = pairs[0][0].shape[:2]
         return found[:, :, :height, :width].transpose(0, 2, 3, 1)
 
-    def inside(self, pairs, outputs: list[str]) -> dict[str, np.ndarray]:
-        """Internal outputs of the network for such pairs."""
-        return self.engine.compute({"data": self._tensors(pairs)}, outputs)
+    def filters(self, pair) -> list[Filter]:
+        """What the network's dynamic filters do with one such pair."""
+        return filters_inside(self.engine, {"data": self._tensors([pair])})
 
     def _tensors(self, pairs) -> np.ndarray:
         """Raises ValueError for two pictures of different sizes."""

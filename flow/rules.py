@@ -22,7 +22,7 @@ def rules_of(cfg, graph: str) -> dict[str, Rule]:
 
 def _table(cfg) -> tuple[Row, ...]:
     return (
-        *(Row(name, 1.0, init) for name, init in cfg.net.lsdfn.block().initial("lsdfn").items()),
+        *(Row(name, 1.0, init) for name, init in cfg.net.lsdfn.initial().items()),
         Row(r".*_weight", 1.0, "msra(0.1)", True),  # He et al. 2015, for the slope of the leaky ReLUs
         Row(r".*_bias", 1.0, "zeros", True),
     )

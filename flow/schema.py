@@ -107,14 +107,14 @@ RANGES = Ranges(
         "TRAIN.FLIP": (False,),
         "net.kind": KINDS,
         "net.pixel_order": ("RGB", "BGR"),
-        "net.lsdfn.fusion": ("sum", "mean"),
+        **LSDFN.CHOICES,
     },
     why={"TRAIN.FLIP": "augment.flip_x mirrors at random"},
     at_least={
         "dataset.generated.train": 1, "dataset.generated.test": 1, "dataset.generated.seed": 0,
         "dataset.generated.height": 32, "dataset.generated.width": 32, "network.pretrained_epoch": 0, "net.width": 1,
         "net.max_displacement": 0, "net.displacement_stride": 1, **{f"augment.{key}": 0 for key in _NOT_BELOW_0},
-        **{f"net.lsdfn.{key}": 1 for key in LSDFN.SIZES},
+        **LSDFN.AT_LEAST, "net.lsdfn.post": 1,
     },
     paths=("network.pretrained",),
 )  # fmt: skip

@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from flow import looker
 from flow.data import load_dataset
-from flow.evaluation import WINDOW, shown
+from flow.evaluation import EDGE, shown
 from lib.data.flow_files import known, read_flow
 from lib.metrics.end_point_error import end_point_error
 from lib.pictures import flow as coding
 from lib.pictures import panels
 from lib.pictures.style import GREY, LEARNED, open_spines, picture
-from lib.pictures.windows import draw_window
+from lib.pictures.windows import draw_field, draw_windows
 from lib.run import folder
 from lib.run.atomic import write_with
-from lib.run.damage import read_arrays
 from lib.run.metrics import read_metrics
 from lib.run.program import tell
 
@@ -40,7 +40,7 @@ def summary(cfg) -> Path:
     figure.suptitle(text, fontsize=13, fontweight="bold")
     above, below = figure.subfigures(2, 1, height_ratios=[len(names) * ROW, 3.6])
     _pairs(above, [data.pair(name) for name in names], [read_flow(place / f"{name}.flo") for name in names])
-    _numbers(below, cfg, results, place / WINDOW)
+    _numbers(below, cfg, results, place / EDGE)
     path = Path(cfg.output_path) / cfg.run.name / "summary.png"
     write_with(path, lambda file: figure.savefig(file, format="png", dpi=DPI))
     return path
@@ -73,18 +73,20 @@ def _pairs(block, pairs, flows) -> None:
     wheel.set(xticks=[], yticks=[])
 
 
-def _numbers(block, cfg, results: dict, window: Path) -> None:
+def _numbers(block, cfg, results: dict, edge: Path) -> None:
     """Loss curve, error by part, and the samples at a moving edge where there are any."""
     path = folder.prefix(cfg).parent / "metrics.jsonl"
     lines = [line for line in read_metrics(path) if line["epoch"] < results["epoch"]]
     updates, epochs = ([line for line in lines if line["event"] == event] for event in ("update", "epoch"))
-    axes = block.subplots(1, 3 if cfg.net.kind == "lsdfn" else 2, squeeze=False)[0]
+    filters = cfg.net.kind == "lsdfn"
+    axes = block.subplots(1, 4 if filters else 2, squeeze=False)[0]
     panels.loss_curve(axes[0], updates, epochs, "end-point error, five levels")
     _bars(axes[1], results)
-    if cfg.net.kind == "lsdfn":
-        seen = read_arrays(window, "evaluate again (./test.sh CONFIG)")
-        title = "LS-DFN's samples at a moving edge\nred weighs more than 1, blue less"
-        draw_window(axes[2], seen["image"], seen["places"], seen["weights"], seen["pixel"], title)
+    if filters:
+        seen = looker.load(edge)
+        cell = seen.found.cell_of(seen.pixel, (seen.image.shape[0], seen.image.shape[1]))
+        draw_windows(axes[2], seen.image, seen.found, cell, "LS-DFN at a moving edge: its windows")
+        draw_field(axes[3], seen.image, seen.found, cell, "and the weights of what it reads")
 
 
 def _bars(axis, results: dict) -> None:

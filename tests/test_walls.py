@@ -45,6 +45,7 @@ TABLE = {
     "operators.checks.mxnet_backends": {"operators.checks", "operators.for_mxnet", "mxnet"},
     "operators.gpu_suite": {"operators", "torch", "torchvision"},
     "lib.extra": {"operators.extras"},
+    "lib.crf": {"lib.config", "operators.extras"},
     "lib.config": set(),
     "lib.run": {"lib.config"},
     "lib.data": FILES,

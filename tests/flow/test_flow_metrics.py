@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 from flow.evaluation import floors, masks_of
+from flow.looker import moving_edge
 from lib.data.flow_files import UNKNOWN
 from lib.data.flying_chairs import Pair
-from lib.looking.windows import window
 from lib.metrics.end_point_error import Sums, best_affine, end_point_error, near_edges
 from lib.pictures import flow as coding
 
@@ -72,7 +72,10 @@ def test_colours_of_flow():
     assert coding.legend(33)[16, 32].tolist()[0] == 255 and coding.legend(33)[0, 0].tolist() == [255, 255, 255]
 
 
-def test_samples_stand_around_their_cell():
-    places = window((4, 5), samples=3, step=2, cell_size=8)
-    assert places.shape == (9, 2) and places[4].tolist() == [32, 40]
-    assert places[0].tolist() == [16, 24] and places[1].tolist() == [16, 40] and places[8].tolist() == [48, 56]
+def test_the_edge_that_is_looked_at_is_where_flow_jumps():
+    flow = np.zeros((16, 24, 2), np.float32)
+    flow[:, 12:] = (0, 3)
+    flow[6:, 12:] = (4, 3)
+    flow[0, 0] = UNKNOWN
+    picture = np.zeros((16, 24, 3), np.uint8)
+    assert moving_edge(Pair(picture, picture, flow, None, "a")) == (5, 12)

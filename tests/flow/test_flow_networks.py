@@ -72,7 +72,9 @@ def test_the_block_counts_as_the_graph_does():
     assert control == pytest.approx(lsdfn, rel=0.001)
 
 
-@pytest.mark.parametrize("path", sorted(set(CONFIGS.rglob("*.yaml")) - {TWIN}), ids=lambda path: str(path.relative_to(CONFIGS)))
+@pytest.mark.parametrize(
+    "path", sorted(set(CONFIGS.rglob("*.yaml")) - {TWIN}), ids=lambda path: str(path.relative_to(CONFIGS))
+)
 def test_every_shipped_configuration_is_a_network_whose_parameters_have_rules(path):
     for over in ([], [f"OVER={TWIN}"]) if path.parent == TWIN.parent else ([],):
         cfg = config(str(path.relative_to(CONFIGS).with_suffix("")), *over)

@@ -78,4 +78,4 @@ def test_the_edge_that_is_looked_at_is_where_flow_jumps():
     flow[6:, 12:] = (4, 3)
     flow[0, 0] = UNKNOWN
     picture = np.zeros((16, 24, 3), np.uint8)
-    assert moving_edge(Pair(picture, picture, flow, None, "a")) == (5, 12)
+    assert moving_edge(Pair(picture, picture, flow, None, "a")) == (6, 11)

@@ -11,6 +11,7 @@ mx = pytest.importorskip("mxnet", reason="MXNet is not installed")
 
 from operators.for_torch.symbol_net import SymbolNet  # noqa: E402
 from operators.for_torch.symbols.elementwise import BINARY, SCALAR, UNARY  # noqa: E402
+from operators.library import OperatorError  # noqa: E402
 
 from symbol_samples import close, draw, expect_same  # noqa: E402  # isort: skip
 
@@ -245,3 +246,16 @@ def test_what_mxnet_has_in_float32_only(case):
     close(out.detach().numpy(), want.asnumpy(), 1e-5, "output")
     for name, parameter in net.named_parameters():
         close(parameter.grad.numpy(), arrays[name].grad.asnumpy(), 1e-5, name)
+
+
+@pytest.mark.parametrize("attributes, shapes, told", [
+    ({}, ((1, 3, 5, 4), (1, 3, 5, 5)), r"data2.*\(1, 3, 5, 5\)"),
+    ({"max_displacement": 4, "pad_size": 1}, ((1, 3, 5, 4),) * 2, "too small for max_displacement=4"),
+    ({"stride2": 0}, ((1, 3, 5, 4),) * 2, "stride1 and stride2 at least 1"),
+    ({"kernel_size": 2}, ((1, 3, 5, 4),) * 2, "kernel_size must be odd"),
+])  # fmt: skip
+def test_what_a_correlation_cannot_compute_is_refused(attributes, shapes, told):
+    """MXNet 1.9.1 reads outside its memory, divides by 0 or gives a map of 2**32 places."""
+    symbol = S.Correlation(X, Y, **{"max_displacement": 1, "pad_size": 1, **attributes})
+    with pytest.raises(OperatorError, match=told):
+        SymbolNet(symbol.tojson(), {name: np.zeros(shape) for name, shape in zip("xy", shapes)}, {})()

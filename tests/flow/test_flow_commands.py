@@ -10,9 +10,11 @@ import sys
 
 import numpy as np
 import pytest
-from flows import CONFIGS, ENGINES, ROOT
+from flows import CONFIGS, ENGINES, ROOT, config
 from PIL import Image
 
+from flow.system import SYSTEM
+from lib.config import ConfigError
 from lib.data.flow_files import read_flow
 from lib.run import checkpoint
 
@@ -114,5 +116,5 @@ def test_any_two_pictures_have_a_flow(place):
     Image.new("RGB", (90, 66)).save(place / "c.png")
     said = call(place, "flow.predict", "a.png", "c.png", "--run", "small.yaml", status=1)
     assert "both pictures must have one size, got 90 x 67 and 90 x 66" in said
-    said = call(place, "lib.commands.predict", "small.yaml", "a.png", status=1)
-    assert "flow is between two pictures: python -m flow.predict" in said
+    with pytest.raises(ConfigError, match="flow is between two pictures: python -m flow.predict FIRST SECOND"):
+        SYSTEM.draw(config("quick_flow"), None, None)

@@ -19,7 +19,7 @@ from operators.rooms import ROOMS
 ROOT = Path(__file__).resolve().parents[1]
 FRAMEWORKS = {"mxnet", "torch", "torchvision", "tensorflow", "jax", "cupy"}
 TESTING = {"pytest", "hypothesis"}
-SYSTEMS = {"classify", "deeplab", "detection"}
+SYSTEMS = {"classify", "deeplab", "detection", "flow"}
 OURS = {"operators", "lib", *SYSTEMS, "experiments", "benchmarks", "examples", "notebooks", "scripts", "tests"}
 
 # {package: what it may import of this project, of frameworks and of test tools}. The most special package that a file
@@ -76,6 +76,8 @@ TABLE = {
     "deeplab.symbols": {"lib.nets", "deeplab", "mxnet"},
     "classify": _SYSTEM,
     "classify.symbols": {"lib.nets", "classify", "mxnet"},
+    "flow": {*_SYSTEM, "lib.commands", "lib.predictors"},
+    "flow.symbols": {"lib.nets", "flow", "mxnet"},
     "detection": {*_SYSTEM, "lib.boxes", "lib.commands", "lib.predictors"},
     "detection.symbols": {"lib.nets", "detection", "mxnet"},
     "experiments": {*FILES, "lib.extra", "lib.system"},

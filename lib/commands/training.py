@@ -98,7 +98,7 @@ def _start(cfg, begin: int, task: Task, engine: Engine, log) -> None:
             raise ValueError(
                 f"the data set has {task.images} images per epoch; the run in {place} was begun with {state['images']}"
             )
-        checkpoint.restore(prefix(cfg), begin, engine, cfg.TRAIN.momentum)
+        checkpoint.restore(prefix(cfg), begin, engine, cfg.TRAIN.momentum, cfg.TRAIN.optimizer)
         if engine.group.first:
             checkpoint.remove_after(prefix(cfg), begin)
         log.info("continue after epoch %d of %s", begin, prefix(cfg))
@@ -109,8 +109,8 @@ def _start(cfg, begin: int, task: Task, engine: Engine, log) -> None:
 def _slow_down(engine: Engine, factor: float, times: int, times_before: int) -> None:
     """Offsets (and masks, where one branch makes both) learn at factor**times of their rate.
 
-    times_before: what `times` was when the momentum was saved; the momentum shrinks as the rate has since, or it would
-    go on pushing at the old one.
+    times_before: what `times` was when the momentum was saved; sgd's shrinks as the rate has since, or it would go on
+    pushing at the old one (adam's means hold gradients, without the rate).
     """
     names = steering(looking_layers(engine.network.graph))
     if times:

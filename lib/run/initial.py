@@ -20,10 +20,10 @@ def initial_value(kind: str, name: str, shape: tuple[int, ...], seed: int) -> np
     """A float32 array of `shape`; `kind` is one of
 
     zeros, ones, half; normal: N(0, 0.01); normal(S), such as normal(1e-4): N(0, S); msra: N(0, sqrt(2 / fan_in)) with
-    fan_in = the product of all axes but the first (He et al. 2015, for ReLU networks); xavier: uniform within
-    sqrt(12 / (fan_in + fan_out)), that of Glorot and Bengio 2010 times sqrt(2), as PyTorch's with the gain of a ReLU;
-    uniform: within sqrt(1 / fan_in), as PyTorch's layers begin by themselves; bilinear: the interpolation kernel of a
-    Deconvolution (C, 1, k, k).
+    fan_in = the product of all axes but the first (He et al. 2015, for ReLU networks); msra_out: the same of fan_out,
+    the product of all axes but the second; xavier: uniform within sqrt(12 / (fan_in + fan_out)), that of Glorot and
+    Bengio 2010 times sqrt(2), as PyTorch's with the gain of a ReLU; uniform: within sqrt(1 / fan_in), as
+    PyTorch's layers begin by themselves; bilinear: the interpolation kernel of a Deconvolution (C, 1, k, k).
     """
     normal = re.fullmatch(r"normal\(([0-9.e+-]+)\)", kind)
     if kind not in _KINDS and not normal:
@@ -54,6 +54,10 @@ def _msra(shape, random):
     return np.float32(np.sqrt(2.0 / np.prod(shape[1:]))) * random.standard_normal(shape, dtype=np.float32)
 
 
+def _msra_out(shape, random):
+    return np.float32(np.sqrt(2.0 / (shape[0] * np.prod(shape[2:])))) * random.standard_normal(shape, dtype=np.float32)
+
+
 def _xavier(shape, random):
     bound = np.sqrt(12.0 / (np.prod(shape[2:]) * (shape[0] + shape[1])))
     return random.uniform(-bound, bound, shape)
@@ -73,5 +77,5 @@ def _bilinear(shape, random):
 
 _KINDS: dict[str, Callable[..., np.ndarray]] = {
     "zeros": _zeros, "ones": _ones, "half": _half, "normal": _normal, "msra": _msra, "xavier": _xavier,
-    "uniform": _uniform, "bilinear": _bilinear,
+    "msra_out": _msra_out, "uniform": _uniform, "bilinear": _bilinear,
 }  # fmt: skip

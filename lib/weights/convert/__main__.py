@@ -29,6 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--std", help="red,green,blue in 0..1; default: ImageNet's 0.229,0.224,0.225")
     parser.add_argument("--order", choices=["RGB", "BGR"], default="RGB", help="channels that the network expects")
     parser.add_argument("--eps", type=float, default=1e-5, help="of batch norm (default: %(default)s)")
+    parser.add_argument("--module", metavar="PART", help="for a network that is a torch module (DeepLabv3+): keep the "
+                        "file's names, behind this: 'backbone.' for a classifier, '' for a whole network")  # fmt: skip
     options = parser.parse_args(arguments)
     use_threads(0)
     return _convert(options)
@@ -36,8 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _convert(options) -> int:
     from lib.run import params
+    from lib.weights.convert.module import as_module
     from lib.weights.convert.resnet import convert
-    from lib.weights.convert.settings import IMAGENET_MEAN, IMAGENET_STD, numbers, settings, write
+    from lib.weights.convert.settings import IMAGENET_MEAN, IMAGENET_STD, numbers, pixels, settings, write
     from lib.weights.convert.sources import read
 
     mean = numbers(options.mean, "--mean") if options.mean else IMAGENET_MEAN
@@ -45,15 +48,20 @@ def _convert(options) -> int:
     if min(std) <= 0 or not 0 < options.eps < 1:
         raise ValueError(f"--std, --eps: expected numbers above 0 (eps below 1), got {std} and {options.eps}")
     source = read(options.file, options.key)
-    network = convert(source)
-    values = settings(source, network, options.stride, mean, std, options.order, options.eps)
+    if options.module is None:
+        network = convert(source)
+        arg, aux, unused, what = network.arg, network.aux, network.unused, f"ResNet-{network.depth}"
+        values = settings(source, network, options.stride, mean, std, options.order, options.eps)
+    else:
+        (arg, aux, unused), what = as_module(source, options.module), f"module {options.module}*"
+        values = pixels(mean, std, options.order)
     paths = [Path(f"{options.prefix}-0000.{suffix}") for suffix in ("params", "yaml")]
     paths[0].parent.mkdir(parents=True, exist_ok=True)
     write(paths[1], source, values)  # first: weights without their settings would be taken for the original's
-    params.save(paths[0], network.arg, network.aux)
-    tell(f"{source.path.name}: ResNet-{network.depth}, SHA-256 {source.sha256}")
-    if network.unused:
-        tell(f"not used: {', '.join(network.unused)}")
+    params.save(paths[0], arg, aux)
+    tell(f"{source.path.name}: {what}, SHA-256 {source.sha256}")
+    if unused:
+        tell(f"not used: {', '.join(unused)}")
     for path in paths:
         tell(str(path))
     given = [f"network.pretrained={options.prefix}", "network.pretrained_epoch=0"]

@@ -29,10 +29,15 @@ def settings(source: Source, network: Network, stride: str, mean, std, order: st
         "stride_on_3x3": (stride or STRIDE[source.framework]) == "3x3",
         "pool_pad": 1,
         "bn_eps": eps,
-        "pixel_stds": [round(255 * each, 4) for each in reversed(std)],
-        "pixel_order": order,
     }
-    return {"network": {"PIXEL_MEANS": [round(255 * each, 4) for each in reversed(mean)]}, "net": net}
+    values = pixels(mean, std, order)
+    return {**values, "net": {**net, **values["net"]}}
+
+
+def pixels(mean, std, order: str) -> dict:
+    """The same of the pictures alone."""
+    means, stds = ([round(255 * each, 4) for each in reversed(three)] for three in (mean, std))
+    return {"network": {"PIXEL_MEANS": means}, "net": {"pixel_stds": stds, "pixel_order": order}}
 
 
 def write(path: str | Path, source: Source, values: dict) -> None:

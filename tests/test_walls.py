@@ -52,7 +52,7 @@ TABLE = {
     "lib.metrics": set(),
     "lib.boxes": set(),
     "lib.looking": {"lib.run"},
-    "lib.system": {"lib.config", "lib.run"},  # loads a system by its name: the one place that reaches up
+    "lib.system": {"lib.config", "lib.run", "lib.looking"},  # loads a system by its name: the one place that reaches up
     "lib.graphs": {"lib.config", "lib.run", "lib.system"},
     "lib.nets": {*FILES, "lib.boxes", "mxnet"},
     "lib.nets.operators": {"operators", "operators.for_mxnet", "operators.library"},
@@ -61,7 +61,7 @@ TABLE = {
     "lib.engines": {*FILES, "lib.engines.mxnet", "lib.engines.torch"},
     "lib.engines.engine": FILES,
     "lib.engines.mxnet": {*FILES, "lib.engines.engine", "lib.nets", "mxnet"},
-    "lib.engines.torch": {*FILES, "lib.engines.engine", "lib.modules", "torch"},
+    "lib.engines.torch": {*FILES, "lib.engines.engine", "lib.looking", "lib.modules", "torch"},
     "lib.weights": {*FILES, "lib.extra", "lib.nets", "mxnet", "torch"},
     "lib.weights.onnx": {*FILES, "lib.boxes", "lib.modules.operators", "lib.weights", "torch"},
     "lib.weights.onnx.__main__": {*FILES, "lib.weights.onnx", "lib.commands", "lib.predictors", "operators.extras"},

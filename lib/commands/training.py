@@ -15,6 +15,7 @@ from lib.looking.watchers import BoundOffsets, HoldOffsets, WatchOffsets, bound_
 from lib.run import checkpoint, folder
 from lib.run.atomic import write_bytes
 from lib.run.folder import prefix
+from lib.run.held_out import WatchHeldOut
 from lib.run.loop import Diverged, Plan, loop
 from lib.run.neighbours import WatchNeighbours
 from lib.run.schedule import schedule
@@ -74,7 +75,8 @@ def watchers_of(cfg, task: Task, engine: Engine, rate, log, rollbacks: int) -> l
     bound = bound_of(engine, cfg, rate, task.updates)
     watch = WatchOffsets(engine, cfg.run.on_explosion, cfg.run.offset_limit, one_batch, log, rollbacks, bound)
     bounds = [BoundOffsets(engine, task.offset_bound)] if task.offset_bound else []
-    return [HoldOffsets(engine, cfg.run.offset_warmup_epochs), *bounds, watch]
+    held_out = [WatchHeldOut(engine, task.held_out, log)] if task.held_out else []
+    return [HoldOffsets(engine, cfg.run.offset_warmup_epochs), *bounds, watch, *held_out]
 
 
 def _agree(cfg, begin: int, task: Task, engine: Engine) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from lib.data import picture_file
 from lib.data.picture_file import DatasetError
@@ -68,6 +68,11 @@ def _resize(array, size, method):
     if array.shape[:2] == tuple(size):
         return array
     return np.asarray(Image.fromarray(array).resize((size[1], size[0]), method))
+
+
+def blur(image: np.ndarray, radius: float) -> np.ndarray:
+    """`image` (h, w, 3) uint8 under a Gaussian of this standard deviation, in pixels; 0 leaves it as it is."""
+    return np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius))) if radius else image
 
 
 def enlarge(array: np.ndarray, size, value: float) -> np.ndarray:

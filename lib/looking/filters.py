@@ -13,6 +13,7 @@ import numpy as np
 
 from lib.looking.graph import Graph, Node
 from lib.looking.places import tap_indices
+from lib.run.module_text import read_module
 
 Pair = tuple[int, int]
 
@@ -110,7 +111,9 @@ class Filter:
 
 
 def filter_layers(graph: Graph | str) -> list[FilterLayer]:
-    """The dynamic filters of a graph, in its order."""
+    """The dynamic filters of a graph, in its order; a torch module has none."""
+    if isinstance(graph, str) and read_module(graph):
+        return []
     graph = Graph(graph) if isinstance(graph, str) else graph
     return [_layer(graph, node) for node in graph.nodes if node.operator == "DynamicFilter"]
 

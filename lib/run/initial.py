@@ -13,16 +13,18 @@ from collections.abc import Callable
 
 import numpy as np
 
+OWN = "own"  # of a torch module: what it begins with by itself
+
 
 def initial_value(kind: str, name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     """A float32 array of `shape`; `kind` is one of
 
     zeros, ones, half; normal: N(0, 0.01); normal(S), such as normal(1e-4): N(0, S); msra: N(0, sqrt(2 / fan_in)) with
     fan_in = the product of all axes but the first (He et al. 2015, for ReLU networks); msra(A), such as msra(0.1):
-    divided by sqrt(1 + A^2), for leaky ReLUs of slope A; xavier: uniform within
-    sqrt(12 / (fan_in + fan_out)), that of Glorot and Bengio 2010 times sqrt(2), as PyTorch's with the gain of a ReLU;
-    uniform: within sqrt(1 / fan_in), as PyTorch's layers begin by themselves; bilinear: the interpolation kernel of a
-    Deconvolution (C, 1, k, k).
+    divided by sqrt(1 + A^2), for leaky ReLUs of slope A; msra_out: as msra of fan_out, the product of all axes but the
+    second; xavier: uniform within sqrt(12 / (fan_in + fan_out)), that of Glorot and Bengio 2010 times sqrt(2), as
+    PyTorch's with the gain of a ReLU; uniform: within sqrt(1 / fan_in), as PyTorch's layers begin by themselves;
+    bilinear: the interpolation kernel of a Deconvolution (C, 1, k, k).
     """
     told = re.fullmatch(r"(normal|msra)\(([0-9.e+-]+)\)", kind)
     if kind not in _KINDS and not told:
@@ -55,6 +57,10 @@ def _msra(shape, random, slope=0.0):
     )
 
 
+def _msra_out(shape, random):
+    return np.float32(np.sqrt(2.0 / (shape[0] * np.prod(shape[2:])))) * random.standard_normal(shape, dtype=np.float32)
+
+
 def _xavier(shape, random):
     bound = np.sqrt(12.0 / (np.prod(shape[2:]) * (shape[0] + shape[1])))
     return random.uniform(-bound, bound, shape)
@@ -74,5 +80,5 @@ def _bilinear(shape, random):
 
 _KINDS: dict[str, Callable[..., np.ndarray]] = {
     "zeros": _zeros, "ones": _ones, "half": _half, "normal": _normal, "msra": _msra, "xavier": _xavier,
-    "uniform": _uniform, "bilinear": _bilinear,
+    "msra_out": _msra_out, "uniform": _uniform, "bilinear": _bilinear,
 }  # fmt: skip

@@ -35,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         "--order", choices=["RGB", "BGR"], help="channels that the network expects; default: RGB, DeepLabV2's BGR"
     )
     parser.add_argument("--eps", type=float, help="of batch norm (default: 1e-5)")
+    parser.add_argument("--module", metavar="PART", help="for a network that is a torch module (DeepLabv3+): keep the "
+                        "file's names, behind this: 'backbone.' for a classifier, '' for a whole network")  # fmt: skip
     options = parser.parse_args(arguments)
     use_threads(0)
     return _convert(options)
@@ -42,8 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _convert(options) -> int:
     from lib.run import params
+    from lib.weights.convert.module import as_module
     from lib.weights.convert.resnet import convert
-    from lib.weights.convert.settings import HABITS, numbers, settings, write
+    from lib.weights.convert.settings import HABITS, numbers, pixels, settings, write
     from lib.weights.convert.sources import read
 
     given: dict[str, Any] = {
@@ -55,15 +58,25 @@ def _convert(options) -> int:
             f"--std, --eps: expected numbers above 0 (eps below 1), got {given.get('std')} and {options.eps}"
         )
     source = read(options.file, options.key)
-    network = convert(source)
-    values = settings(network, replace(HABITS[network.kind], **given))
+    if options.module is None:
+        network = convert(source)
+        arg, aux, unused, what = (
+            {**network.arg, **network.extra},
+            network.aux,
+            network.unused,
+            f"ResNet-{network.depth}",
+        )
+        values = settings(network, replace(HABITS[network.kind], **given))
+    else:
+        (arg, aux, unused), what = as_module(source, options.module), f"module {options.module}*"
+        values = pixels(replace(HABITS["torch"], **given))
     paths = [Path(f"{options.prefix}-0000.{suffix}") for suffix in ("params", "yaml")]
     paths[0].parent.mkdir(parents=True, exist_ok=True)
     write(paths[1], source, values)  # first: weights without their settings would be taken for the original's
-    params.save(paths[0], {**network.arg, **network.extra}, network.aux)
-    tell(f"{source.path.name}: ResNet-{network.depth}, SHA-256 {source.sha256}")
-    if network.unused:
-        tell(f"not used: {', '.join(network.unused)}")
+    params.save(paths[0], arg, aux)
+    tell(f"{source.path.name}: {what}, SHA-256 {source.sha256}")
+    if unused:
+        tell(f"not used: {', '.join(unused)}")
     for path in paths:
         tell(str(path))
     told = [f"network.pretrained={options.prefix}", "network.pretrained_epoch=0"]

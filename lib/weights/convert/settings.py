@@ -45,11 +45,16 @@ def settings(network: Network, habits: Habits) -> dict:
         "stride_on_3x3": habits.stride == "3x3",
         "pool_pad": 1,
         "bn_eps": habits.eps,
-        "pixel_stds": [round(255 * each, 4) for each in reversed(habits.std)],
-        "pixel_order": habits.order,
         **({"pool_ceil": True} if habits.ceil else {}),
     }
-    return {"network": {"PIXEL_MEANS": [round(255 * each, 4) for each in reversed(habits.mean)]}, "net": net}
+    values = pixels(habits)
+    return {**values, "net": {**net, **values["net"]}}
+
+
+def pixels(habits: Habits) -> dict:
+    """The same of the pictures alone."""
+    means, stds = ([round(255 * each, 4) for each in reversed(three)] for three in (habits.mean, habits.std))
+    return {"network": {"PIXEL_MEANS": means}, "net": {"pixel_stds": stds, "pixel_order": habits.order}}
 
 
 def write(path: str | Path, source: Source, values: dict) -> None:

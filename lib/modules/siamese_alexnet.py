@@ -16,8 +16,8 @@ class SiameseAlexNet(nn.Sequential):
     """(N, 3, H, W) -> (N, channels, h, w) at stride 8: 127 -> 6, 255 and 256 -> 22, 271 -> 24.
 
     Children are numbered as there, no ReLU stands behind the last convolution. settings: reads `in_channels`, `width`
-    and `deform`: '', or 'existing', where the last two convolutions deform. Raises ValueError for another form: one more
-    3x3 convolution would have to be padded, or leave too little of the template's 6x6 map.
+    and `deform`: '', or 'existing', where the last two convolutions deform. Raises ValueError for another form: one
+    more 3x3 convolution would have to be padded, or leave too little of the template's 6x6 map.
     """
 
     stride = 8

@@ -17,8 +17,8 @@ class SiameseResNet(nn.Module):
 
     resnet: without its classifier; its last two stages no longer halve the map. crop: cells that are cut off on every
     side; with 5 a template of 127 pixels has 6x6 cells and a search picture of 256 has 22x22, AlexNet's numbers.
-    dilate: those stages look two and four times as far instead, as networks that were pretrained at stride 32 want it; the
-    extra convolutions, which those do not know, keep their grid.
+    dilate: those stages look two and four times as far instead, as networks that were pretrained at stride 32 want it;
+    the extra convolutions, which those do not know, keep their grid.
     """
 
     stride = 8

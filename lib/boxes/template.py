@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Anchors and targets of a tracker that looks for one template in a larger picture (Li et al. 2018, Siamese RPN).
 
-A cell of its map is about the template moved by whole strides from the picture's corner, so the anchors' middles are the
-template's middle and whole strides from there. songdejia/Siamese-RPN-pytorch (code_v1.0) has them at 7, 22, 37, ..., 15
-apart under a network of stride 8; and makes 16 of the 30 best anchors targets, however little they overlap. Both are
-numbers here: `tracker_anchors(base, (7, 7), 15, ...)` and `PairRule(0.5, 0.1, best=30)`.
+A cell of its map is about the template moved by whole strides from the picture's corner, so the anchors' middles are
+the template's middle and whole strides from there. songdejia/Siamese-RPN-pytorch (code_v1.0) has them 15 apart, at 7,
+22, 37, ..., under a network of stride 8, and makes 16 of the 30 best anchors targets, however little they overlap. Both
+are numbers here: `tracker_anchors(base, (7, 7), 15, ...)` and `PairRule(0.5, 0.1, best=30)`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ KERNEL = 3
 
 
 class SiameseRPN(nn.Module):
-    """(template (N, 3, t, t), search (N, 3, s, s)) -> scores (N, 2 * anchors, h, w), deltas (N, 4 * anchors, h, w).
+    """Of a template (N, 3, t, t) and a search picture (N, 3, s, s): scores (N, 2 * anchors, h, w) and deltas (N, 4 *
+    anchors, h, w).
 
     Channel 2 * a + c is what anchor a has for class c (0 background, 1 target); channel 4 * a + d its delta d, (dx, dy,
     dw, dh) of `lib.boxes.geometry.decode`. Cell (i, j) compares the template with the part of the search picture whose
@@ -55,5 +56,6 @@ class SiameseRPN(nn.Module):
             up_channel_correlation(self.conv4(seen), kernels[1]),
         )
 
-    def forward(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
+    def compare(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:
+        """(scores, deltas) of search pictures, each with its own template."""
         return self.respond(search, self.kernels(template))

@@ -99,8 +99,8 @@ def test_a_target_that_stands_elsewhere_gives_the_same_answer_elsewhere():
     model = SiameseRPN(SiameseAlexNet(Settings(width=4)), anchors=2, channels=6).double()
     picture = torch.randn(1, 3, 256 + 24, 256 + 16, dtype=torch.float64)
     template = picture[:, :, 40:167, 40:167]
-    whole = model(template, picture[:, :, :256, :256])
-    moved = model(template, picture[:, :, 24:, 16:])
+    whole = model.compare(template, picture[:, :, :256, :256])
+    moved = model.compare(template, picture[:, :, 24:, 16:])
     for one, other in zip(whole, moved):
         torch.testing.assert_close(one[:, :, 3:, 2:], other[:, :, :-3, :-2], rtol=1e-9, atol=1e-9)
 

@@ -26,6 +26,7 @@ def network_text(cfg) -> str:
         "anchors": len(net.anchor_ratios),
         "channels": net.channels,
         "unused": net.unused,
+        "response": net.response,
         "batch": net.anchors_counted,
         "positives": net.anchors_positive,
         "box_weight": net.box_weight,

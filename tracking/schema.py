@@ -87,6 +87,7 @@ class Net(sections.Looking):
     dilate_stages: bool = False  # siamese_resnet: stages that no longer halve the map look farther instead
     channels: int = 256  # of the maps that are compared
     unused: bool = False  # the original's two convolutions that nothing reads
+    response: float = 1.0  # factor on what the comparison of the maps gives
     init: str = "msra"  # of all other weights but those of offsets: msra, xavier, normal, or uniform, see rules.py
     kernel_init: str = "normal(0.001)"  # of what makes filters of a template: large ones begin with a large loss
     pixel_stds: list[float] = field(default_factory=lambda: [127.5, 127.5, 127.5])  # blue, green, red
@@ -138,7 +139,7 @@ RANGES = Ranges(
         "TEST.RATE": 0, "TEST.MIN_SIDE": 1, "TEST.SKIP": 1, "TEST.BURN_IN": 0, "net.width": 1, "net.crop": 0,
         "net.channels": 1, "net.template": 16, "net.search": 16, "net.anchor_side": 1, "net.anchor_stride": 1,
         "net.anchor_first": -1, "net.positive": 0, "net.negative": 0, "net.best": 0, "net.anchors_counted": 1,
-        "net.anchors_positive": 1, "net.box_weight": 0, "net.offset_lr_mult": 0,
+        "net.anchors_positive": 1, "net.box_weight": 0, "net.response": 0, "net.offset_lr_mult": 0,
     },
     paths=("network.pretrained",),
 )  # fmt: skip

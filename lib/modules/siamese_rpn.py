@@ -25,14 +25,17 @@ class SiameseRPN(nn.Module):
     corner is features.stride * (i, j) pixels from its own.
 
     features: gives `channels` and `stride`. channels: of the maps that are compared. unused: also the original's two
-    convolutions that nothing reads (cconv, rconv; 122,880 parameters).
+    convolutions that nothing reads (cconv, rconv; 122,880 parameters). response: factor on what the comparison gives, a
+    sum over channels and the cells of a filter; 1 in the paper. A small one makes the steps of its two sides as small
+    as those of other layers.
     """
 
-    def __init__(self, features: nn.Module, anchors: int = 5, channels: int = 256, unused: bool = False):
+    def __init__(self, features: nn.Module, anchors: int = 5, channels: int = 256, unused: bool = False,
+                 response: float = 1.0):  # fmt: skip
         super().__init__()
         inside = features.channels
         assert isinstance(inside, int)
-        self.features = features
+        self.features, self._response = features, response
         self.conv1 = nn.Conv2d(inside, 2 * anchors * channels, KERNEL)
         self.conv2 = nn.Conv2d(inside, 4 * anchors * channels, KERNEL)
         self.conv3 = nn.Conv2d(inside, channels, KERNEL)
@@ -52,8 +55,8 @@ class SiameseRPN(nn.Module):
         """(scores, deltas) of search pictures under filters."""
         seen = self.features(search)
         return (
-            up_channel_correlation(self.conv3(seen), kernels[0]),
-            up_channel_correlation(self.conv4(seen), kernels[1]),
+            self._response * up_channel_correlation(self.conv3(seen), kernels[0]),
+            self._response * up_channel_correlation(self.conv4(seen), kernels[1]),
         )
 
     def compare(self, template: Tensor, search: Tensor) -> tuple[Tensor, Tensor]:

@@ -23,8 +23,8 @@ DEPTHS: dict[int, tuple[type[BasicBlock] | type[Bottleneck], tuple[int, ...]]] =
 
 class SiameseTracker(SiameseRPN):
     """depth: of the ResNet, 0 for AlexNet. crop, dilate: see `SiameseResNet`. width, deform, boundary: see
-    `lib.modules.deforming.Settings`. anchors, channels, unused: see `SiameseRPN`. batch, positives: see `pair_losses`.
-    box_weight: factor on the loss of boxes. Raises ValueError for a depth that is not known.
+    `lib.modules.deforming.Settings`. anchors, channels, unused, response: see `SiameseRPN`. batch, positives: see
+    `pair_losses`. box_weight: factor on the loss of boxes. Raises ValueError for a depth that is not known.
     """
 
     def __init__(
@@ -38,12 +38,13 @@ class SiameseTracker(SiameseRPN):
         anchors: int = 5,
         channels: int = 256,
         unused: bool = False,
+        response: float = 1.0,
         batch: int = 64,
         positives: int = 16,
         box_weight: float = 1.0,
     ):
         settings = Settings(width=width, deform=deform, boundary=boundary, full_model=False)
-        super().__init__(_features(depth, settings, crop, dilate), anchors, channels, unused)
+        super().__init__(_features(depth, settings, crop, dilate), anchors, channels, unused, response)
         self._batch, self._positives, self._box_weight = batch, positives, box_weight
 
     def forward(

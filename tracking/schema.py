@@ -90,6 +90,7 @@ class Net(sections.Looking):
     response: float = 1.0  # factor on what the comparison of the maps gives
     init: str = "msra"  # of all other weights but those of offsets: msra, xavier, normal, or uniform, see rules.py
     kernel_init: str = "normal(0.001)"  # of what makes filters of a template: large ones begin with a large loss
+    extra_init: str = "msra"  # of extra convolutions, ordinary and deformable, which no normalisation follows
     pixel_stds: list[float] = field(default_factory=lambda: [127.5, 127.5, 127.5])  # blue, green, red
     pixel_order: str = "RGB"
     template: int = 127  # sides, in pixels

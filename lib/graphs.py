@@ -27,15 +27,19 @@ FOLDER = ROOT / "build" / "graphs"
 @dataclass(frozen=True)
 class Graphs:
     """system: its name. kinds: of graphs that a network has, such as 'train' and 'test'. build: (cfg, kind) -> text,
-    with MXNet. depends: (cfg) -> plain data, all that a graph depends on besides cfg.symbol."""
+    with MXNet. depends: (cfg) -> plain data, all that a graph depends on besides cfg.symbol. module: (cfg, kind) -> the
+    text of a network that is a torch module (`lib.run.module_text`), which nothing need build; '' for the others."""
 
     system: str
     kinds: Sequence[str]
     build: Callable[[object, str], str]
     depends: Callable[[object], object]
+    module: Callable[[object, str], str] = lambda cfg, kind: ""
 
     def __call__(self, cfg, kind: str) -> str:
         """The text of a network's graph. Raises ConfigError where MXNet is not installed and none was brought along."""
+        if text := self.module(cfg, kind):
+            return text
         if find_spec("mxnet") is not None:
             return self.build(cfg, kind)
         path = self.path(cfg, kind)
@@ -63,6 +67,8 @@ class Graphs:
             FOLDER.mkdir(parents=True, exist_ok=True)
             for name in (word for word in words if word not in settings):
                 _, cfg = read(name, settings)
+                if self.module(cfg, self.kinds[0]):
+                    raise ConfigError(f"symbol: {cfg.symbol} is a torch module, for which no graph need be kept")
                 for kind in self.kinds:
                     path = self.path(cfg, kind)
                     write_text(path, self.build(cfg, kind))

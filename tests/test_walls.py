@@ -60,7 +60,7 @@ TABLE = {
     "lib.engines": {*FILES, "lib.engines.mxnet", "lib.engines.torch"},
     "lib.engines.engine": FILES,
     "lib.engines.mxnet": {*FILES, "lib.engines.engine", "lib.nets", "mxnet"},
-    "lib.engines.torch": {*FILES, "lib.engines.engine", "lib.modules", "torch"},
+    "lib.engines.torch": {*FILES, "lib.engines.engine", "lib.looking", "lib.modules", "torch"},
     "lib.weights": {*FILES, "lib.extra", "lib.nets", "mxnet", "torch"},
     "lib.weights.onnx": {*FILES, "lib.boxes", "lib.modules.operators", "lib.weights", "torch"},
     "lib.weights.onnx.__main__": {*FILES, "lib.weights.onnx", "lib.commands", "lib.predictors", "operators.extras"},

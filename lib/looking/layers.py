@@ -2,7 +2,7 @@
 """Which layers of a network learn where to look, and which parameters steer them.
 
 This is the one place that finds them, by what the graph computes, never by how something is called: learning rates, the
-monitor, bounds, rollbacks, "offsets set to 0" and pictures all take these records.
+monitor, bounds, rollbacks, "offsets set to 0" and pictures all take these records. A torch module's text lists them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lib.looking.graph import Graph, Node
+from lib.looking.modules import entries
 
 CONVOLUTIONS = {
     "ActiveConvolution": "active",
@@ -81,8 +82,12 @@ class LookingLayer:
 
 
 def looking_layers(graph: Graph | str) -> list[LookingLayer]:
-    """The layers of a graph that learn where to look, in its order."""
-    graph = Graph(graph) if isinstance(graph, str) else graph
+    """The layers of a network that learn where to look, in its order. graph: or its text, of a module too."""
+    if isinstance(graph, str):
+        listed = entries(graph)
+        if listed is not None:
+            return [LookingLayer(**each.record) for each in listed]
+        graph = Graph(graph)
     found = ((node, _offset_input(node)) for node in graph.nodes if node.operator in KINDS)
     return [_layer(graph, node, place) for node, place in found if place is not None]
 

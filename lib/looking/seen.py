@@ -10,6 +10,7 @@ import numpy as np
 from lib.looking.graph import Graph
 from lib.looking.layers import CONVOLUTIONS, LookingLayer, looking_layers
 from lib.looking.look import Layer
+from lib.looking.modules import entries
 from lib.looking.places import Geometry, compose
 
 WINDOWS = ("Convolution", "Pooling", *CONVOLUTIONS)  # these change where a cell of the map lies in the image
@@ -30,12 +31,9 @@ def seen_layers(graph: str, arrays: Mapping[str, np.ndarray], shapes: Mapping[st
 
     arrays: the outputs of `wanted_outputs`. shapes: of all internal outputs for that image.
     """
-    read = Graph(graph)
-    places = _places(read)
-    by_name = {node.name: node for node in read.nodes if node.operator in CONVOLUTIONS}  # its guards share its name
-    found = []
+    places, found = _places_of(graph), []
     for layer in convolutions(graph):
-        scale, origin = places[by_name[layer.name].inputs[0][0]]
+        scale, origin = places[layer.name]
         size, input_size = shapes[f"{layer.name}_output"][2:], shapes[layer.data][2:]
         geometry = Geometry(layer.kernel, layer.stride, layer.dilate, layer.pad, scale, origin, size, input_size)
         taps, offset = geometry.taps, arrays[layer.offset]
@@ -57,6 +55,17 @@ def look_inside(engine, inputs: Mapping[str, np.ndarray], output: str) -> tuple[
     arrays = engine.compute(inputs, list(dict.fromkeys([output, *wanted_outputs(convolutions(graph))])))
     shapes = engine.shapes({name: value.shape for name, value in inputs.items()})
     return arrays[output], seen_layers(graph, arrays, shapes)
+
+
+def _places_of(text: str) -> dict[str, tuple]:
+    """(scale, origin) in the image of what each convolution that looks reads, by its name."""
+    listed = entries(text)
+    if listed is not None:
+        return {each.name: ((float(each.scale),) * 2, (float(each.origin),) * 2) for each in listed}
+    graph = Graph(text)
+    places = _places(graph)
+    # Its guards share its name.
+    return {node.name: places[node.inputs[0][0]] for node in graph.nodes if node.operator in CONVOLUTIONS}
 
 
 def _places(graph: Graph) -> list[tuple]:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+OWN = "own"  # of a torch module: what it begins with by itself
+
 
 def initial_value(kind: str, name: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     """A float32 array of `shape`; `kind` is one of

@@ -20,7 +20,7 @@ class Rule:
 
     lr_mult: factor on the learning rate. wd_mult: factor on the weight decay.
     grad_req: 'write', or 'null' for a parameter that is never updated.
-    init: name of its initial value, see `lib.run.initial`.
+    init: name of its initial value, see `lib.run.initial`; 'own': that of a torch module itself.
     pretrained: True if a classification network pretrained for this backbone must provide it.
     carry: what its gradients add to those of later updates, see `lib.run.carry`; None: nothing, as it should be.
     """
@@ -39,6 +39,7 @@ class Row:
 
     steers: the kind of layer ('active', 'deformable', ...) whose offsets or masks the parameter makes, however it is
     called; '' for all other parameters.
+    wd_mult: factor on the weight decay; None: MXNet's habit, by the parameter's name.
     """
 
     pattern: str
@@ -47,6 +48,7 @@ class Row:
     pretrained: bool = False
     steers: str = ""
     carry: Carry | None = None
+    wd_mult: float | None = None
 
 
 def rules(
@@ -69,7 +71,7 @@ def _rule(table, name: str, steers: str, fixed, source: str) -> Rule:
         known = ", ".join(row.pattern for row in table if row.steers == steers) or "none"
         raise ValueError(f"parameter {name!r}{makes}: no row of the table in {source} matches; known forms: {known}")
     # MXNet's habit, which the published training runs relied on: only weights and gammas decay.
-    wd_mult = 1.0 if name.endswith(("_weight", "_gamma")) else 0.0
-    statistic = name.endswith(("_moving_mean", "_moving_var"))
+    wd_mult = (1.0 if name.endswith(("_weight", "_gamma")) else 0.0) if row.wd_mult is None else row.wd_mult
+    statistic = name.endswith(("_moving_mean", "_moving_var", ".running_mean", ".running_var"))
     still = statistic or row.lr_mult == 0 or any(part in name for part in fixed)
     return Rule(row.lr_mult, wd_mult, "null" if still else "write", row.init, row.pretrained, row.carry)

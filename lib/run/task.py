@@ -20,8 +20,10 @@ Batch = Mapping[str, np.ndarray]
 class Network:
     """A network as a graph, and how its parameters begin and learn.
 
-    graph: the text of its -symbol.json. inputs: shape of each input, of the images of one device.
-    rules: of every parameter and state. seed: of the initial values.
+    graph: the text of its -symbol.json, or of a torch module (`lib.run.module_text`). inputs: shape of each input, of
+    the images of one device.
+    rules: of every parameter and state. rules_of: of a module, whose names only the engine knows: (names) -> their
+    rules, which then are the `rules` of the engine's network. seed: of the initial values.
     outputs: names of the internal outputs that are computed, such as 'softmax_output'; () means the graph's own.
     """
 
@@ -30,6 +32,7 @@ class Network:
     rules: Mapping[str, Rule]
     seed: int = 0
     outputs: tuple[str, ...] = ()
+    rules_of: Callable[[Iterable[str]], Mapping[str, Rule]] | None = None
 
     @property
     def carries(self) -> dict[str, Carry]:

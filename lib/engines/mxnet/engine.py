@@ -9,7 +9,7 @@ import mxnet as mx
 import numpy as np
 from mxnet import autograd, gluon
 
-from lib.engines.engine import Arrays, Engine, Settings
+from lib.engines.engine import Arrays, Engine, EngineError, Settings
 from lib.engines.mxnet.devices import contexts
 from lib.engines.mxnet.float64 import in_float64
 from lib.engines.mxnet.group import KVStoreAlone, KVStoreGroup, group_of
@@ -17,6 +17,7 @@ from lib.engines.mxnet.network import Parameters, block_of, infer_shapes
 from lib.nets import boxes as boxes  # registers what the graphs of detection have
 from lib.nets import operators
 from lib.run.carry import Carried
+from lib.run.module_text import read_module
 from lib.run.task import Batch, Network, parts
 
 
@@ -39,6 +40,8 @@ class MXNetEngine(Engine):
         }
 
     def build(self, network: Network, arg: Mapping | None = None, aux: Mapping | None = None) -> None:
+        if (module := read_module(network.graph)) is not None:
+            raise EngineError(f"engine: {module.module} is a torch module, which PyTorch alone runs: engine=torch")
         self.network = network
         graph = in_float64(network.graph) if self._settings.precision == "float64" else network.graph
         self._symbol = mx.sym.load_json(graph)

@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The engine that runs a network's graph with PyTorch, on CPUs and on every GPU that PyTorch serves."""
+"""The engine that runs Symbol graphs and torch modules with PyTorch, on CPUs and on every GPU that PyTorch serves."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 
 from lib.engines.engine import Arrays, Engine, Settings, check_fit
 from lib.engines.torch.devices import device_of, keep_memory, use_cores
+from lib.engines.torch.forms import first_values, form_of
 from lib.engines.torch.group import TorchAlone, TorchGroup, group_of
+from lib.engines.torch.module_net import ModuleNet
 from lib.engines.torch.optimiser import SGD
-from lib.modules import boxes as boxes  # registers what the graphs of detection have
 from lib.modules import operators
 from lib.run.carry import Carried
-from lib.run.initial import initial_value
 from lib.run.task import Batch, Network, parts
 
 
@@ -45,33 +46,31 @@ class TorchEngine(Engine):
         }
 
     def build(self, network: Network, arg: Mapping | None = None, aux: Mapping | None = None) -> None:
-        self.network = network
-        shapes = operators.infer_shapes(network.graph, **network.inputs)
+        form = self._form = form_of(network)
+        self.network = network = form.network
+        shapes = form.shapes(network.inputs)
         shapes = {name: shapes[name] for name in network.rules}
-        none = dict.fromkeys(network.rules, np.empty(0))
-        plain = operators.SymbolNet(network.graph, none, none)  # says which variables are states
         if arg is None:
-            values = {n: initial_value(network.rules[n].init, n, s, network.seed) for n, s in shapes.items()}
-            arg = {name: value for name, value in values.items() if name not in plain.states}
-            aux = {name: value for name, value in values.items() if name in plain.states}
+            values = first_values(form, shapes)
+            arg = {name: value for name, value in values.items() if name not in form.states}
+            aux = {name: value for name, value in values.items() if name in form.states}
         aux = aux or {}
-        check_fit(shapes, plain.states, arg, aux)
+        check_fit(shapes, form.states, arg, aux)
         arg, aux = (
             {name: value.astype(self._numpy, copy=False) for name, value in each.items()} for each in (arg, aux)
         )
-        outputs = list(dict.fromkeys([*plain.heads, *network.outputs]))
-        self._net = operators.SymbolNet(network.graph, arg, aux, outputs).to(self._device)
+        self._net: Any = form.net(arg, aux, list(dict.fromkeys([*form.heads, *network.outputs]))).to(self._device)
         self._held: set[str] = set()
         self.hold((), False)
         self._optimiser = SGD(
             dict(self._net.named_parameters()), network.rules, self._settings.momentum, self._settings.wd
         )
         self._carried = Carried(network.carries, len(self.devices))
-        self._views: dict[tuple, operators.SymbolNet] = {}
+        self._views: dict[tuple, ModuleNet | operators.SymbolNet] = {}
         self._others = [{n: b.clone() for n, b in self._net.named_buffers()} for _ in self.devices[1:]]
 
     def shapes(self, inputs: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-        return operators.infer_shapes(self.network.graph, **inputs)
+        return self._form.shapes(inputs)
 
     def update(self, batch: Batch, rate: float, *more: Batch) -> list[Arrays]:
         self._net.train()
@@ -185,21 +184,16 @@ class TorchEngine(Engine):
     def _statistics_of(self, number: int):
         return _Swapped(self._net, self._others[number - 1] if number else None)
 
-    def _view(self, outputs: tuple[str, ...]) -> operators.SymbolNet:
-        """The network that gives these internal outputs, when it is not training, with the same parameters."""
+    def _view(self, outputs: tuple[str, ...]) -> ModuleNet | operators.SymbolNet:
         if outputs not in self._views:
-            none = np.empty(0, self._numpy)
-            arg, aux = dict.fromkeys(self._net.arguments, none), dict.fromkeys(self._net.states, none)
-            view = operators.SymbolNet(self.network.graph, arg, aux, outputs).eval()
-            view._parameters, view._buffers = self._net._parameters, self._net._buffers
-            self._views[outputs] = view
+            self._views[outputs] = self._form.view(self._net, outputs)
         return self._views[outputs]
 
 
 class _Swapped:
     """Puts other statistics into a network for the time of a block, and keeps what becomes of them."""
 
-    def __init__(self, net: torch.nn.Module, other: dict[str, torch.Tensor] | None):
+    def __init__(self, net: ModuleNet | operators.SymbolNet, other: dict[str, torch.Tensor] | None):
         self._net, self._other = net, other
 
     def __enter__(self) -> None:
@@ -210,8 +204,9 @@ class _Swapped:
 
     def _swap(self) -> None:
         if self._other is not None:
-            for name, buffer in self._net.named_buffers():
-                self._net._buffers[name], self._other[name] = self._other[name], buffer
+            for name, buffer in list(self._net.named_buffers()):
+                owner, _, own = name.rpartition(".")
+                self._net.get_submodule(owner)._buffers[own], self._other[name] = self._other[name], buffer
 
 
 def _numpy(tensor: torch.Tensor) -> np.ndarray:

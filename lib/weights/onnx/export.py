@@ -16,6 +16,7 @@ import torch
 
 from lib.boxes.steps import STEPS
 from lib.modules.operators import SymbolNet
+from lib.run.module_text import read_module
 
 OPSET = 20
 AXES = {0: "batch", 2: "height", 3: "width"}
@@ -75,6 +76,8 @@ class _Positional(torch.nn.Module):
 
 
 def _expect_expressible(graph: str) -> None:
+    if (module := read_module(graph)) is not None:
+        raise ValueError(f"symbol: {module.module} is a torch module; this export takes MXNet's graphs")
     nodes = [each for each in json.loads(graph)["nodes"] if each["op"] == "Custom"]
     steps = [each for each in nodes if (each.get("attrs") or {}).get("op_type") in STEPS]
     if steps:

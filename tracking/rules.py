@@ -15,8 +15,8 @@ def rules_of(cfg, names: Iterable[str]) -> dict[str, Rule]:
     """The Rule of every parameter and state of the network.
 
     cfg: reads net.init, net.kernel_init (of the two convolutions that make filters of a template), net.extra_init,
-    net.offset_lr_mult and network.FIXED_PARAMS. Weights decay, biases and batch normalisations do not. Raises ValueError
-    for a parameter that no row knows.
+    net.offset_lr_mult and network.FIXED_PARAMS. Weights decay, biases and batch normalisations do not. Raises
+    ValueError for a parameter that no row knows.
     """
     steers = steering(looking_layers(network_text(cfg)))
     return rules.rules(_table(cfg), names, steers, cfg.network.FIXED_PARAMS, __file__)

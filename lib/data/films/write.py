@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from lib.data import generated
 from lib.data.films.film import GRAMMAR, KINDS, SPLITS, film
+from lib.data.made_once import made_once
 from lib.data.sequences import write_regions
 from lib.data.vot import LIST, TRUTH
 
@@ -38,8 +38,8 @@ class Settings:
 
 
 def generate(folder: str | Path, settings: Settings) -> bool:
-    """Draws the films unless they are there, see `lib.data.generated`."""
-    return generated.generate(folder, settings, "films", lambda new: _write_all(new, settings))
+    """Draws the films unless they are there, see `lib.data.made_once`."""
+    return made_once(folder, "films", settings, lambda new: _write_all(new, settings))
 
 
 def name(number: int) -> str:

@@ -24,8 +24,7 @@ class Tracking(System):
         return looking_layers(self.test_graph(cfg))
 
     def rules(self, cfg) -> dict:
-        """None: only the engine knows the names of a module's parameters, and asks `tracking.rules` for them."""
-        return {}
+        raise ConfigError("the parameters of a torch module are known to its engine alone: engine.network.rules")
 
     def draw(self, cfg, predictor, image):
         raise ConfigError("predict: a tracker must be told its target; `python -m tracking.run` follows one in a film")

@@ -12,8 +12,17 @@ STRIDE = 8
 
 
 def map_side(cfg, search: int) -> int:
-    """Cells along a side of the map for a search picture of so many pixels: it has its template in that many places."""
-    return (search - cfg.net.template) // STRIDE + 1
+    """Cells along a side of the map for a search picture of so many pixels: so many places has the template in it."""
+    return features_side(cfg, search) - features_side(cfg, cfg.net.template) + 1
+
+
+def features_side(cfg, side: int) -> int:
+    """Cells along a side of the features of a picture of so many pixels; below 1 if it is too small."""
+    if cfg.symbol == "siamese_alexnet":
+        for kernel, stride in ((11, 2), (3, 2), (5, 1), (3, 2), (3, 1), (3, 1), (3, 1)):
+            side = (side - kernel) // stride + 1
+        return side
+    return -(-side // STRIDE) - 2 * cfg.net.crop
 
 
 def anchors_of(cfg, search: int) -> np.ndarray:

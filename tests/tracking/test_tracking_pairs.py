@@ -112,6 +112,7 @@ def test_parts_of_results(films):
         ("engine=mxnet", "engine.*torch modules"),
         ("net.deform=some", "net.deform"),
         ("net.search=32", "net.search: expected at least net.template, 64, got 32"),
+        ("net.crop=3", "net.template: 64 pixels leave 2 cells, 3 are needed"),
         ("net.anchor_ratios=[]", "net.anchor_ratios: expected numbers above 0"),
         ("net.positive=0.1", "net.positive: expected net.negative <= it"),
         ("net.anchors_positive=65", "net.anchors_positive: 65 of net.anchors_counted, 64"),

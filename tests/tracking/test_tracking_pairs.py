@@ -8,10 +8,10 @@ import pytest
 from tracker_configs import config, small
 
 from lib.boxes import geometry
-from lib.boxes.template import to_corner
+from lib.boxes.template import PairRule, to_corner
 from lib.config import ConfigError
 from lib.data.picture_file import DatasetError
-from tracking.anchors import anchors_of
+from tracking.anchors import anchors_of, rule_of
 from tracking.batches import Batches, frames_apart
 from tracking.data import load_sequences, part_of
 
@@ -88,6 +88,16 @@ def test_frames_are_two_and_not_too_far_apart():
     drawn = {frames_apart(random, 5, 2) for _ in range(500)}
     assert drawn == {(a, b) for a in range(5) for b in range(5) if a != b and abs(a - b) <= 2}
     assert {frames_apart(random, 2, 80) for _ in range(20)} == {(0, 1), (1, 0)}
+
+
+def test_the_originals_numbers_can_be_had():
+    """Its anchors reach far beyond the search picture's middle, where the network never looks: 15 apart, not 8."""
+    original, ours = config("vot2013/alexnet_original"), config("vot2013/alexnet")
+    middles = [(each[:, :2] + each[:, 2:]) / 2 for each in (anchors_of(original, 256), anchors_of(ours, 255))]
+    assert [each.shape for each in middles] == [(1445, 2)] * 2
+    np.testing.assert_allclose([[each.min(), each.max()] for each in middles], [[7, 247], [63, 191]])
+    assert rule_of(original) == PairRule(0.5, 0.1, 64, 16, best=30) and rule_of(ours) == PairRule()
+    assert (original.net.init, original.TRAIN.AROUND, original.TRAIN.BATCH_IMAGES) == ("uniform", "template", 1)
 
 
 def test_too_little_is_told(films):

@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 
 from lib.pictures.gif import gif
 from lib.pictures.style import LEARNED, STAR, ZERO
 
 TRUTH, FOUND, FOUND_ZERO = STAR, LEARNED, ZERO
 LEAST, LINE = 320, 2  # pixels: narrower frames are enlarged; width of a box's rim
-COLOURS, PAUSE = 128, 80  # of a clip; milliseconds per frame
+COLOURS, PAUSE = 64, 80  # of a clip; milliseconds per frame
 
 
 def framed(image: np.ndarray, boxes: Mapping[str, np.ndarray]) -> Image.Image:
@@ -29,8 +29,15 @@ def framed(image: np.ndarray, boxes: Mapping[str, np.ndarray]) -> Image.Image:
 
 
 def clip(frames: Sequence[Image.Image]) -> bytes:
-    """The GIF of framed pictures, all each in its own colours."""
-    return gif([each.quantize(COLOURS, dither=Image.Dither.NONE) for each in frames], PAUSE, hold=8)
+    """The GIF of framed pictures, in the colours of five of them and those of the boxes."""
+    if not frames:
+        raise ValueError("expected at least one frame")
+    own = [ImageColor.getrgb(each) for each in (TRUTH, FOUND, FOUND_ZERO)]
+    some = beside([frames[number] for number in places_of(len(frames), 5)])
+    seen = some.quantize(COLOURS - len(own)).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*seen[: 3 * (COLOURS - len(own))], *np.ravel(own)])
+    return gif([each.quantize(palette=palette, dither=Image.Dither.NONE) for each in frames], PAUSE, hold=8)
 
 
 def beside(pictures: Sequence[Image.Image]) -> Image.Image:

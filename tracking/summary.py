@@ -107,10 +107,19 @@ def _looks(block, seen: list) -> None:
     for axis, look in zip(axes, seen):
         layer = look.layers[-1]
         inside = look.prediction > 0
-        pixel = panels.middle_of(inside, reach=8) if inside.any() else (look.image.shape[0] // 2,) * 2
+        middle = panels.middle_of(inside, reach=8) if inside.any() else (look.image.shape[0] // 2,) * 2
+        pixel = centre_of_cell(layer, middle)
         title = f"{look.picture}: {layer.name.rpartition('resnet.')[2]}, moved {layer.moved().mean():.2f} cells"
         draw_sampling(axis, look.image, layer, pixel, title)
         axis.title.set_fontsize(8)
+
+
+def centre_of_cell(layer, pixel: tuple[int, int]) -> tuple[int, int]:
+    """The pixel (y, x) in which the layer's cell nearest to a pixel has its centre: its regular grid is around that."""
+    geometry = layer.geometry
+    cell = np.clip(geometry.cell_of_place(np.array(pixel)), 0, np.subtract(geometry.size, 1))
+    y, x = geometry.to_image(geometry.regular(cell).mean(0)).round().astype(int)
+    return int(y), int(x)
 
 
 def _numbers(block, cfg, results: dict, zero: dict | None) -> None:

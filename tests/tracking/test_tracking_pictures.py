@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageColor
 
 from lib.pictures.gif import gif
-from tracking.pictures import FOUND, TRUTH, beside, clip, framed, places_of
+from tracking.pictures import FOUND, FOUND_ZERO, TRUTH, beside, clip, framed, places_of
 from tracking.tracker import Found
 
 
@@ -31,6 +31,17 @@ def test_a_clip_has_every_frame_and_holds_the_last():
         assert film.info["duration"] == 8 * 80
     with pytest.raises(ValueError, match="at least one picture"):
         gif([], 80)
+    with pytest.raises(ValueError, match="at least one frame"):
+        clip([])
+
+
+def test_boxes_keep_their_colours_in_a_clip():
+    noise = np.random.default_rng(0).integers(0, 255, (2, 40, 320, 3), dtype=np.uint8)
+    boxes = {TRUTH: [10, 5, 20, 10], FOUND: [50, 5, 20, 10], FOUND_ZERO: [90, 5, 20, 10]}
+    with Image.open(BytesIO(clip([framed(each, boxes) for each in noise]))) as film:
+        film.seek(1)
+        shown = film.convert("RGB")
+    assert [shown.getpixel((x, 5)) for x in (10, 50, 90)] == [ImageColor.getrgb(each) for each in boxes]
 
 
 def test_pictures_stand_side_by_side():

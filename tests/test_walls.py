@@ -19,7 +19,7 @@ from operators.rooms import ROOMS
 ROOT = Path(__file__).resolve().parents[1]
 FRAMEWORKS = {"mxnet", "torch", "torchvision", "tensorflow", "jax", "cupy"}
 TESTING = {"pytest", "hypothesis"}
-SYSTEMS = {"classify", "deeplab", "detection", "flow"}
+SYSTEMS = {"classify", "deeplab", "detection", "flow", "tracking"}
 OURS = {"operators", "lib", *SYSTEMS, "experiments", "benchmarks", "examples", "notebooks", "scripts", "tests"}
 
 # {package: what it may import of this project, of frameworks and of test tools}. The most special package that a file
@@ -80,6 +80,7 @@ TABLE = {
     "flow.symbols": {"lib.nets", "flow", "mxnet"},
     "detection": {*_SYSTEM, "lib.boxes", "lib.commands", "lib.predictors"},
     "detection.symbols": {"lib.nets", "detection", "mxnet"},
+    "tracking": {*_SYSTEM, "lib.boxes", "lib.commands", "lib.predictors"},
     "experiments": {*FILES, "lib.extra", "lib.system"},
     "benchmarks": {"operators", "lib", "deeplab", "detection", "mxnet", "torch", "torchvision"},
     "examples": {"operators", "lib.data", "mxnet", "torch"},

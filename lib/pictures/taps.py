@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lib.looking.places import centred_grid
+from lib.pictures.gif import gif
 from lib.pictures.style import GREY, PAPER, colour, open_spines
 
 MOST_SETS = 8  # as many as there are colours
@@ -136,7 +137,7 @@ def animation(
     for frame in range(len(epochs)):
         show(frame)
         frames.append(_rendered(figure))
-    return _film(frames)
+    return gif(frames, PAUSE, hold=4)
 
 
 def draw_key(axis, dilate: int, stride: int) -> None:
@@ -176,11 +177,3 @@ def _rendered(figure):
     figure.savefig(out, format="png", dpi=figure.dpi)
     with Image.open(out) as drawn:
         return drawn.convert("RGB").quantize(32)
-
-
-def _film(frames) -> bytes:
-    """The pictures one after the other, as a GIF that stays longer on the last one."""
-    duration = [PAUSE] * (len(frames) - 1) + [4 * PAUSE]
-    out = BytesIO()
-    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=duration, loop=0, optimize=True)
-    return out.getvalue()

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a network does with a search picture: where its layers look in it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lib.data.crops import crop, middle_of, side_of, to_crop
+from lib.data.sequences import Sequence
+from lib.looking.look import Look
+from lib.looking.seen import look_inside
+
+PALETTE = np.zeros((256, 3), np.uint8)
+
+
+def look_at(cfg, predictor, sequence: Sequence, boxes: np.ndarray, frame: int) -> Look:
+    """A look at the search picture in which the target of frame `frame`, from 1 on, was found.
+
+    boxes: (frames, 4) of the tracker, [x, y, width, height]. The look's prediction is 1 inside the box.
+    """
+    first, last = boxes[0], boxes[frame - 1]
+    predictor.remember(crop(sequence.image(0), middle_of(first), side_of(*first[2:]), cfg.net.template))
+    middle, side = window_of(cfg, last)
+    search = crop(sequence.image(frame), middle, side, cfg.TEST.SEARCH)
+    _, layers = look_inside(predictor.engine, predictor.inputs(search), "probability")
+    return Look(
+        run=cfg.run.name,
+        epoch=predictor.epoch,
+        picture=f"{sequence.name} {frame}",
+        image=search,
+        prediction=_inside(to_crop(boxes[frame], middle, side, cfg.TEST.SEARCH), cfg.TEST.SEARCH),
+        truth=None,
+        zoom=cfg.TEST.SEARCH / side,
+        layers=layers,
+        class_names=("surroundings", "target"),
+        palette=PALETTE,
+        checkpoint=predictor.digest,
+    )
+
+
+def window_of(cfg, box) -> tuple[tuple[float, float], float]:
+    """Middle and side of what is searched around the last box of a target."""
+    return middle_of(box), side_of(*box[2:]) * cfg.TEST.SEARCH / cfg.net.template
+
+
+def _inside(box, size: int) -> np.ndarray:
+    y, x = np.mgrid[:size, :size]
+    left, top, width, height = box
+    return ((x >= left) & (x < left + width) & (y >= top) & (y < top + height)).astype(np.uint8)

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Draws what a run has learned: summary.png with followed films, where the last layer looks, the loss and the numbers
+by part; and tracked.gif, the same films moving.
+
+It reads what training and evaluation have left in the output folder; no network runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from lib.data.sequences import Sequence
+from lib.looking import look as looks
+from lib.metrics.success import OVERLAPS
+from lib.pictures import panels
+from lib.pictures.sampling import draw_sampling
+from lib.pictures.style import LEARNED, ZERO, open_spines, picture
+from lib.run import folder
+from lib.run.atomic import write_bytes, write_with
+from lib.run.damage import read_arrays
+from lib.run.metrics import read_metrics
+from lib.run.program import tell
+from tracking.data import load_sequences
+from tracking.evaluation import BOXES, look_path, shown
+from tracking.pictures import FOUND, FOUND_ZERO, TRUTH, beside, clip, framed, places_of
+
+WIDTH, DPI = 13.0, 110  # inches, pixels per inch
+COLUMNS = 6
+
+
+def summary(cfg) -> Path:
+    """Prints the run's numbers, draws summary.png and tracked.gif and gives the path of the first."""
+    results, zero = folder.read_results(cfg)
+    text = headline(cfg, results, zero)
+    tell(text)
+    films = shown(cfg, load_sequences(cfg, cfg.dataset.test_image_set))
+    found = {FOUND: _boxes(cfg, False), **({FOUND_ZERO: _boxes(cfg, True)} if zero else {})}
+    seen = [_look(cfg, film) for film in films]
+    looking = bool(seen and seen[0].layers)
+    image = films[0].image(0)
+    high = WIDTH / COLUMNS * image.shape[0] / image.shape[1] + 0.12
+    heights = [high * len(films) + 0.3, *([4.4] if looking else []), 3.7]
+    figure = Figure(figsize=(WIDTH, sum(heights) + 0.5), layout="constrained")
+    figure.suptitle(text, fontsize=12, fontweight="bold")
+    blocks = list(figure.subfigures(len(heights), 1, height_ratios=heights))
+    _films(blocks.pop(0), films, found)
+    if looking:
+        _looks(blocks.pop(0), seen)
+    _numbers(blocks.pop(0), cfg, results, zero)
+    place = Path(cfg.output_path) / cfg.run.name
+    write_bytes(place / "tracked.gif", _clip(films, found))
+    tell(str(place / "tracked.gif"))
+    write_with(place / "summary.png", lambda file: figure.savefig(file, format="png", dpi=DPI))
+    return place / "summary.png"
+
+
+def headline(cfg, results: dict, zero: dict | None) -> str:
+    """The run's numbers in one line."""
+    text = (f"{cfg.run.name}: AUC {results['value']:.3f}, accuracy {results['accuracy']:.3f}, {results['failures']} "
+            f"failures after {results['epoch']} epochs")  # fmt: skip
+    if zero:
+        text += f"; with its offsets set to 0: {zero['value']:.3f}, {zero['accuracy']:.3f}, {zero['failures']}"
+    return text
+
+
+def _boxes(cfg, zero: bool) -> dict[str, np.ndarray]:
+    path = folder.results_path(cfg, zero).with_suffix("") / BOXES
+    return read_arrays(path, "evaluate again (./test.sh CONFIG)")
+
+
+def _look(cfg, film: Sequence):
+    return looks.load(look_path(folder.results_path(cfg).with_suffix(""), film))
+
+
+def _drawn(film: Sequence, frame: int, found: dict):
+    boxes = {TRUTH: film.boxes[frame], **{colour: each[film.name][frame] for colour, each in found.items()}}
+    return framed(film.image(frame), boxes)
+
+
+def _clip(films: list[Sequence], found: dict) -> bytes:
+    """All films side by side, as long as the shortest."""
+    frames = range(min(map(len, films)))
+    return clip([beside([_drawn(film, frame, found) for film in films]) for frame in frames])
+
+
+def _films(block, films: list[Sequence], found: dict) -> None:
+    axes = block.subplots(len(films), COLUMNS, squeeze=False, gridspec_kw={"wspace": 0.02, "hspace": 0.02})
+    for row, film in zip(axes, films):
+        for axis in row:
+            axis.axis("off")
+        for axis, frame in zip(row, places_of(len(film), COLUMNS)):
+            axis.axis("on")
+            picture(axis, np.asarray(_drawn(film, frame, found)))
+            axis.set_title(f"{film.name}, frame {frame + 1}", fontsize=8)
+    other = "; orange: with offsets set to 0" if FOUND_ZERO in found else ""
+    block.suptitle(f"one pass without help; yellow: the target, blue: what is followed{other}", fontsize=10)
+
+
+def _looks(block, seen: list) -> None:
+    """Where the last layer looks from the middle of what was found."""
+    axes = block.subplots(1, max(len(seen), 3), squeeze=False)[0]
+    for axis in axes[len(seen) :]:
+        axis.axis("off")
+    for axis, look in zip(axes, seen):
+        layer = look.layers[-1]
+        inside = look.prediction > 0
+        middle = panels.middle_of(inside, reach=8) if inside.any() else (look.image.shape[0] // 2,) * 2
+        pixel = centre_of_cell(layer, middle)
+        title = f"{look.picture}: {layer.name.rpartition('resnet.')[2]}, moved {layer.moved().mean():.2f} cells"
+        draw_sampling(axis, look.image, layer, pixel, title)
+        axis.title.set_fontsize(8)
+
+
+def centre_of_cell(layer, pixel: tuple[int, int]) -> tuple[int, int]:
+    """The pixel (y, x) in which the layer's cell nearest to a pixel has its centre: its regular grid is around that."""
+    geometry = layer.geometry
+    cell = np.clip(geometry.cell_of_place(np.array(pixel)), 0, np.subtract(geometry.size, 1))
+    y, x = geometry.to_image(geometry.regular(cell).mean(0)).round().astype(int)
+    return int(y), int(x)
+
+
+def _numbers(block, cfg, results: dict, zero: dict | None) -> None:
+    """Loss curve, success curve, and AUC by part."""
+    path = folder.prefix(cfg).parent / "metrics.jsonl"
+    lines = [line for line in read_metrics(path) if line["epoch"] < results["epoch"]]
+    updates, epochs = ([line for line in lines if line["event"] == event] for event in ("update", "epoch"))
+    left, middle, right = block.subplots(1, 3, gridspec_kw={"width_ratios": [5, 4, 4]})
+    panels.loss_curve(left, updates, epochs, "class and box")
+    for each, colour in ((results, LEARNED), *([(zero, ZERO)] if zero else [])):
+        middle.plot(OVERLAPS, each["success"], color=colour)
+    middle.set(xlim=(0, 1), ylim=(0, 1))
+    middle.set_xlabel("overlap", fontsize=9)
+    middle.set_title("Share of frames above an overlap", fontsize=10)
+    open_spines(middle)
+    panels.class_bars(right, results, zero, list(results["parts"]), "AUC by part")

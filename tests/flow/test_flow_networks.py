@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from flows import CONFIGS, ENGINES, SMALL, config, engine_of, noise
 
+from flow.control import equal_channels, parameters
 from flow.levels import LEVELS, size_at, target
 from flow.rules import INPUTS, rules_of
 from flow.symbols import get_symbol, names
-from flow.symbols.filtering import equal_channels, parameters
 from flow.task import measure
 from lib.config import ConfigError
 from lib.config.dynamic_filter import LSDFN

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import math
-
 import mxnet as mx
 
+from flow.control import equal_channels
 from flow.symbols import layers
-from lib.config.dynamic_filter import LSDFN
 from lib.nets.dynamic_filter import beside
 
 
@@ -28,20 +26,3 @@ def third(x: mx.sym.Symbol, net) -> mx.sym.Symbol:
         made = layers.convolution(made, "post", net.lsdfn.post, 1)
         return mx.sym.concat(x, made, dim=1, name="control_beside")
     return x
-
-
-def parameters(inputs: int, section: LSDFN) -> int:
-    """Numbers that the LS-DFN block on `inputs` channels has, and its 1x1 convolution behind it."""
-    channels, total = {"": inputs}, section.post * (section.num_filter + 1)
-    for layer in section.block().layers():
-        channels[layer.name] = layer.channels
-        total += layer.channels * (channels[layer.reads] * layer.kernel**2 + 1)
-    return total
-
-
-def equal_channels(inputs: int, section: LSDFN) -> int:
-    """Channels h of two 3x3 convolutions that, with the 1x1 one, have about as many numbers: 9 h^2 + (9 inputs + 2 +
-    post) h, and post."""
-    linear = 9 * inputs + 2 + section.post
-    wanted = parameters(inputs, section) - section.post
-    return max(1, round((math.sqrt(linear**2 + 36 * wanted) - linear) / 18))

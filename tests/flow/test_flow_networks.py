@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from flows import CONFIGS, ENGINES, SMALL, config, engine_of, noise
 
+from experiments.ledger.book import read_book
+from experiments.ledger.settings import Expected
+from flow.control import equal_channels, parameters
 from flow.levels import LEVELS, size_at, target
 from flow.rules import INPUTS, rules_of
 from flow.symbols import get_symbol, names
-from flow.symbols.filtering import equal_channels, parameters
 from flow.task import measure
 from lib.config import ConfigError
 from lib.config.dynamic_filter import LSDFN
@@ -183,3 +185,13 @@ def test_published_schedules_halve_the_rate_when_they_should():
         assert rate(drops[0]) == 1e-4 and rate(drops[0] + 1) == 5e-5 and cfg.TRAIN.optimizer == "adam"
     rate = schedule(config("table/c_plain"), images, batch)
     assert rate(1) == 1e-6 and rate(10_000) == 1e-4 and rate(5001) == pytest.approx(5.05e-5)
+
+
+def test_the_ledgers_lines_have_small_twins():
+    """The two recipes of FlowNetS differ at the published size alone."""
+    expected = Expected(read_book("flow"))
+    chosen = expected.representatives("shapes")
+    assert chosen.pop("s_short") == "s_plain" and all(name == each for name, each in chosen.items())
+    assert len(set(expected.representatives("chairs").values())) == 6
+    twin = expected["shapes"]["s_lsdfn"]
+    assert twin["net"]["kind"] == "lsdfn" and twin["net"]["width"] == 16 and twin["dataset"]["dataset"] == "shapes"

@@ -66,11 +66,11 @@ def drawn_body(random: np.random.Generator, height: int, width: int) -> Body:
 
 
 def drawn_pattern(random: np.random.Generator, side: int) -> np.ndarray:
-    """float32 (side, side, 3): noise of several sizes in colours around one of its own."""
+    """float32 (side, side, 3): noise of several sizes, the finer the weaker as in photographs, around a colour."""
     levels = np.zeros((3, side, side), np.float32)
     for cells in (4, 8, 16, 32):
         coarse = random.normal(size=(3, cells, cells)) * 0.6 + random.normal(size=(1, cells, cells))
-        levels += _shares(cells, side) @ coarse @ _shares(cells, side).T * cells**-0.3
+        levels += _shares(cells, side) @ coarse @ _shares(cells, side).T * (cells / 4) ** -0.8
     colour, contrast = random.uniform(60, 195, 3), random.uniform(15, 45)
     return np.clip(colour + contrast * levels.transpose(1, 2, 0), 0, 255).astype(np.float32)
 

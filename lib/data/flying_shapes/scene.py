@@ -34,8 +34,8 @@ def pair_of(bodies: Sequence[Body], height: int, width: int, name: str = "") -> 
     for number, body in enumerate(bodies):
         goes[seen == number] = affine.apply(body.motion, middles[seen == number])
     hidden = ~affine.inside(goes, height, width) | (_topmost(bodies, goes, second=True) != seen)
-    pictures = (_picture(bodies, height, width, second) for second in (False, True))
-    return Pair(*pictures, (goes - middles).astype(np.float32), hidden, name)
+    first, second = (_picture(bodies, height, width, second) for second in (False, True))
+    return Pair(first, second, (goes - middles).astype(np.float32), hidden, name)
 
 
 def _own(body: Body, points: np.ndarray, second: bool) -> np.ndarray:

@@ -115,7 +115,7 @@ class Adam(Optimiser):
             (variance, torch._foreach_mul(gradients, gradients), self._settings.momentum2),
         ):
             torch._foreach_mul_(means, _single(beta))
-            torch._foreach_add_(means, values, alpha=_single(np.float32(1) - np.float32(beta)))
+            torch._foreach_add_(means, values, alpha=float(np.float32(1) - np.float32(beta)))
         steps = torch._foreach_sqrt(variance)
         torch._foreach_add_(steps, _single(EPSILON))
         steps = torch._foreach_div(mean, steps)

@@ -69,15 +69,17 @@ def test_both_engines_agree_in_float64_over_24_updates():
 
 
 @engines
-def test_a_state_that_is_put_back_goes_on_as_before(name):
-    whole = adam_engine(name)
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_a_state_that_is_put_back_goes_on_as_before(name, cpus):
+    devices = [f"run.cpus={cpus}", "net.train_bn=false"]
+    whole = adam_engine(name, *devices)
     given = batches(whole)[:3]
     for batch in given[:2]:
         whole.update(batch, 1e-3)
     arg, aux, state = *whole.parameters(), whole.momentum()
     whole.update(given[2], 1e-3)
     for other in THERE:
-        fresh = adam_engine(other, "run.seed=9")
+        fresh = adam_engine(other, "run.seed=9", *devices)
         fresh.update(given[0], 1e-3)  # a state of its own, which goes
         fresh.load(arg, aux)
         fresh.load_momentum(state)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lib import config
 from lib.config import Ranges, Schema, sections
+from lib.config.crf import Crf
 from lib.config.dynamic_filter import LSDFN
 from lib.config.multi_scale import unfit_scales
 from lib.config.v3_plus import FORMS, STARTS, V3Plus, unfit_v3_plus
@@ -63,6 +64,7 @@ class Train(sections.Train):
 
 @dataclass
 class Test(sections.Test):
+    crf: Crf = field(default_factory=Crf)
     each_epoch: bool = False  # DeepLabv3+: loss and accuracy of the test pictures are measured after every epoch
 
 
@@ -127,6 +129,7 @@ RANGES = Ranges(
         "TRAIN.CROP_HEIGHT": 1, "TRAIN.CROP_WIDTH": 1, "network.pretrained_epoch": 0, "net.head_channels": 1,
         "TRAIN.BLUR": 0, "faults.offset_lr_rate": 0, "net.aspp_lr_mult": 0,
         **LSDFN.AT_LEAST,
+        **Crf.AT_LEAST,
         **sections.NET_RANGES["at_least"],
     },
     paths=("network.pretrained",),

@@ -10,13 +10,19 @@ from lib.config.crf import Crf
 from operators.extras import need
 
 
+def check(crf: Crf) -> None:
+    """Raises ImportError, with the line that installs it, where a CRF is asked for and pydensecrf2 is missing."""
+    if crf.iterations:
+        need("crf", "pydensecrf")
+
+
 def refine(probability: np.ndarray, image: np.ndarray, crf: Crf) -> np.ndarray:
     """Probabilities after crf.iterations of mean field, float32 (C, h, w).
 
     probability: (C, h, w), sums of 1. image: uint8 (h, w, 3) RGB.
-    Raises ImportError, with the line that installs it, where pydensecrf2 is missing; ValueError for sizes that differ.
+    Raises ImportError as `check` does; ValueError for sizes that differ.
     """
-    need("crf", "pydensecrf")
+    check(crf)
     from pydensecrf.densecrf import DenseCRF2D
 
     classes, height, width = probability.shape

@@ -72,7 +72,7 @@ TABLE = {
     "lib.commands": {*FILES, "lib.extra", "lib.data", "lib.engines", "lib.looking", "lib.pictures", "lib.predictors",
                      "lib.system"},
     "lib": set(),
-    "deeplab": {*_SYSTEM, "lib.commands"},
+    "deeplab": {*_SYSTEM, "lib.commands", "lib.crf"},
     "deeplab.symbols": {"lib.nets", "deeplab", "mxnet"},
     "classify": _SYSTEM,
     "classify.symbols": {"lib.nets", "classify", "mxnet"},

@@ -94,3 +94,10 @@ def to_tensor(image: np.ndarray, cfg) -> np.ndarray:
     means, stds = (np.asarray(each, np.float32)[::-1] for each in (cfg.network.PIXEL_MEANS, cfg.net.pixel_stds))
     channels = ((image - means) / stds).transpose(2, 0, 1)
     return np.ascontiguousarray(channels if cfg.net.pixel_order == "RGB" else channels[::-1], np.float32)
+
+
+def from_tensor(data: np.ndarray, cfg) -> np.ndarray:
+    """The picture, uint8 (h, w, 3) RGB, of which `to_tensor` made `data`."""
+    means, stds = (np.asarray(each, np.float32)[::-1] for each in (cfg.network.PIXEL_MEANS, cfg.net.pixel_stds))
+    channels = data if cfg.net.pixel_order == "RGB" else data[::-1]
+    return np.round(channels.transpose(1, 2, 0) * stds + means).clip(0, 255).astype(np.uint8)

@@ -41,8 +41,9 @@ class DeepLabV3Plus(nn.Module):
     """Pictures (N, 3, H, W) and, in training, labels (N, H, W), 255 where there is none.
 
     In training: loss, the mean cross entropy of the pixels with a class, and `probability_output` (N, H, W), that of
-    each pixel's own class (of class 0 where there is none). Else `scores_output` (N, num_classes, H, W) and
-    `classes_output` (N, H, W), the most probable class of each pixel, and with labels the others, too.
+    each pixel's own class (of class 0 where there is none). Else `scores_output` and `softmax_output`, their
+    probabilities, (N, num_classes, H, W), and `classes_output` (N, H, W), the most probable class of each pixel, and
+    with labels the others, too.
 
     depth, output_stride, multi_grid: see `lib.modules.resnet.resnet`. backbone: settings of
     `lib.modules.deforming.Settings`. dilations: of the pyramid, the first 1. channels: of pyramid and decoder.
@@ -76,7 +77,7 @@ class DeepLabV3Plus(nn.Module):
 
     def forward(self, data: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
         scores = self.scores(data)
-        found = {} if self.training else {"scores_output": scores, "classes_output": scores.argmax(1)}
+        found = {} if self.training else _predicted(scores)
         if label is None:
             return found
         label = label.long()
@@ -85,6 +86,10 @@ class DeepLabV3Plus(nn.Module):
         probability = scores.detach().softmax(1).gather(1, own)[:, 0]
         loss = loss / len(data) if self._batch_average else loss
         return {**found, "loss": loss, "probability_output": probability}
+
+
+def _predicted(scores: Tensor) -> dict[str, Tensor]:
+    return {"scores_output": scores, "softmax_output": scores.softmax(1), "classes_output": scores.argmax(1)}
 
 
 def _enlarged(x: Tensor, like: Tensor) -> Tensor:

@@ -3,21 +3,15 @@
 
 from __future__ import annotations
 
-from lib.looking.modules import Entry
 from lib.run.module_text import ModuleText
-from tracking.anchors import STRIDE
-
-BLOCKS = {10: 1, 18: 2, 34: 3, 50: 3, 101: 3}
-"""Of the last stage of a ResNet of that depth."""
-ALEXNET = {"features.8": 27.0, "features.10": 35.0}
-"""Of AlexNet's last two convolutions: where in the picture the first pixel that they read has its middle."""
+from tracking.symbols import NETWORKS
 
 
 def network_text(cfg) -> str:
     """The text of the network, see `lib.run.module_text`; it is the same for training and testing."""
-    net = cfg.net
+    net, network = cfg.net, NETWORKS[cfg.symbol]
     settings = {
-        "depth": net.depth if cfg.symbol == "siamese_resnet" else 0,
+        "depth": network.depth(net),
         "width": net.width,
         "deform": net.deform,
         "boundary": net.boundary or "inside",
@@ -31,19 +25,5 @@ def network_text(cfg) -> str:
         "positives": net.anchors_positive,
         "box_weight": net.box_weight,
     }
-    return ModuleText(
-        "lib.modules.siamese_tracker:SiameseTracker", settings, [each.data for each in _looking(cfg)]
-    ).text
-
-
-def _looking(cfg) -> list[Entry]:
-    net, boundary = cfg.net, cfg.net.boundary or "inside"
-    if net.deform not in ("existing", "extra"):
-        return []
-    if cfg.symbol == "siamese_alexnet":
-        return [Entry(name, STRIDE, origin, pad=(0, 0), boundary=boundary, offset_bias=True)
-                for name, origin in ALEXNET.items()]  # fmt: skip
-    far = 4 if net.dilate_stages and net.deform == "existing" else 1
-    which = "conv2" if net.deform == "existing" else "extra"
-    return [Entry(f"features.resnet.layer4.{block}.{which}", STRIDE, dilate=(far, far), pad=(far, far),
-                  boundary=boundary) for block in range(BLOCKS[net.depth])]  # fmt: skip
+    looking = [each.data for each in network.looking(net)]
+    return ModuleText("lib.modules.siamese_tracker:SiameseTracker", settings, looking).text

@@ -13,10 +13,10 @@ from pathlib import Path
 from lib import config
 from lib.config import Ranges, Schema, sections
 from tracking.anchors import features_side
+from tracking.symbols import NETWORKS
 
 DATASETS = ("films", "vot", "otb")
 LEAST = 3  # cells along a template: they become filters by way of a 3x3 convolution
-SYMBOLS = ("siamese_alexnet", "siamese_resnet")
 
 
 @dataclass
@@ -123,7 +123,7 @@ class Config(sections.Common):
 RANGES = Ranges(
     choices={
         "engine": ("torch",),
-        "symbol": SYMBOLS,
+        "symbol": tuple(NETWORKS),
         "dataset.dataset": DATASETS,
         "TRAIN.FLIP": (False,),
         "TRAIN.AROUND": ("target", "template"),

@@ -153,7 +153,7 @@ def _wrong(cfg: Config):
     net, test = cfg.net, cfg.TEST
     if cfg.symbol == "siamese_alexnet" and net.deform not in ("", "existing"):
         yield f"net.deform: siamese_alexnet has the forms '' and existing, got {net.deform!r}"
-    if features_side(cfg, net.template) < LEAST:
+    if cfg.symbol in NETWORKS and features_side(cfg, net.template) < LEAST:
         yield f"net.template: {net.template} pixels leave {features_side(cfg, net.template)} cells, {LEAST} are needed"
     for key, side in (
         ("net.search", net.search),

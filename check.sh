@@ -3,11 +3,23 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 scripts/setup.sh mxnet,deeplab,detection,torch,sweeps,tests
+if [ $# -eq 0 ]; then # a whole check, not one of some tests; the sanitizer has a core to itself until it is waited for
+  mkdir -p build
+  scripts/sanitize.sh --minutes 1 --quick asan >build/sanitize.log 2>&1 &
+  sanitizer=$!
+  trap 'kill "$sanitizer" 2>/dev/null || true' EXIT
+fi
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/mypy
 find operators -name '*.h' -print0 -o -name '*.cc' -print0 -o -name '*.cu' -print0 | xargs -0 .venv/bin/clang-format --dry-run -Werror
-[ $# -gt 0 ] || scripts/sanitize.sh --minutes 2 --quick asan # a whole check, not one of some tests
+if [ $# -eq 0 ]; then
+  found=0
+  wait "$sanitizer" || found=$?
+  cat build/sanitize.log
+  [ "$found" -eq 0 ] || exit "$found"
+  trap - EXIT
+fi
 export OMP_WAIT_POLICY=passive # waiting threads that spin slow the tests of small operations several times
 # Most tests keep one core busy, so two processes share the files; what a file prepares, one of them prepares.
 .venv/bin/python -m pytest -n 2 --dist loadfile "$@"

@@ -185,11 +185,17 @@ front = Extension(
 )
 
 # A wheel is built from a copy that has no lib.
-boxes = [Extension("lib.boxes.core", [BOXES], extra_compile_args=["-O3", *EXACT])] if os.path.exists(BOXES) else []
+boxes = Extension(
+    "lib.boxes.core", [BOXES], extra_compile_args=["-O3", *EXACT], define_macros=LIMITED_API, py_limited_api=True
+)
 cuda = [Extension(CUDA_LIBRARY, cuda_sources(), depends=HEADERS)] if find_nvcc() else []
 
 setup(
-    ext_modules=[library, *cythonize([front, *boxes], build_dir="build/cython"), *cuda],
+    ext_modules=[
+        library,
+        *cythonize([front, *([boxes] if os.path.exists(BOXES) else [])], build_dir="build/cython"),
+        *cuda,
+    ],
     cmdclass={"build_ext": Build},
     options={"bdist_wheel": {"py_limited_api": "cp39"}},
 )

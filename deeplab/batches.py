@@ -13,18 +13,20 @@ from lib.data import images, labels
 from lib.data.images import DatasetError
 from lib.data.keep import Keep
 from lib.data.prefetch import prefetch
+from lib.data.whole import scaled_pair
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What is taken from one picture: its place in ds.records, mirrored or not, the crop's corner in 0..1, and how
-    much larger than under SCALES it is before that."""
+    """What is taken from one picture: its place in ds.records, mirrored or not, the crop's corner in 0..1, how
+    much larger than under SCALES it is before that, and by how many pixels it is blurred after that."""
 
     index: int
     mirrored: bool
     down: float
     right: float
     zoom: float = 1.0
+    blur: float = 0.0
 
 
 class Batches:
@@ -32,7 +34,7 @@ class Batches:
 
     Args:
         ds: a dataset as load_dataset gives it.
-        cfg: configuration; reads SCALES, TRAIN.{FLIP, SHUFFLE, ZOOMS, ENABLE_CROP, CROP_HEIGHT, CROP_WIDTH,
+        cfg: configuration; reads SCALES, TRAIN.{FLIP, SHUFFLE, ZOOMS, BLUR, ENABLE_CROP, CROP_HEIGHT, CROP_WIDTH,
             CROP_PAD}, net.scales and what `images.to_tensor` reads.
         seed: what the random choices start from. Those of epoch k depend on (seed, k) alone, so that a resumed run
             sees what the uninterrupted one would have seen.
@@ -55,7 +57,7 @@ class Batches:
             raise DatasetError(
                 f"{ds.root}: {self._samples} pictures (mirrored ones counted) make no batch of {self.batch}"
             )
-        self._read = Keep(self._pair, len(ds.records))
+        self._read = Keep(lambda index: scaled_pair(ds, ds.records[index], cfg), len(ds.records))
 
     def __len__(self) -> int:
         """Batches per epoch."""
@@ -67,10 +69,12 @@ class Batches:
         order = rng.permutation(self._samples) if self._cfg.TRAIN.SHUFFLE else np.arange(self._samples)
         corners = rng.random((self._samples, 2))
         zooms = rng.choice(self._cfg.TRAIN.ZOOMS or [1.0], self._samples)
+        # Every second picture, drawn last: without it nothing else is drawn otherwise.
+        blurs = self._cfg.TRAIN.BLUR * np.maximum(0, rng.uniform(-1, 1, self._samples))
         pictures_in_set = len(self._ds.records)
         samples = [
-            Sample(int(i) % pictures_in_set, bool(i >= pictures_in_set), *map(float, corner), float(zoom))
-            for i, corner, zoom in zip(order, corners, zooms)
+            Sample(int(i) % pictures_in_set, bool(i >= pictures_in_set), *map(float, (*corner, zoom, blur)))
+            for i, corner, zoom, blur in zip(order, corners, zooms, blurs)
         ]
         return [samples[k * self.batch : (k + 1) * self.batch] for k in range(len(self))]
 
@@ -113,7 +117,7 @@ class Batches:
             image, truth = image[window], truth[window]
         if sample.mirrored:
             image, truth = image[:, ::-1], truth[:, ::-1]
-        return image, truth
+        return images.blur(image, sample.blur), truth
 
     def _window(self, sample: Sample, size: tuple[int, int]):
         height, width = self._crop
@@ -129,9 +133,3 @@ class Batches:
     @property
     def _crop(self) -> tuple[int, int]:
         return self._cfg.TRAIN.CROP_HEIGHT, self._cfg.TRAIN.CROP_WIDTH
-
-    def _pair(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Picture and truth at the size of cfg.SCALES."""
-        image, truth = self._ds.pair(self._ds.records[index])
-        size = images.scaled_size(*truth.shape, self._cfg.SCALES)
-        return images.resize_image(image, size), images.resize_label(truth, size)

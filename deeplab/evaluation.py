@@ -26,6 +26,7 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
     dataset = load_dataset(cfg, cfg.dataset.test_image_set)
     # What a prediction depends on: parameters, network and scale.
     settings = f"{cfg.symbol} {cfg.net} {cfg.SCALES} {cfg.network.PIXEL_MEANS} {cfg.engine} {cfg.run.precision}"
+    settings += f" {cfg.TEST.crf}" if cfg.TEST.crf.iterations else ""
     settings = hashlib.sha256(settings.encode()).hexdigest()[:12]
     made_by = f"{Path(predictor.path).name} {predictor.digest[:12]}, settings {settings}"
     evaluator = Evaluator(dataset, place, made_by, log)

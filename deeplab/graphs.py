@@ -7,6 +7,8 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 
+from deeplab.modules import deeplab_v3_plus
+from lib.config.v3_plus import NAME
 from lib.graphs import Graphs
 
 
@@ -19,7 +21,8 @@ def _build(cfg, kind: str) -> str:
 
 
 graph = Graphs("deeplab", ("train", "measured", "test", "classified"), _build,
-               lambda cfg: [asdict(cfg.net), asdict(cfg.faults), cfg.dataset.NUM_CLASSES])  # fmt: skip
+               lambda cfg: [asdict(cfg.net), asdict(cfg.faults), cfg.dataset.NUM_CLASSES],
+               lambda cfg, kind: deeplab_v3_plus.text(cfg) if cfg.symbol == NAME else "")  # fmt: skip
 
 if __name__ == "__main__":
     sys.exit(graph.main())

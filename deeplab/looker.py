@@ -8,6 +8,7 @@ import numpy as np
 from deeplab.data import kind_of
 from deeplab.predictor import Predictor
 from lib.data import images
+from lib.looking.filters import filters_inside
 from lib.looking.look import Look
 from lib.looking.seen import convolutions, look_inside
 
@@ -43,4 +44,5 @@ class Looker:
             class_names=tuple(kind.class_names),
             palette=kind.palette,
             checkpoint=self.checkpoint,
+            filters=filters_inside(self._predictor.engine, inputs),
         )

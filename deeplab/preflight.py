@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from deeplab.data import kind_of
-from lib.data import images
 from lib.data.cityscapes import image_sets
-from lib.data.preflight.check import Report, check
+from lib.data.preflight.check import Report, check_named
 from lib.data.preflight.fit import fit
 from lib.data.preflight.voc import check_voc
 from lib.data.voc import PascalVOC
@@ -31,23 +29,14 @@ def check_config(cfg, workers: int = 1) -> Report:
     whole = Report(Path(cfg.dataset.dataset_path))
     named = [(key, name, batch, crop) for key, batch, crop in uses for name in image_sets(getattr(cfg.dataset, key))]
     for key, name, batch, window in named:
-        found = check_voc(whole.root, name, workers) if of_voc else _cityscapes(cfg, key, name, workers)
+        found = (
+            check_voc(whole.root, name, workers)
+            if of_voc
+            else check_named(whole.root, name, key, cfg.dataset.annotation_prefix, workers)
+        )
         for split, counts in found.splits.items():
             if not (window and cfg.TRAIN.CROP_PAD):
                 found.findings += fit(counts.sizes, cfg.SCALES, split, batch, window)
         whole.splits.update(found.splits)
         whole.findings += [finding for finding in found.findings if finding not in whole.findings]
     return whole
-
-
-def _cityscapes(cfg, key: str, name: str, workers: int) -> Report:
-    folder, separator, split = name.partition("_")
-    if not separator or not split:
-        raise images.DatasetError(
-            f"dataset.{key}: expected '<folder>_<split>' such as 'leftImg8bit_train', got {name!r}"
-        )
-    report = check(cfg.dataset.dataset_path, folder, cfg.dataset.annotation_prefix, [split], workers)
-    unlabelled = "no labels, as in a test set"
-    report.findings = [replace(f, fault="picture without labels") if f.fault == unlabelled else f
-                       for f in report.findings]  # fmt: skip
-    return report

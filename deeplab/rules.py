@@ -5,8 +5,11 @@ which it spread over variable attributes, an `init_weight` method and MXNet's na
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from deeplab import faults
+from deeplab.modules import deeplab_v3_plus
+from lib.config.v3_plus import NAME
 from lib.looking.graph import Graph
 from lib.looking.layers import looking_layers, steering
 from lib.run import rules
@@ -15,13 +18,15 @@ from lib.run.rules import Row, Rule
 INPUTS = r"data|label(_scale\d+)?"
 
 
-def rules_of(cfg, graph: str) -> dict[str, Rule]:
+def rules_of(cfg, graph: str, names: Iterable[str] = ()) -> dict[str, Rule]:
     """The Rule of every parameter and state of a network's graph.
 
     cfg: reads `net.head_init`, `net.offset_lr_mult` (factor on the multipliers of all that makes offsets), `faults`,
-    `net.aspp_lr_mult`, `net.lsdfn` and `network.FIXED_PARAMS`. Raises ValueError for a parameter that no row of the
-    table knows, or a fault that this network cannot have.
+    `net.aspp_lr_mult`, `net.lsdfn` and `network.FIXED_PARAMS`. names: of a torch module's, which its text does not say.
+    Raises ValueError for a parameter that no row of the table knows, or a fault that this network cannot have.
     """
+    if cfg.symbol == NAME:
+        return rules.rules(deeplab_v3_plus.table(cfg), names, steering(looking_layers(graph)), (), __file__)
     read = Graph(graph)
     names = [name for name in read.variables if not re.fullmatch(INPUTS, name)]
     layers = looking_layers(read)
@@ -39,10 +44,7 @@ def _table(cfg) -> tuple[Row, ...]:
         # DeepLabV2's classifiers; its dynamic filters as their author's Caffe networks have them.
         Row(r"aspp_c\d_weight", cfg.net.aspp_lr_mult, "normal"),
         Row(r"aspp_c\d_bias", 2.0 * cfg.net.aspp_lr_mult, "zeros"),
-        *(Row(rf"(scale\d+_)?{name}", 2.0 if name.endswith("_bias") else 1.0, init)
-          for name, init in cfg.net.lsdfn.block().initial("lsdfn").items()),
-        Row(r"post_weight", 1.0, "msra"),
-        Row(r"post_bias", 2.0, "zeros"),
+        *rules.block(cfg.net.lsdfn.initial(), r"(scale\d+_)?"),
         Row(r"scale\d+_bn.*_moving_var", 1.0, "ones"),
         Row(r"scale\d+_bn.*_moving_mean", 1.0, "zeros"),
         # DCNv2 slows its offset-and-mask branch as a whole; the first deformable network treats its branch as a new

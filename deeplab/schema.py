@@ -13,8 +13,10 @@ from pathlib import Path
 
 from lib import config
 from lib.config import Ranges, Schema, sections
+from lib.config.crf import Crf
 from lib.config.dynamic_filter import LSDFN
 from lib.config.multi_scale import unfit_scales
+from lib.config.v3_plus import FORMS, STARTS, V3Plus, unfit_v3_plus
 
 
 @dataclass
@@ -56,7 +58,14 @@ class Train(sections.Train):
     CROP_HEIGHT: int = 768
     CROP_WIDTH: int = 1024
     CROP_PAD: bool = False  # a picture smaller than the crop is filled up with mean grey; false: it is an error
+    BLUR: float = 0.0  # every second picture is blurred by a standard deviation of up to this many pixels
     ZOOMS: list[float] = field(default_factory=list)  # by one of these a picture is enlarged before the crop; [] = none
+
+
+@dataclass
+class Test(sections.Test):
+    crf: Crf = field(default_factory=Crf)
+    each_epoch: bool = False  # DeepLabv3+: loss and accuracy of the test pictures are measured after every epoch
 
 
 @dataclass
@@ -72,6 +81,7 @@ class Net(sections.Looking, sections.Backbone):
     aspp_rates: list[int] = field(default_factory=lambda: [6, 12, 18, 24])
     aspp_lr_mult: float = 10.0  # of their weights; their biases learn twice as fast
     lsdfn: LSDFN = field(default_factory=LSDFN)
+    v3plus: V3Plus = field(default_factory=V3Plus)
 
 
 @dataclass
@@ -96,7 +106,7 @@ class Config(sections.Common):
     network: Network = field(default_factory=Network)
     dataset: Dataset = field(default_factory=Dataset)
     TRAIN: Train = field(default_factory=Train)
-    TEST: sections.Test = field(default_factory=sections.Test)
+    TEST: Test = field(default_factory=Test)
     net: Net = field(default_factory=Net)
     faults: Faults = field(default_factory=Faults)
 
@@ -106,7 +116,9 @@ RANGES = Ranges(
         "network.IMAGE_STRIDE": (0,),
         "TRAIN.ENABLE_OHEM": (False,),
         "net.head_init": ("normal", "msra"),
-        "net.lsdfn.fusion": ("sum", "mean"),
+        **LSDFN.CHOICES,
+        "net.v3plus.deform": FORMS,
+        "net.v3plus.offset_start": STARTS,
         **sections.NET_RANGES["choices"],
     },
     why={
@@ -115,8 +127,9 @@ RANGES = Ranges(
     },
     at_least={
         "TRAIN.CROP_HEIGHT": 1, "TRAIN.CROP_WIDTH": 1, "network.pretrained_epoch": 0, "net.head_channels": 1,
-        "faults.offset_lr_rate": 0, "net.aspp_lr_mult": 0,
-        **{f"net.lsdfn.{key}": 1 for key in LSDFN.SIZES},
+        "TRAIN.BLUR": 0, "faults.offset_lr_rate": 0, "net.aspp_lr_mult": 0,
+        **LSDFN.AT_LEAST,
+        **Crf.AT_LEAST,
         **sections.NET_RANGES["at_least"],
     },
     paths=("network.pretrained",),
@@ -126,6 +139,7 @@ RANGES = Ranges(
 def _wrong(cfg):
     yield from sections.unfit_pixels(cfg)
     yield from unfit_scales(cfg.net)
+    yield from unfit_v3_plus(cfg)
     if cfg.faults.carried_offset_gradient and cfg.run.iter_size > 1:
         yield f"run.iter_size: gradients that are carried need updates of one batch each, got {cfg.run.iter_size}"
     if cfg.TRAIN.ZOOMS and not (min(cfg.TRAIN.ZOOMS) > 0 and cfg.TRAIN.ENABLE_CROP):

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Predictions of pictures whose truth nobody here has, as the Cityscapes server takes them.
 
-Its page and cityscapesScripts want one 8-bit PNG per picture, of the picture's size, that holds label ids (not train
-ids), and whose name begins with <city>_<sequence>_<frame>. Folders and what follows in the name are free; two files for
-one picture are an error there.
+It wants one 8-bit PNG per picture, of the picture's size, that holds label ids (not train ids), see
+`lib.data.cityscapes_server`.
 """
 
 from __future__ import annotations
@@ -17,10 +16,9 @@ from tqdm import tqdm
 from deeplab.data import kind_of, load_dataset
 from lib.config import ConfigError
 from lib.data.cityscapes import Cityscapes
+from lib.data.cityscapes_server import ENDING, submission_name
 from lib.data.labels import LABEL_IDS
 from lib.run.atomic import write_with
-
-ENDING = "_pred_labelIds.png"
 
 
 def hidden_test_set(cfg) -> str:
@@ -48,11 +46,3 @@ def submit(cfg, predictor, place: Path, log) -> Path:
     log.info("%d pictures with label ids in %s; pack them: (cd %s && zip ../submission.zip *.png)", len(names), place,
              place)  # fmt: skip
     return place
-
-
-def submission_name(record) -> str:
-    """The file's name. Raises ConfigError for a picture that is not named as the server's are."""
-    parts = record.name.split("_")
-    if len(parts) != 4 or not (parts[1].isdigit() and parts[2].isdigit()):
-        raise ConfigError(f"{record.image}: the server knows pictures as <city>_<sequence>_<frame>_leftImg8bit.png")
-    return "_".join(parts[:3]) + ENDING

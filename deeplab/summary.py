@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from deeplab.data import STREETS, load_dataset
 from lib.data import images
+from lib.data.whole import scaled_pair
 from lib.looking.layers import looking_layers, named_by_layer
 from lib.looking.look import Layer
 from lib.looking.places import Geometry
@@ -111,10 +112,9 @@ def _offsets(block, cfg, offsets: dict[str, np.ndarray], dataset, results: dict,
     for axis, (name, offset) in zip(axes, offsets.items()):
         taps.draw_taps(axis, name, offset, dilate, half)
     taps.draw_key(axes[-2], dilate, cfg.net.output_stride)
-    image, truth = dataset.pair(dataset.records[_chosen(dataset)[0]])
-    size = images.scaled_size(*truth.shape, cfg.SCALES)  # what the network saw: its layers' pixels are of that size
-    image, truth = images.resize_image(image, size), images.resize_label(truth, size)
-    shown = _telling_class(truth, results, zero)
+    # What the network saw: its layers' pixels are of that size.
+    image, truth = scaled_pair(dataset, dataset.records[_chosen(dataset)[0]], cfg)
+    shown = panels.telling_class(truth, results, zero)
     pixel = panels.middle_of(truth == shown, reach=max(2, truth.shape[0] // 12))
     draw_sampling(axes[-1], image, _last_layer(cfg, offsets, truth.shape), pixel)
 
@@ -130,16 +130,6 @@ def _last_layer(cfg, offsets: dict[str, np.ndarray], shape: tuple[int, int]) -> 
     origin = (2.0 - 2.0 * cfg.net.pool_pad,) * 2
     geometry = Geometry(offset.shape[2:4], (1, 1), dilate, dilate, stride, origin, size, size)
     return Layer(name, "active", geometry, offset.reshape(-1, geometry.taps, 2, 1, 1))
-
-
-def _telling_class(truth: np.ndarray, results: dict, zero: dict | None) -> int:
-    """Of the classes in a picture, that to which the offsets matter most; the most frequent one where nobody asked."""
-    score = np.array(list(results["IU"].values()))
-    present = [int(index) for index in np.unique(truth) if index < len(score)]
-    if zero is None:
-        return max(present, key=lambda index: (truth == index).sum())
-    gain = score - np.array(list(zero["IU"].values()))
-    return max(present, key=lambda index: gain[index])
 
 
 def _numbers(block, cfg, results: dict, zero: dict | None) -> None:

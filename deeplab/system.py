@@ -15,11 +15,6 @@ class DeepLab(System):
 
     name, schema = "deeplab", SCHEMA
 
-    def layers(self, cfg) -> list:
-        from lib.looking.layers import looking_layers
-
-        return looking_layers(self.test_graph(cfg))
-
     def hidden_test_set(self, cfg) -> str:
         from deeplab.submission import hidden_test_set
 
@@ -38,25 +33,21 @@ class DeepLab(System):
         return overlay(image, predictor.picture(image), kind.class_names, kind.palette)
 
     def looker(self, cfg, predictor):
-        """What the network does with a picture: `look(image, name, truth)` gives a `lib.looking.look.Look`."""
         from deeplab.looker import Looker
 
         return Looker(cfg, predictor)
 
     def dataset(self, cfg):
-        """The test images."""
         from deeplab.data import load_dataset
 
         return load_dataset(cfg, cfg.dataset.test_image_set)
 
     def truth_of(self, cfg, image):
-        """Train ids of a picture that lies in folders as the data set has them, or None."""
         from deeplab.data import truth_of
 
         return truth_of(cfg, image)
 
     def check_data(self, cfg, workers: int):
-        """What is wrong with the data that cfg trains and tests on."""
         from deeplab.preflight import check_config
 
         return check_config(cfg, workers)

@@ -10,10 +10,12 @@ from deeplab.data import load_dataset
 from deeplab.graphs import graph
 from deeplab.rules import rules_of
 from lib.config.multi_scale import label_sizes, tag
+from lib.config.v3_plus import NAME
 from lib.data.labels import IGNORE
+from lib.data.whole import whole
 from lib.looking.layers import looking_layers, offset_parameters
-from lib.metrics.log_loss import log_loss
-from lib.run.task import Network, Place, Task
+from lib.metrics.log_loss import accuracy, log_loss
+from lib.run.task import HeldOut, Network, Place, Task
 from lib.weights.pretrained import take_pretrained
 
 ADVICE = (
@@ -47,7 +49,8 @@ def training(cfg, place: Place) -> Task:
         offsets=tuple(offset_parameters(looking_layers(saved))),
         begin=lambda engine, log: _begin(cfg, engine, log),
         offset_bound=cfg.net.offset_bound,
-        source=str(Path(__file__).parent / "symbols" / f"{cfg.symbol}.py"),
+        source=str(Path(__file__).parent / ("modules" if cfg.symbol == NAME else "symbols") / f"{cfg.symbol}.py"),
+        held_out=_held_out(cfg) if cfg.TEST.each_epoch else None,
         advice=ADVICE,
     )
 
@@ -56,26 +59,38 @@ def train_network(cfg) -> Network:
     """The network as it is trained on one device."""
     crop = (cfg.TRAIN.CROP_HEIGHT, cfg.TRAIN.CROP_WIDTH) if cfg.TRAIN.ENABLE_CROP else tuple(cfg.SCALES[0])
     images = cfg.TRAIN.BATCH_IMAGES
-    text = graph(cfg, "measured")
     labels = {name: (images, *size) for name, size in label_sizes(crop, cfg.net).items()}
     outputs = tuple(f"probability{of}_output" for of in _losses(cfg))
-    return Network(text, {"data": (images, 3, *crop), **labels}, rules_of(cfg, text), cfg.run.seed, outputs)
+    return _network(cfg, "measured", {"data": (images, 3, *crop), **labels}, outputs)
 
 
 def test_network(cfg) -> Network:
     """The network as it predicts; 'classes_output' is the most probable class of each pixel."""
-    text = graph(cfg, "classified")
-    return Network(text, {"data": (1, 3, *cfg.SCALES[0])}, rules_of(cfg, text))
+    return _network(cfg, "classified", {"data": (1, 3, *cfg.SCALES[0])}, ())
+
+
+def _network(cfg, kind: str, inputs: dict, outputs: tuple[str, ...]) -> Network:
+    text = graph(cfg, kind)
+    if cfg.symbol == NAME:  # the engine knows the names of its parameters
+        return Network(text, inputs, {}, cfg.run.seed, outputs, lambda names: rules_of(cfg, text, names))
+    return Network(text, inputs, rules_of(cfg, text), cfg.run.seed, outputs)
 
 
 def measure(outputs, batch) -> dict[str, tuple[float, float]]:
     """FCNLogLoss of one device's images: the sum of -log(p) and the number of pixels that have a class; of every loss
-    there is ('FCNLogLoss_scale075')."""
+    there is ('FCNLogLoss_scale075'). Accuracy: how many of these pixels are right, where classes are given."""
     found = {}
-    for name, probability in outputs.items():
+    for name, probability in ((name, each) for name, each in outputs.items() if name.startswith("probability")):
         of = name[len("probability") : -len("_output")]
         found[f"FCNLogLoss{of}"] = log_loss(probability, batch.get(f"label{of}", batch["label"]), IGNORE)
+    if "classes_output" in outputs:
+        found["Accuracy"] = accuracy(outputs["classes_output"], batch["label"], IGNORE)
     return found
+
+
+def _held_out(cfg) -> HeldOut:
+    tests = load_dataset(cfg, cfg.dataset.test_image_set)
+    return HeldOut(lambda: whole(tests, cfg), ("probability_output", "classes_output"), measure)
 
 
 def _losses(cfg) -> list[str]:

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The name that `python -m lib.commands.test` had in earlier versions."""
 
-import sys
-
 from lib.commands.test import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -16,6 +16,7 @@ from lib.data.images import DatasetError
 from lib.data.labels import IGNORE
 from lib.data.voc_boxes import read_annotation
 from lib.data.voc_labels import PALETTE
+from lib.looking.filters import filters_inside
 from lib.looking.look import Look
 from lib.looking.seen import convolutions, seen_layers, wanted_outputs
 
@@ -53,6 +54,7 @@ class Looker:
             class_names=class_names(cfg),
             palette=PALETTE,
             checkpoint=self.checkpoint,
+            filters=filters_inside(engine, inputs),
         )
 
 

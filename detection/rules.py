@@ -16,7 +16,7 @@ def rules_of(cfg, graph: str) -> dict[str, Rule]:
     """The Rule of every parameter and state of a network's graph.
 
     cfg: reads `net.head_init`, `net.offset_lr_mult` (factor on the multipliers of what makes offsets of convolutions),
-    `net.bins_lr_mult` (of poolings) and `network.FIXED_PARAMS`.
+    `net.bins_lr_mult` (of poolings), `net.lsdfn` and `network.FIXED_PARAMS`.
     Raises ValueError for a parameter that no row of the table knows.
     """
     read = Graph(graph)
@@ -38,6 +38,7 @@ def _table(cfg) -> tuple[Row, ...]:
         Row(r".*", scale, "zeros", steers="active"),
         Row(r"offset_(weight|bias)", 0.01 * cfg.net.bins_lr_mult, "zeros", steers="pooling"),
         Row(r"rfcn_(cls|bbox)_offset_t_(weight|bias)", cfg.net.bins_lr_mult, "zeros", steers="pooling"),
+        *rules.block(cfg.net.lsdfn.initial()),
         Row(r"bn.*_(gamma|moving_var)", 1.0, "ones", True),
         Row(r"bn.*_(beta|moving_mean)", 1.0, "zeros", True),
         Row(r"(conv1|res.*)_weight", 1.0, "msra", True),

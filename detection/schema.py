@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lib import config
 from lib.config import Ranges, Schema, sections
+from lib.config.dynamic_filter import LSDFN
 
 
 def _four(*values: float):
@@ -117,6 +118,7 @@ class Net(sections.Looking, sections.Backbone):
     trans_std: float = 0.1  # how far a part moves, in sizes of the box, per unit of its offset
     bins_lr_mult: float = 1.0  # factor on the learning rate of what moves the parts
     head_init: str = "normal"  # of what is new: normal (0.01, on a pretrained backbone) or msra (from scratch)
+    lsdfn: LSDFN = field(default_factory=lambda: LSDFN(post=0))
 
 
 @dataclass
@@ -138,6 +140,7 @@ RANGES = Ranges(
         "TEST.HAS_RPN": (True,),
         "dataset.proposal": ("rpn",),
         "net.head_init": ("normal", "msra"),
+        **LSDFN.CHOICES,
         **sections.NET_RANGES["choices"],
     },
     why={
@@ -154,6 +157,7 @@ RANGES = Ranges(
         "TEST.RPN_PRE_NMS_TOP_N": 1, "TEST.RPN_POST_NMS_TOP_N": 1, "TEST.RPN_MIN_SIZE": 0, "TEST.max_per_image": 1,
         "net.rpn_channels": 0, "net.head_channels": 0, "net.fc_channels": 1, "net.bins": 1, "net.trans_std": 0,
         "net.bins_lr_mult": 0,
+        **LSDFN.AT_LEAST,
         "dataset.streets.train": 0, "dataset.streets.val": 0, "dataset.streets.seed": 0,
         **sections.NET_RANGES["at_least"],
     },

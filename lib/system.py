@@ -51,9 +51,11 @@ class System(ABC):
         """The graph of its network for testing, as text."""
         return self._part("graphs").graph(cfg, "test")
 
-    @abstractmethod
     def layers(self, cfg) -> list:
         """The `LookingLayer`s of its networks for testing."""
+        from lib.looking.layers import looking_layers
+
+        return looking_layers(self.test_graph(cfg))
 
     def evaluate(self, cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
         """Predicts and measures the test images. place: folder of what it writes. ignore_cache: predict all anew.
@@ -149,7 +151,8 @@ def system_of(path: Path, overrides: Sequence[str] = ()) -> System:
 
 def named_by(symbol: str) -> str:
     """The name of the system that has a network of this name. Raises ConfigError if none or several have."""
-    files = sorted(each for each in ROOT.glob("*/symbols/*_*.py") if not each.stem.startswith("_"))
+    files = [each for place in ("symbols", "modules") for each in sorted(ROOT.glob(f"*/{place}/*_*.py"))
+             if not each.stem.startswith("_") and each.parents[1].name in systems()]  # fmt: skip
     named = [each.parents[1].name for each in files if each.stem == symbol]
     if len(named) == 1:
         return named[0]

@@ -50,12 +50,13 @@ PACKAGES = {
     "deeplab": "system: segmentation",
     "detection": "system: boxes",
     "classify": "system: classification",
+    "flow": "system: optical flow",
     "experiments": "configurations, ledger, sweeps",
     "benchmarks": "how fast, how far it scales",
 }
 SYSTEM = "#fbe8cf"
 COLOURS = {"operators": "#d9e8f5", "lib": "#e6f2dd", "deeplab": SYSTEM, "detection": SYSTEM, "classify": SYSTEM,
-           "experiments": "#eee3f3"}  # fmt: skip
+           "flow": SYSTEM, "experiments": "#eee3f3"}  # fmt: skip
 WIDTH, HEIGHT = 2.15, 0.62
 
 

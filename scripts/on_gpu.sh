@@ -3,10 +3,11 @@
 # Needs Linux, an NVIDIA GPU, Python with PyTorch, and what scripts/on_gpu_pack.sh made in build/on_gpu (no network, no
 # MXNet, no compiler). Writes OUT/PART.log and OUT/*.json as it goes: a run that is cut off still tells what it had.
 # Parts, in this order: smallest sanitize correctness speed step train; each has its own time limit. REHEARSE=1: on a CPU.
-# Only when it is named: digits, the published rows on digits at many scales, half an hour; needs data/mnist.
+# Only when named: detector, steps of R-FCN with deformable layers and with dynamic filters; digits, the published rows on
+# digits at many scales, half an hour; needs data/mnist.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || { sed -n '2,6s/^# //p' "$0"; exit 2; }
+[ $# -gt 0 ] || { sed -n '2,7s/^# //p' "$0"; exit 2; }
 mkdir -p "$1" || exit 1
 out=$(realpath "$1")
 shift
@@ -42,6 +43,9 @@ for part in $parts; do
     correctness) run correctness 120 "$python" -m operators.gpu_suite --only correctness --out "$out/correctness.json" $rehearse ;;
     speed) run speed 120 "$python" -m operators.gpu_suite --only speed --samples 7 --out "$out/speed.json" $rehearse ;;
     step) run step 90 "$python" -m benchmarks.gpu_step --gpus "$gpus" --out "$out/step.json" $rehearse ;;
+    detector)
+      run detector 90 "$python" -m benchmarks.gpu_step --networks rfcn_dcn rfcn_lsdfn --images 1 2 --gpus "$gpus" --out "$out/detector.json" $rehearse
+      ;;
     train)
       for name in quick_acn quick_dcn; do
         settings=(engine=torch "gpus=$gpus" "output_path=$out/runs" run.name=$name)

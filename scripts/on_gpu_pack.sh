@@ -18,6 +18,7 @@ find "$site" -name '__pycache__' -prune -exec rm -rf {} +
 for name in dcn acn; do
   .venv/bin/python -m deeplab.graphs "deeplab_resnet_v1_101_cityscapes_segmentation_$name"
 done
+.venv/bin/python -m detection.graphs rfcn/resnet_v1_101_voc0712_rfcn_{dcn,lsdfn}_end2end_ohem
 .venv/bin/python -m classify.graphs scaled/{plain,dcn_4,dcn_34,v2_4,v2_34,active_4,active_34}
 .venv/bin/python -m lib.data.streets data/streets --train 200 --val 40 --size 128x192 --seed 7
 du -sh build/on_gpu build/graphs operators/core/*.so

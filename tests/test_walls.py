@@ -19,7 +19,7 @@ from operators.rooms import ROOMS
 ROOT = Path(__file__).resolve().parents[1]
 FRAMEWORKS = {"mxnet", "torch", "torchvision", "tensorflow", "jax", "cupy"}
 TESTING = {"pytest", "hypothesis"}
-SYSTEMS = {"classify", "deeplab", "detection", "tracking"}
+SYSTEMS = {"classify", "deeplab", "detection", "flow", "tracking"}
 OURS = {"operators", "lib", *SYSTEMS, "experiments", "benchmarks", "examples", "notebooks", "scripts", "tests"}
 
 # {package: what it may import of this project, of frameworks and of test tools}. The most special package that a file
@@ -45,13 +45,14 @@ TABLE = {
     "operators.checks.mxnet_backends": {"operators.checks", "operators.for_mxnet", "mxnet"},
     "operators.gpu_suite": {"operators", "torch", "torchvision"},
     "lib.extra": {"operators.extras"},
+    "lib.crf": {"lib.config", "operators.extras"},
     "lib.config": set(),
     "lib.run": {"lib.config"},
     "lib.data": FILES,
     "lib.metrics": set(),
     "lib.boxes": set(),
     "lib.looking": {"lib.run"},
-    "lib.system": {"lib.config", "lib.run"},  # loads a system by its name: the one place that reaches up
+    "lib.system": {"lib.config", "lib.run", "lib.looking"},  # loads a system by its name: the one place that reaches up
     "lib.graphs": {"lib.config", "lib.run", "lib.system"},
     "lib.nets": {*FILES, "lib.boxes", "mxnet"},
     "lib.nets.operators": {"operators", "operators.for_mxnet", "operators.library"},
@@ -71,10 +72,12 @@ TABLE = {
     "lib.commands": {*FILES, "lib.extra", "lib.data", "lib.engines", "lib.looking", "lib.pictures", "lib.predictors",
                      "lib.system"},
     "lib": set(),
-    "deeplab": {*_SYSTEM, "lib.commands"},
+    "deeplab": {*_SYSTEM, "lib.commands", "lib.crf"},
     "deeplab.symbols": {"lib.nets", "deeplab", "mxnet"},
     "classify": _SYSTEM,
     "classify.symbols": {"lib.nets", "classify", "mxnet"},
+    "flow": {*_SYSTEM, "lib.commands", "lib.predictors"},
+    "flow.symbols": {"lib.nets", "flow", "mxnet"},
     "detection": {*_SYSTEM, "lib.boxes", "lib.commands", "lib.predictors"},
     "detection.symbols": {"lib.nets", "detection", "mxnet"},
     "tracking": {*_SYSTEM, "lib.boxes", "lib.commands", "lib.predictors"},

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from lib.boxes.template import PairRule, tracker_anchors, tracker_base
-from tracking.symbols import NETWORKS
+from tracking.modules import NETWORKS
 
 
 def map_side(cfg, search: int) -> int:

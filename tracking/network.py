@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from lib.run.module_text import ModuleText
-from tracking.symbols import NETWORKS
+from tracking.modules import NETWORKS
 
 
 def network_text(cfg) -> str:

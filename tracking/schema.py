@@ -13,7 +13,7 @@ from pathlib import Path
 from lib import config
 from lib.config import Ranges, Schema, sections
 from tracking.anchors import features_side
-from tracking.symbols import NETWORKS
+from tracking.modules import NETWORKS
 
 DATASETS = ("films", "vot", "otb")
 LEAST = 3  # cells along a template: they become filters by way of a 3x3 convolution

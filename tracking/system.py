@@ -18,11 +18,6 @@ class Tracking(System):
 
         return network_text(cfg)
 
-    def layers(self, cfg) -> list:
-        from lib.looking.layers import looking_layers
-
-        return looking_layers(self.test_graph(cfg))
-
     def rules(self, cfg) -> dict:
         raise ConfigError("the parameters of a torch module are known to its engine alone: engine.network.rules")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import mxnet as mx
 
 from lib.nets import named
+from lib.nets.dynamic_filter import beside
 from lib.nets.resnet_v1 import Branch2b, backbone
 
 _SHARED = {"rpn", "pooled", "losses", "two_stage"}
@@ -20,12 +21,14 @@ _SHARED = {"rpn", "pooled", "losses", "two_stage"}
 class Variant:
     """head: builds everything after the backbone: (cfg, features of res5, variant, is_train) -> Symbol. branch2b: the
     convolution of res5. moves_bins: whether the pooling of boxes learns where its parts look. two_stage: whether boxes
-    are proposed, and then judged by a second head."""
+    are proposed, and then judged by a second head. filters: whether the head sees, beside res5, what dynamic filters
+    make of it."""
 
     head: Callable[..., mx.sym.Symbol]
     branch2b: Branch2b
     moves_bins: bool = False
     two_stage: bool = True
+    filters: bool = False
 
 
 def names() -> list[str]:
@@ -52,4 +55,6 @@ def get_symbol(cfg, is_train: bool = True) -> mx.sym.Symbol:
     """
     chosen = variant(cfg.symbol)
     features = backbone(mx.sym.var("data"), cfg.net, chosen.branch2b)
+    if chosen.filters:
+        features = beside(features, features, "lsdfn", cfg.net.lsdfn)
     return chosen.head(cfg, features, chosen, is_train)

@@ -80,7 +80,9 @@ def _notes(book: Book, data: Data, table: list[Entry]) -> list[str]:
         notes.append(f"Lines that come to the same configuration share one run: {', '.join(shared)}.\n")
     if data.over:
         common = table[0].scaled
-        notes.append(f"Scaled down in every twin, unless its line says otherwise: {'; '.join(common)}.\n")
+        notes += (
+            [f"Scaled down in every twin, unless its line says otherwise: {'; '.join(common)}.\n"] if common else []
+        )
         for entry in table:
             own = [each for each in entry.scaled if each not in common]
             notes += [f"- `{entry.line.name}`: {'; '.join(own)}"] if own else []

@@ -9,6 +9,7 @@ It writes, each file completely or not at all:
     histogram_L.png the picture's offsets per tap and axis (not for active layers: theirs are the same everywhere)
     taps.png        active layers: the taps over the regular grid;    taps.gif: over the epochs
     offsets.txt     active layers: the tables in the report's form
+    windows_L.png   dynamic filters: the windows that one position reads, and its kernels
     bins.png        detection: where a deformable pooling moves the parts of one box, the surest one at that pixel
     look.npz        the numbers behind all of it, see lib/looking/look.py
 """
@@ -143,8 +144,11 @@ def _figures(look, pixel, layer, place):
 
     from lib.pictures import field, histogram, taps
     from lib.pictures.sampling import draw_overview
+    from lib.pictures.windows import windows_figure
 
     shown = [each for each in look.layers if layer in ("", each.name)]
+    for each in [] if layer else look.filters:
+        yield f"windows_{each.layer.name}.png", windows_figure(look.run, look.image, each, pixel)
     if not shown:
         return
     height = look.image.shape[0] / look.image.shape[1]

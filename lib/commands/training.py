@@ -15,6 +15,7 @@ from lib.looking.watchers import BoundOffsets, HoldOffsets, WatchOffsets, bound_
 from lib.run import checkpoint, folder
 from lib.run.atomic import write_bytes
 from lib.run.folder import prefix
+from lib.run.held_out import WatchHeldOut
 from lib.run.loop import Diverged, Plan, loop
 from lib.run.neighbours import WatchNeighbours
 from lib.run.schedule import schedule
@@ -74,7 +75,8 @@ def watchers_of(cfg, task: Task, engine: Engine, rate, log, rollbacks: int) -> l
     bound = bound_of(engine, cfg, rate, task.updates)
     watch = WatchOffsets(engine, cfg.run.on_explosion, cfg.run.offset_limit, one_batch, log, rollbacks, bound)
     bounds = [BoundOffsets(engine, task.offset_bound)] if task.offset_bound else []
-    return [HoldOffsets(engine, cfg.run.offset_warmup_epochs), *bounds, watch]
+    held_out = [WatchHeldOut(engine, task.held_out, log)] if task.held_out else []
+    return [HoldOffsets(engine, cfg.run.offset_warmup_epochs), *bounds, watch, *held_out]
 
 
 def _agree(cfg, begin: int, task: Task, engine: Engine) -> None:
@@ -98,7 +100,7 @@ def _start(cfg, begin: int, task: Task, engine: Engine, log) -> None:
             raise ValueError(
                 f"the data set has {task.images} images per epoch; the run in {place} was begun with {state['images']}"
             )
-        checkpoint.restore(prefix(cfg), begin, engine, cfg.TRAIN.momentum)
+        checkpoint.restore(prefix(cfg), begin, engine, cfg.TRAIN.momentum, cfg.TRAIN.optimizer)
         if engine.group.first:
             checkpoint.remove_after(prefix(cfg), begin)
         log.info("continue after epoch %d of %s", begin, prefix(cfg))
@@ -109,8 +111,8 @@ def _start(cfg, begin: int, task: Task, engine: Engine, log) -> None:
 def _slow_down(engine: Engine, factor: float, times: int, times_before: int) -> None:
     """Offsets (and masks, where one branch makes both) learn at factor**times of their rate.
 
-    times_before: what `times` was when the momentum was saved; the momentum shrinks as the rate has since, or it would
-    go on pushing at the old one.
+    times_before: what `times` was when the momentum was saved; sgd's shrinks as the rate has since, or it would go on
+    pushing at the old one (adam's means hold gradients, without the rate).
     """
     names = steering(looking_layers(engine.network.graph))
     if times:

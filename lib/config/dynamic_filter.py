@@ -79,7 +79,11 @@ class DynamicFilterBlock:
 class LSDFN:
     """The block as a section of a configuration; defaults are the paper's."""
 
-    SIZES: ClassVar = ("num_filter", "channels", "hidden", "samples", "sample_stride", "post")
+    CHOICES: ClassVar = {"net.lsdfn.fusion": ("sum", "mean")}  # of a section net.lsdfn
+    AT_LEAST: ClassVar = {
+        "net.lsdfn.post": 0,
+        **{f"net.lsdfn.{key}": 1 for key in ("num_filter", "channels", "hidden", "samples", "sample_stride")},
+    }
 
     num_filter: int = 24
     channels: int = 256
@@ -87,11 +91,16 @@ class LSDFN:
     samples: int = 5  # along each side
     sample_stride: int = 3
     fusion: str = "sum"  # of the samples: sum or mean
-    post: int = 256  # channels of the 1x1 convolution behind it
+    post: int = 256  # channels of the 1x1 convolution behind it; 0 = none, as in the paper's detection
 
     def block(self) -> DynamicFilterBlock:
         sizes = {key: value for key, value in asdict(self).items() if key != "post"}
         return DynamicFilterBlock(**sizes)
+
+    def initial(self) -> dict[str, str]:
+        """As `DynamicFilterBlock.initial`, of the block `lsdfn` and of `post` behind it."""
+        behind = {"post_weight": "msra", "post_bias": "zeros"} if self.post else {}
+        return {**self.block().initial("lsdfn"), **behind}
 
 
 PAPER = DynamicFilterBlock()  # as in the paper's segmentation

@@ -33,7 +33,10 @@ class Train:
     warmup: bool = False
     warmup_lr: float = 0.0  # the constant rate of the first warmup_step iterations
     warmup_step: int = 0
-    momentum: float = 0.9
+    warmup_rises: bool = False  # during them the rate rises evenly from warmup_lr to lr
+    optimizer: str = "sgd"  # sgd or adam, both as MXNet has them
+    momentum: float = 0.9  # adam: of the gradients' running mean (beta1)
+    momentum2: float = 0.999  # adam: of the running mean of their squares (beta2)
     wd: float = 0.0005
     begin_epoch: int = 0
     end_epoch: int = 0

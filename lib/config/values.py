@@ -18,10 +18,12 @@ COMMON = Ranges(
         "run.on_explosion": ("warn", "stop", "rollback"),
         "run.precision": ("float32", "float64", "bfloat16"),
         "run.lr_policy": ("step", "poly"),
+        "TRAIN.optimizer": ("sgd", "adam"),
     },
     why={"default.kvstore": "dist_async and others do not compute what one process would; not served"},
     at_least={
         "TRAIN.lr": 0, "TRAIN.warmup_lr": 0, "TRAIN.warmup_step": 0, "TRAIN.momentum": 0, "TRAIN.wd": 0,
+        "TRAIN.momentum2": 0,
         "TRAIN.begin_epoch": 0, "TRAIN.end_epoch": 0, "TRAIN.BATCH_IMAGES": 1, "TEST.BATCH_IMAGES": 1,
         "TEST.test_epoch": 0, "default.frequent": 1, "dataset.NUM_CLASSES": 2, "run.offset_limit": 0,
         "run.max_rollbacks": 0, "run.threads": 0, "run.seed": 0, "run.cpus": 1, "run.offset_warmup_epochs": 0,
@@ -91,6 +93,9 @@ def _common(cfg) -> Iterator[str]:
         yield f"TRAIN.lr_step: run.lr_policy 'poly' has no steps, expected '', got {cfg.TRAIN.lr_step!r}"
     if not all(re.fullmatch("[0-9]+", part.strip()) for part in cfg.gpus.split(",") if cfg.gpus):
         yield f"gpus: expected device numbers such as '0,1', or '' for the CPU, got {cfg.gpus!r}"
+    for key in ("momentum", "momentum2"):
+        if cfg.TRAIN.optimizer == "adam" and getattr(cfg.TRAIN, key) >= 1:
+            yield f"TRAIN.{key}: a running mean needs less than 1, got {getattr(cfg.TRAIN, key)}"
     if cfg.gpus.strip() and cfg.run.cpus != 1:
         yield f"run.cpus: {cfg.run.cpus} CPU contexts and gpus {cfg.gpus!r} exclude each other"
     if cfg.run.precision == "bfloat16" and cfg.engine != "torch":

@@ -4,22 +4,17 @@ and classes, but one font."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from lib.data.idx import write_idx
+from lib.data.made_once import made_once
 from lib.data.mnist import PREFIX
-from lib.data.picture_file import DatasetError
-from lib.run.atomic import write_json
-from lib.run.damage import read_json
 
-SETTINGS_FILE = "digits.json"
 SIDE = 28
 
 
@@ -41,41 +36,14 @@ def generate(folder: str | Path, settings: Settings) -> bool:
 
     Gives whether it was made. Raises DatasetError if the folder holds anything else.
     """
-    folder = Path(folder)
-    if _is_there(folder, settings):
-        return False
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=f".{folder.name}.partial-", dir=folder.parent))
-    try:
-        for number, split in enumerate(("train", "test")):
-            images, labels = draw(np.random.default_rng([settings.seed, number]), getattr(settings, split))
-            write_idx(new / f"{PREFIX[split]}-images-idx3-ubyte", images)
-            write_idx(new / f"{PREFIX[split]}-labels-idx1-ubyte", labels.astype(np.uint8))
-        write_json(new / SETTINGS_FILE, asdict(settings))
-        new.chmod(0o755)
-        try:
-            os.rename(new, folder)  # over an empty folder too
-        except OSError:
-            if not _is_there(folder, settings):  # of several runs that need it at once, one was first
-                raise
-            return False
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-    return True
+    return made_once(folder, "digits", settings, partial(_write, settings=settings))
 
 
-def _is_there(folder: Path, settings: Settings) -> bool:
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return False
-    path = folder / SETTINGS_FILE
-    if not path.is_file():
-        raise DatasetError(f"{folder}: is there, but has no {SETTINGS_FILE}: not drawn digits, left alone; give "
-                           "another folder (dataset.dataset_path)")  # fmt: skip
-    there = read_json(path, "remove the folder; it is drawn anew", kind=DatasetError)
-    if there != asdict(settings):
-        raise DatasetError(f"{folder}: holds digits drawn with {there}, not with {asdict(settings)}; give another "
-                           "folder (dataset.dataset_path), or remove it")  # fmt: skip
-    return True
+def _write(folder: Path, settings: Settings) -> None:
+    for number, split in enumerate(("train", "test")):
+        images, labels = draw(np.random.default_rng([settings.seed, number]), getattr(settings, split))
+        write_idx(folder / f"{PREFIX[split]}-images-idx3-ubyte", images)
+        write_idx(folder / f"{PREFIX[split]}-labels-idx1-ubyte", labels.astype(np.uint8))
 
 
 def draw(random: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from lib.data import picture_file
 from lib.data.picture_file import DatasetError
@@ -70,6 +70,11 @@ def _resize(array, size, method):
     return np.asarray(Image.fromarray(array).resize((size[1], size[0]), method))
 
 
+def blur(image: np.ndarray, radius: float) -> np.ndarray:
+    """`image` (h, w, 3) uint8 under a Gaussian of this standard deviation, in pixels; 0 leaves it as it is."""
+    return np.asarray(Image.fromarray(image).filter(ImageFilter.GaussianBlur(radius))) if radius else image
+
+
 def enlarge(array: np.ndarray, size, value: float) -> np.ndarray:
     """`array` (..., h, w) filled up with `value`, below and on the right, to `size` (height, width)."""
     missing = np.asarray(size) - array.shape[-2:]
@@ -89,3 +94,10 @@ def to_tensor(image: np.ndarray, cfg) -> np.ndarray:
     means, stds = (np.asarray(each, np.float32)[::-1] for each in (cfg.network.PIXEL_MEANS, cfg.net.pixel_stds))
     channels = ((image - means) / stds).transpose(2, 0, 1)
     return np.ascontiguousarray(channels if cfg.net.pixel_order == "RGB" else channels[::-1], np.float32)
+
+
+def from_tensor(data: np.ndarray, cfg) -> np.ndarray:
+    """The picture, uint8 (h, w, 3) RGB, of which `to_tensor` made `data`."""
+    means, stds = (np.asarray(each, np.float32)[::-1] for each in (cfg.network.PIXEL_MEANS, cfg.net.pixel_stds))
+    channels = data if cfg.net.pixel_order == "RGB" else data[::-1]
+    return np.round(channels.transpose(1, 2, 0) * stds + means).clip(0, 255).astype(np.uint8)

@@ -14,7 +14,8 @@ def open_engine(cfg, training: bool = False) -> Engine:
     training: joins the workers that train together; else it is alone, on the first device.
     Raises ConfigError for a framework, version or device that is not there.
     """
-    settings = Settings(cfg.TRAIN.momentum, cfg.TRAIN.wd, cfg.run.precision)
+    train = cfg.TRAIN
+    settings = Settings(train.momentum, train.wd, cfg.run.precision, train.optimizer, train.momentum2)
     gpus = cfg.gpus if training else cfg.gpus.split(",")[0]
     kvstore, cpus = (cfg.default.kvstore, cfg.run.cpus) if training else ("device", 1)
     if cfg.engine == "torch":

@@ -2,8 +2,11 @@
 """What the loop, the evaluation and the pictures may ask of an engine, whichever framework it uses.
 
 An engine holds one network on its devices. Arrays that come in and go out are NumPy's; parameters are named as in the
-graph. Updates are those of MXNet's SGD: v = momentum * v - rate * lr_mult * (gradient + wd * wd_mult * w); w = w + v,
-where the gradient is the sum over all devices of all workers.
+graph. Updates are those of MXNet's optimisers; the gradient g is the sum over all devices of all workers:
+
+sgd     v = momentum * v - rate * lr_mult * (g + wd * wd_mult * w); w = w + v
+adam    g = g + wd * wd_mult * w; m = momentum * m + (1 - momentum) * g; v = momentum2 * v + (1 - momentum2) * g * g
+        w = w - rate * lr_mult * sqrt(1 - momentum2^t) / (1 - momentum^t) * m / (sqrt(v) + 1e-8) in its t-th update
 """
 
 from __future__ import annotations
@@ -24,11 +27,13 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Settings:
-    """How a network is trained. precision: float32, float64 or bfloat16."""
+    """How a network is trained. precision: float32, float64 or bfloat16. optimizer: sgd or adam; momentum2: of adam."""
 
     momentum: float = 0.0
     wd: float = 0.0
     precision: str = "float32"
+    optimizer: str = "sgd"
+    momentum2: float = 0.999
 
 
 class EngineError(RuntimeError):
@@ -85,7 +90,8 @@ class Engine(ABC):
 
     @abstractmethod
     def momentum(self) -> Arrays:
-        """The optimiser's momentum of every parameter that has one."""
+        """The optimiser's state of every parameter that has one: sgd's momentum by the parameter's name; of adam
+        `NAME.mean`, `NAME.variance` and `NAME.updates`, a number (`lib.run.optimiser`)."""
 
     @abstractmethod
     def load_momentum(self, values: Mapping[str, np.ndarray]) -> None:

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lib.looking.filters import Filter
 from lib.looking.places import Geometry
 from lib.run.atomic import write_arrays
 from lib.run.damage import DamagedFile, read_arrays
@@ -66,7 +67,8 @@ class Look:
     run, epoch, picture: names for titles. image: uint8 (h, w, 3), as the network saw it. prediction: train ids,
     uint8 (h, w). truth: the same, 255 = does not count, or None where nobody knows. zoom: network pixels per pixel of
     the picture's file. layers: in the order of the network. class_names: by train id. palette: (256, 3) uint8.
-    checkpoint: SHA-256 of the .params file, '' where it was not kept with the look.
+    checkpoint: SHA-256 of the .params file, '' where it was not kept with the look. filters: the dynamic filters; they
+    are not kept.
     """
 
     run: str
@@ -80,6 +82,7 @@ class Look:
     class_names: tuple[str, ...]
     palette: np.ndarray
     checkpoint: str = ""
+    filters: list[Filter] = field(default_factory=list)
 
     def layer(self, name: str) -> Layer:
         """The layer of that name. Raises ValueError that lists the layers there are."""
@@ -100,7 +103,8 @@ class Look:
         return y, x
 
     def pixel_moved_most(self, name: str = "") -> tuple[int, int]:
-        """The image pixel (y, x) at whose cell a layer moves its taps furthest; the middle for an active layer.
+        """The image pixel (y, x) at whose cell a layer moves its taps furthest; the middle for an active layer. Where
+        dynamic filters alone look around, the pixel at which their attentions differ most.
 
         name: of the layer; '' means the last one.
 
@@ -108,6 +112,8 @@ class Look:
         """
         height, width = self.image.shape[:2]
         layer = self.layer(name) if name else self.layers[-1] if self.layers else None
+        if layer is None and self.filters:
+            return self.filters[-1].pixel_of(self.filters[-1].most_selective(), (height, width))
         if layer is None or layer.kind == "active":
             return height // 2, width // 2
         g = layer.geometry

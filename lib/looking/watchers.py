@@ -88,7 +88,10 @@ class WatchOffsets(Watcher):
 
 def bound_of(engine, cfg, rate: Callable[[int], float], updates: int) -> Callable[[int], float] | None:
     """(epochs) -> what no offset of an active convolution can exceed after so many, in pixels; None where nothing
-    bounds them or there are none. cfg: reads TRAIN.momentum and run.offset_warmup_epochs. updates: per epoch."""
+    bounds them or there are none. cfg: reads TRAIN.{optimizer, momentum} and run.offset_warmup_epochs. updates: per
+    epoch."""
+    if cfg.TRAIN.optimizer != "sgd":
+        return None  # the bound is one on sgd's steps
     network = engine.network
     layers = [_trained(layer, network.carries) for layer in looking_layers(network.graph) if layer.kind == "active"]
     bounded = all(layer.normalize_grad and layer.offset_parameter for layer in layers)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The training metric of segmentation networks: the mean of -log(p) over the pixels that have a class."""
+"""The metrics of segmentation networks in training: the mean of -log(p) over the pixels with a class, and the share of
+these that is right."""
 
 from __future__ import annotations
 
@@ -15,3 +16,9 @@ def log_loss(probability: np.ndarray, label: np.ndarray, ignore: float) -> tuple
     loss = -np.log(probability + probability.dtype.type(1e-14))
     # where, not a product: 0 * NaN is NaN, and a place that does not count must not spoil the sum.
     return float(np.where(counts, loss, 0).sum(dtype=np.float64)), int(counts.sum())
+
+
+def accuracy(predicted: np.ndarray, label: np.ndarray, ignore: float) -> tuple[float, int]:
+    """How many of the places that count are predicted right, and how many count."""
+    counts = label != ignore
+    return float(((predicted == label) & counts).sum()), int(counts.sum())

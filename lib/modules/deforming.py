@@ -56,13 +56,13 @@ class Settings:
 class Deforming(DeformConv2d):
     """A 3x3 deformable convolution that keeps the size at stride 1; `conv_offset` makes its offsets, (y, x) per tap.
 
-    bias, offset_bias: of the convolution and of the one that makes the offsets.
+    bias, offset_bias: of the convolution and of the one that makes the offsets. dilation: of both.
     """
 
     def __init__(self, inside: int, outside: int, settings: Settings, stride: int = 1, bias: bool = False,
-                 offset_bias: bool = False):  # fmt: skip
+                 offset_bias: bool = False, dilation: int = 1):  # fmt: skip
         self._offset_bias, self._start = offset_bias, settings.offset_start
-        super().__init__(inside, outside, 3, stride, 1, bias=bias, boundary=settings.boundary)
+        super().__init__(inside, outside, 3, stride, dilation, dilation, bias=bias, boundary=settings.boundary)
 
     def reset_parameters(self) -> None:
         if not self._offset_bias:
@@ -82,11 +82,12 @@ def extra(channels: int, settings: Settings, offset_bias: bool = False) -> nn.Mo
     return None
 
 
-def convolution(inside: int, outside: int, settings: Settings, stride: int = 1, bias: bool = False) -> nn.Module:
+def convolution(inside: int, outside: int, settings: Settings, stride: int = 1, bias: bool = False,
+                dilation: int = 1) -> nn.Module:  # fmt: skip
     """A 3x3 convolution of the last stage. In the form 'existing' it deforms, and its offsets have a bias if it has."""
     if settings.deform == "existing":
-        return Deforming(inside, outside, settings, stride, bias, offset_bias=bias)
-    return nn.Conv2d(inside, outside, 3, stride, 1, bias=bias)
+        return Deforming(inside, outside, settings, stride, bias, offset_bias=bias, dilation=dilation)
+    return nn.Conv2d(inside, outside, 3, stride, dilation, dilation, bias=bias)
 
 
 def start_of(convolution) -> None:

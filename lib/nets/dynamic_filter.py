@@ -36,10 +36,12 @@ def dynamic_filter(data: mx.sym.Symbol, name: str, block: DynamicFilterBlock = P
 
 
 def beside(top: mx.sym.Symbol, below: mx.sym.Symbol, name: str, section: LSDFN) -> mx.sym.Symbol:
-    """`top` and, concatenated to it, what the block makes of `below`, behind a 1x1 convolution `post` and a ReLU."""
+    """`top` and, concatenated to it, what the block makes of `below`, behind a 1x1 convolution `post` and a ReLU
+    where the section has one."""
     filtered = dynamic_filter(below, name, section.block())
-    filtered = mx.sym.Convolution(filtered, name="post", kernel=(1, 1), num_filter=section.post)
-    filtered = mx.sym.Activation(filtered, name="post_relu", act_type="relu")
+    if section.post:
+        filtered = mx.sym.Convolution(filtered, name="post", kernel=(1, 1), num_filter=section.post)
+        filtered = mx.sym.Activation(filtered, name="post_relu", act_type="relu")
     return mx.sym.concat(top, filtered, dim=1, name=f"{name}_beside")
 
 

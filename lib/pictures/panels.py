@@ -8,6 +8,8 @@ from matplotlib.patches import Patch
 
 from lib.pictures.style import GREY, LEARNED, ZERO, open_spines
 
+MARKED = 10  # changes of the rate that a curve can show
+
 
 def class_legend(figure, classes, names, palette) -> None:
     """The colours of the classes that the pictures show, below them."""
@@ -28,25 +30,50 @@ def middle_of(mask: np.ndarray, reach: int) -> tuple[int, int]:
     return int(y), int(x)
 
 
+def telling_class(truth: np.ndarray, results: dict, zero: dict | None) -> int:
+    """Of the classes in a picture, that to which the offsets matter most; the most frequent one where nobody asked."""
+    score = np.array(list(results["IU"].values()))
+    present = [int(index) for index in np.unique(truth) if index < len(score)]
+    if zero is None:
+        return max(present, key=lambda index: (truth == index).sum())
+    gain = score - np.array(list(zero["IU"].values()))
+    return max(present, key=lambda index: gain[index])
+
+
 def loss_curve(axis, updates: list[dict], epochs: list[dict], of: str = "cross entropy per pixel") -> None:
-    """Loss of every update, its mean per epoch, and a mark where the learning rate changes."""
+    """Loss of every update, its mean per epoch, and a mark where the learning rate changes; of epochs with `test`
+    also what was measured then (`lib.run.held_out`)."""
     number = [each["update"] for each in updates]
     axis.plot(number, [each["loss"] for each in updates], color=LEARNED, alpha=0.3, linewidth=0.8, label="each update")
     ends = [each["update"] for each in epochs]
     middles = [(begin + end) / 2 for begin, end in zip([number[0] - 1, *ends], ends)] if ends else []
     axis.plot(middles, [each["loss"] for each in epochs], color=LEARNED, marker="o", markersize=3.5, linewidth=1.5,
               label="mean of the epoch")  # fmt: skip
-    for before, after in zip(updates, updates[1:]):
-        if after["lr"] != before["lr"]:
+    changes = [(before, after) for before, after in zip(updates, updates[1:]) if after["lr"] != before["lr"]]
+    if len(changes) <= MARKED:  # else it falls all the time
+        for _, after in changes:
             axis.axvline(after["update"], color=GREY, linewidth=0.8, linestyle=":")
             axis.text(after["update"], 0.03, f" rate {after['lr']:g}", transform=axis.get_xaxis_transform(), fontsize=8,
                       rotation=90, va="bottom", ha="right", color="0.35")  # fmt: skip
+    if all("test" in each for each in epochs):
+        held_out_curve(axis, ends, [each["test"] for each in epochs])
     axis.set_ylim(bottom=0)
     axis.set_xlim(left=0)
     axis.set_xlabel("update", fontsize=9)
     axis.set_title(f"Training loss ({of})", fontsize=10)
     axis.legend(fontsize=8, frameon=False, loc="upper right")
     open_spines(axis)
+
+
+def held_out_curve(axis, ends: list[int], test: list[dict]) -> None:
+    """Loss, and on the right accuracy where it was measured, of what is measured after every epoch."""
+    axis.plot(ends, [each["loss"] for each in test], color=ZERO, marker="s", markersize=3.5, label="test pictures")
+    if all("Accuracy" in each for each in test):
+        right = axis.twinx()
+        right.plot(ends, [each["Accuracy"] for each in test], color=GREY, linestyle="--", marker="^", markersize=3.5)
+        right.set_ylim(0, 1)
+        right.set_ylabel("accuracy on test pictures (dashed)", fontsize=8)
+        right.tick_params(labelsize=8)
 
 
 def class_bars(axis, results: dict, zero: dict | None, names: list[str], title: str) -> None:

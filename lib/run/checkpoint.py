@@ -3,7 +3,7 @@
 
     prefix-symbol.json        the network
     prefix-0003.params        parameters, MXNet's format
-    prefix-0003.momentum.npz  the optimiser's momentum, an array per parameter
+    prefix-0003.momentum.npz  the optimiser's state, arrays per parameter (lib/run/optimiser.py)
     prefix-0003.npz           offsets that are parameters, if the network has any
     prefix-0003.carried.npz   gradients that go into the next update, if any do (lib/run/carry.py)
     prefix-0003.json          what the run was, written last
@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lib.run import params
+from lib.run import optimiser, params
 from lib.run.atomic import write_arrays, write_json, write_text
 from lib.run.damage import read_arrays, read_json
 
@@ -61,11 +61,11 @@ def save_carried(prefix: Path, epoch: int, carried: Mapping[str, np.ndarray]) ->
     return {"carried": sorted(carried)}
 
 
-def restore(prefix: Path, epoch: int, engine, momentum: float) -> None:
+def restore(prefix: Path, epoch: int, engine, momentum: float, optimizer: str = "sgd") -> None:
     """Puts parameters, momentum and carried gradients of a checkpoint into `engine`, which holds the network already.
 
-    momentum: TRAIN.momentum of this run. Raises CheckpointError, and changes nothing, for parameters of another network
-    and for momentum that is not there or cannot be read.
+    momentum, optimizer: those of TRAIN in this run. Raises CheckpointError, and changes nothing, for parameters of
+    another network, for momentum that is not there or cannot be read, and for the state of another optimiser.
     """
     path, held = find(prefix, epoch), engine.parameters()
     content, remedy = path.read_bytes(), f"remove {_file(prefix, epoch, 'json')}, and the run goes on before it"
@@ -83,7 +83,12 @@ def restore(prefix: Path, epoch: int, engine, momentum: float) -> None:
         raise CheckpointError(f"{path}: not the file that training wrote (its SHA-256 is another); {remedy}")
     before = read_momentum(prefix, epoch)
     carried = _load_arrays(_file(prefix, epoch, "carried.npz")) if "carried" in state else {}
-    if momentum and not before:
+    was = optimiser.kind_of(before)
+    if (was or optimizer) != optimizer:
+        raise CheckpointError(
+            f"TRAIN.optimizer: {was!r} when {prefix} was trained, cannot become {optimizer!r} on the way"
+        )
+    if (momentum or optimizer != "sgd") and not before:
         raise CheckpointError(f"TRAIN.momentum: 0 when {prefix} was trained, cannot become {momentum} on the way")
     engine.load(arg, aux)
     engine.load_momentum(before)

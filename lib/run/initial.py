@@ -20,17 +20,18 @@ def initial_value(kind: str, name: str, shape: tuple[int, ...], seed: int) -> np
     """A float32 array of `shape`; `kind` is one of
 
     zeros, ones, half; normal: N(0, 0.01); normal(S), such as normal(1e-4): N(0, S); msra: N(0, sqrt(2 / fan_in)) with
-    fan_in = the product of all axes but the first (He et al. 2015, for ReLU networks); xavier: uniform within
-    sqrt(12 / (fan_in + fan_out)), that of Glorot and Bengio 2010 times sqrt(2), as PyTorch's with the gain of a ReLU;
-    uniform: within sqrt(1 / fan_in), as PyTorch's layers begin by themselves; bilinear: the interpolation kernel of a
-    Deconvolution (C, 1, k, k).
+    fan_in = the product of all axes but the first (He et al. 2015, for ReLU networks); msra(A), such as msra(0.1):
+    divided by sqrt(1 + A^2), for leaky ReLUs of slope A; msra_out: as msra of fan_out, the product of all axes but the
+    second; xavier: uniform within sqrt(12 / (fan_in + fan_out)), that of Glorot and Bengio 2010 times sqrt(2), as
+    PyTorch's with the gain of a ReLU; uniform: within sqrt(1 / fan_in), as PyTorch's layers begin by themselves;
+    bilinear: the interpolation kernel of a Deconvolution (C, 1, k, k).
     """
-    normal = re.fullmatch(r"normal\(([0-9.e+-]+)\)", kind)
-    if kind not in _KINDS and not normal:
-        known = ", ".join([*sorted(_KINDS), "normal(S)"])
+    told = re.fullmatch(r"(normal|msra)\(([0-9.e+-]+)\)", kind)
+    if kind not in _KINDS and not told:
+        known = ", ".join([*sorted(_KINDS), "normal(S)", "msra(A)"])
         raise ValueError(f"parameter {name!r}: unknown initial value {kind!r}; known: {known}")
     random = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    values = _normal(tuple(shape), random, float(normal[1])) if normal else _KINDS[kind](tuple(shape), random)
+    values = _KINDS[told[1] if told else kind](tuple(shape), random, *([float(told[2])] if told else []))
     return np.ascontiguousarray(values, dtype=np.float32)
 
 
@@ -50,8 +51,14 @@ def _normal(shape, random, std=0.01):
     return std * random.standard_normal(shape, dtype=np.float32)
 
 
-def _msra(shape, random):
-    return np.float32(np.sqrt(2.0 / np.prod(shape[1:]))) * random.standard_normal(shape, dtype=np.float32)
+def _msra(shape, random, slope=0.0):
+    return np.float32(np.sqrt(2.0 / (1 + slope**2) / np.prod(shape[1:]))) * random.standard_normal(
+        shape, dtype=np.float32
+    )
+
+
+def _msra_out(shape, random):
+    return np.float32(np.sqrt(2.0 / (shape[0] * np.prod(shape[2:])))) * random.standard_normal(shape, dtype=np.float32)
 
 
 def _xavier(shape, random):
@@ -73,5 +80,5 @@ def _bilinear(shape, random):
 
 _KINDS: dict[str, Callable[..., np.ndarray]] = {
     "zeros": _zeros, "ones": _ones, "half": _half, "normal": _normal, "msra": _msra, "xavier": _xavier,
-    "uniform": _uniform, "bilinear": _bilinear,
+    "msra_out": _msra_out, "uniform": _uniform, "bilinear": _bilinear,
 }  # fmt: skip

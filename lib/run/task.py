@@ -55,6 +55,16 @@ class Place:
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """What is measured after every epoch and not trained on. batches: () -> them. outputs, measure: as a task's; the
+    first metric is the loss."""
+
+    batches: Callable[[], Iterable[Batch]]
+    outputs: tuple[str, ...]
+    measure: Callable[[Mapping[str, np.ndarray], Batch], dict[str, tuple[float, float]]]
+
+
+@dataclass(frozen=True)
 class Task:
     """One training.
 
@@ -70,6 +80,7 @@ class Task:
     copies: (parameters) -> what a checkpoint holds beside them for other programs; not read again.
     offset_bound: in pixels; offsets that are parameters are cut back to it after every update; 0 = none.
     source: a file that says how the network is built, copied into the run's folder; None: none.
+    held_out: what is measured after every epoch, None for nothing.
     advice: what to try when it diverges, of this system's own settings.
     Raises ValueError where an epoch has no whole update of several batches.
     """
@@ -87,6 +98,7 @@ class Task:
     offset_bound: float = 0.0
     iter_size: int = 1
     source: str | None = None
+    held_out: HeldOut | None = None
     advice: str = ""
 
     def __post_init__(self):

@@ -44,8 +44,9 @@ def test_defaults_are_the_originals():
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
 def test_shipped_configurations_load_and_name_an_existing_symbol(path):
     cfg = load(path)
-    symbols = SHIPPED.parents[2] / "deeplab" / "symbols"
-    assert (symbols / f"{cfg.symbol}.py").is_file(), f"{path.name}: symbol {cfg.symbol} is not in {symbols}"
+    system = SHIPPED.parents[2] / "deeplab"
+    there = [(system / kind / f"{cfg.symbol}.py").is_file() for kind in ("symbols", "modules")]
+    assert sum(there) == 1, f"{path.name}: symbol {cfg.symbol} is not in {system}"
     assert cfg.output_path and cfg.TRAIN.end_epoch > 0 and cfg.TRAIN.lr > 0
 
 

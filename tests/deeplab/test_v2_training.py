@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from trainings import ENGINES, LOG, config, engine_of, losses, noise, run
 
+from deeplab.evaluate import STAMP
 from lib.config import ConfigError
+from lib.crf import refine
+from lib.data import images
 from lib.data.streets.voc import generate_voc
 from lib.data.streets.write import Settings
 from lib.data.voc import PascalVOC
@@ -114,6 +118,29 @@ def test_an_update_of_two_batches_is_one_of_both_together(name):
 def test_a_wrong_setting_is_named(setting, message):
     with pytest.raises(ConfigError, match=re.escape(message)):
         config("quick_v2", setting)
+
+
+def test_a_dense_crf_stands_behind_the_network_where_it_is_asked_for(streets, tmp_path):
+    """It sees the picture's colours and the network's probabilities; what it made is not taken for the network's."""
+    cfg = small(streets, tmp_path, "TRAIN.end_epoch=1", "net.train_bn=true", "TEST.crf.iterations=4")
+    run(cfg)
+    system, data = load_system("deeplab"), PascalVOC(streets, "2012_val")
+    if find_spec("pydensecrf") is None:
+        with pytest.raises(ImportError, match="setup.sh crf"):
+            predictor(system, cfg)
+        pytest.skip("pydensecrf2 is not installed: scripts/setup.sh crf")
+    made, image = predictor(system, cfg), data.image(data.records[0])
+    tensor = images.to_tensor(image, cfg)
+    assert np.array_equal(images.from_tensor(tensor, cfg), image)
+    probability = made.engine.compute({"data": tensor[None]}, ["softmax_output"])["softmax_output"][0]
+    expected = refine(probability, image, cfg.TEST.crf)
+    assert np.abs(expected - probability).max() > 0.02
+    assert np.array_equal(made.train_ids(tensor[None])[0], expected.argmax(0))
+    stamps = []
+    for cfg.TEST.crf.iterations in (4, 0):
+        system.evaluate(cfg, made, tmp_path / "results", False, LOG)
+        stamps.append((tmp_path / "results" / STAMP).read_text())
+    assert stamps[0] != stamps[1]  # predicted anew
 
 
 def test_a_trained_network_is_tested_at_any_size_alike_in_both_engines(streets, tmp_path):

@@ -24,11 +24,13 @@ SMALL = ["SCALES=[64,96]", "net.width=4", "net.head_channels=8", "net.rpn_channe
          "TRAIN.RPN_POST_NMS_TOP_N=12", "TRAIN.BATCH_ROIS_OHEM=8", "default.frequent=1"]  # fmt: skip
 
 NAMES = ["rpn", "rpn_acn", "rpn_dcn", "rpn_modulated", *(f"{head}{kind}" for head in ("rfcn", "rcnn") for kind in
-         ("", "_conv", "_pool", "_dcn", "_modulated"))]  # fmt: skip
+         ("", "_conv", "_pool", "_dcn", "_modulated")), "rfcn_lsdfn"]  # fmt: skip
 
 WITHOUT_OHEM = ["symbol=resnet_v1_101_rcnn_dcn", "CLASS_AGNOSTIC=false", "TRAIN.ENABLE_OHEM=false",
                 "TRAIN.BATCH_ROIS=16", "net.fc_channels=16"]  # fmt: skip
-TRAININGS = {"rpn": ("rpn", []), "rfcn": ("rfcn", []), "rcnn": ("rfcn", WITHOUT_OHEM)}
+FILTERS = {"num_filter": 4, "channels": 6, "hidden": 8, "samples": 3}
+WITH_FILTERS = ["symbol=resnet_v1_101_rfcn_lsdfn", *(f"net.lsdfn.{key}={value}" for key, value in FILTERS.items())]
+TRAININGS = {"rpn": ("rpn", []), "rfcn": ("rfcn", []), "rcnn": ("rfcn", WITHOUT_OHEM), "lsdfn": ("rfcn", WITH_FILTERS)}
 """{kind: (the quick configuration, settings laid over it)}"""
 
 
@@ -42,6 +44,8 @@ def small(name: str) -> Config:
     cfg.net.depth, cfg.net.width, cfg.net.output_stride, cfg.net.train_bn = 10, 4, 8, True
     cfg.net.rpn_channels, cfg.net.head_channels, cfg.net.fc_channels, cfg.net.head_init = 8, 8, 16, "msra"
     cfg.net.bins = 3
+    for key, value in FILTERS.items():
+        setattr(cfg.net.lsdfn, key, value)
     cfg.TRAIN.RPN_POSITIVE_OVERLAP, cfg.TRAIN.SHUFFLE, cfg.TRAIN.ASPECT_GROUPING = 0.5, False, False
     for section in (cfg.TRAIN, cfg.TEST):
         section.RPN_POST_NMS_TOP_N, section.RPN_MIN_SIZE = 12, 4

@@ -21,12 +21,16 @@ BACKBONE = Path(__file__).parents[1] / "deeplab" / "data" / "resnet_v1_101_param
 COUNTS = {
     "rfcn": (("rpn", "rfcn"), 50_801_667),
     "rfcn_dcn": (("rpn", "rfcn", "rfcn_bins", "deformable"), 54_007_111),
+    # 24 more channels for conv_new_1, and a block: three 3x3 layers on 2048 channels, attentions, and its last layers.
+    "rfcn_lsdfn": (("rpn", "rfcn", "lsdfn"),
+                   50_801_667 + 24 * 1024 + 3 * (9 * 2048 * 512 + 512) + 34 * (9 * 2048 + 1) + 512 * 9 * (256 + 216)
+                   + 256 + 216 + 6144 * 513),
     "rcnn": (("rpn", "rcnn"), 61_774_815),
     "rcnn_dcn": (("rpn", "rcnn", "rcnn_bins", "deformable"), 63_999_769),
     "rpn": (("class_aware",), 49_432_865),
     "rpn_dcn": (("class_aware", "deformable"), 50_428_409),
     "rpn 1x1": (("class_aware_1x1",), 44_828_961),
-}
+}  # fmt: skip
 
 
 def committed(parts) -> dict[str, tuple[int, ...]]:
@@ -152,6 +156,19 @@ def test_the_size_of_the_map_is_known_without_the_network(stride, pool_pad, side
         inside = get_symbol(cfg, is_train=False).get_internals()
         shapes = infer_shapes(inside, {"data": (1, 3, *sides), "im_info": (1, 3)})
         assert shapes["rpn_bbox_pred_output"][2:] == anchors.map_size(cfg, *sides)
+
+
+def test_the_head_sees_res5_and_its_dynamic_filters_and_the_rpn_does_not():
+    cfg = published("rfcn_lsdfn")
+    internals = get_symbol(cfg).get_internals()
+    reads = internals["conv_new_1_output"].get_children()[0].get_children()
+    assert reads.list_outputs() == ["res5c_relu_output", "lsdfn_output"]  # 24 channels, no layer behind them
+    assert internals["rpn_conv_3x3_output"].get_children().list_outputs()[0] == "res4b22_relu_output"
+    rules = rules_of(cfg, get_symbol(cfg).tojson())
+    assert rules["lsdfn_spatial_weight"].init == "normal(0.0001)"
+    assert rules["lsdfn_sample_weight"].lr_mult == 1 and rules["lsdfn_sample_bias"].lr_mult == 2
+    cfg.net.lsdfn.post = 32
+    assert rules_of(cfg, get_symbol(cfg).tojson())["post_weight"].init == "msra"
 
 
 def test_rules_are_the_originals():

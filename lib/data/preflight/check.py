@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from lib.data import labels
+from lib.data.images import DatasetError
 from lib.data.preflight import layout
 from lib.data.preflight.findings import ERROR, Finding
 from lib.data.preflight.pair import CLASSES, look
@@ -69,6 +70,21 @@ def check(root: str | Path, folder: str = "leftImg8bit", prefix: str = "gtFine",
             if not (report.root / prefix).is_dir():  # said already, once
                 found = [finding for finding in found if finding.fault != "picture without labels"]
             report.findings += found
+    return report
+
+
+def check_named(root: str | Path, image_set: str, key: str, prefix: str, workers: int = 1) -> Report:
+    """The same of one image set that a configuration names, '<folder>_<split>', whose pictures must have labels.
+
+    key: of cfg.dataset, where it stands. Raises DatasetError for another form.
+    """
+    folder, separator, split = image_set.partition("_")
+    if not separator or not split:
+        raise DatasetError(f"dataset.{key}: expected '<folder>_<split>' such as 'leftImg8bit_train', got {image_set!r}")
+    report = check(root, folder, prefix, [split], workers)
+    unlabelled = "no labels, as in a test set"
+    report.findings = [replace(f, fault="picture without labels") if f.fault == unlabelled else f
+                       for f in report.findings]  # fmt: skip
     return report
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from mxnet import autograd, gluon
 
 from lib.engines.engine import Arrays, Engine, EngineError, Settings
+from lib.engines.mxnet import optimiser
 from lib.engines.mxnet.devices import contexts
 from lib.engines.mxnet.float64 import in_float64
 from lib.engines.mxnet.group import KVStoreAlone, KVStoreGroup, group_of
@@ -89,19 +90,10 @@ class MXNetEngine(Engine):
         self._held.take(arg, aux)
 
     def momentum(self) -> Arrays:
-        if self._trainer is None:
-            return {}
-        states = self._trainer._updaters[0].states
-        names = [parameter.name for parameter in self._trainer._params]
-        return {names[index]: value.asnumpy() for index, value in states.items() if value is not None}
+        return {} if self._trainer is None else optimiser.state_of(self._trainer)
 
     def load_momentum(self, values: Mapping[str, np.ndarray]) -> None:
-        trainer = self._optimiser()
-        for updater, context in zip(trainer._updaters, self._contexts):
-            for index, parameter in enumerate(trainer._params):
-                if parameter.name in values:
-                    value = mx.nd.array(values[parameter.name], ctx=context, dtype=parameter.dtype)
-                    updater.states[index], updater.states_synced[index] = value, True
+        optimiser.load_state(self._optimiser(), self._contexts, values)
 
     def hold(self, names: Iterable[str], held: bool) -> None:
         for name in names:
@@ -129,10 +121,7 @@ class MXNetEngine(Engine):
 
     def _optimiser(self) -> gluon.Trainer:
         if self._trainer is None:
-            settings = {"learning_rate": 0.0, "momentum": self._settings.momentum, "wd": self._settings.wd}
-            trainer = gluon.Trainer(
-                self._held.params, "sgd", settings, kvstore=self.group.kvstore, update_on_kvstore=False
-            )
+            trainer = optimiser.trainer_of(self._held.params, self._settings, self.group.kvstore)
             # Creates the KVStore's entries. Left to the first step, that would overwrite the statistics which each
             # device has just moved with those of one of them: of the worker that MXNet counts as first, another one
             # at each start.

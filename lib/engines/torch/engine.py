@@ -15,7 +15,7 @@ from lib.engines.torch.devices import device_of, keep_memory, use_cores
 from lib.engines.torch.forms import first_values, form_of
 from lib.engines.torch.group import TorchAlone, TorchGroup, group_of
 from lib.engines.torch.module_net import ModuleNet
-from lib.engines.torch.optimiser import SGD
+from lib.engines.torch.optimiser import optimiser_of
 from lib.modules import operators
 from lib.run.carry import Carried
 from lib.run.task import Batch, Network, parts
@@ -62,9 +62,7 @@ class TorchEngine(Engine):
         self._net: Any = form.net(arg, aux, list(dict.fromkeys([*form.heads, *network.outputs]))).to(self._device)
         self._held: set[str] = set()
         self.hold((), False)
-        self._optimiser = SGD(
-            dict(self._net.named_parameters()), network.rules, self._settings.momentum, self._settings.wd
-        )
+        self._optimiser = optimiser_of(self._settings, dict(self._net.named_parameters()), network.rules)
         self._carried = Carried(network.carries, len(self.devices))
         self._views: dict[tuple, ModuleNet | operators.SymbolNet] = {}
         self._others = [{n: b.clone() for n, b in self._net.named_buffers()} for _ in self.devices[1:]]
@@ -120,12 +118,11 @@ class TorchEngine(Engine):
                 copy.copy_(torch.from_numpy(np.ascontiguousarray(value)).to(self._device))
 
     def momentum(self) -> Arrays:
-        return {name: _numpy(value) for name, value in self._optimiser.velocity.items()}
+        return {name: _numpy(value) for name, value in self._optimiser.state().items()}
 
     def load_momentum(self, values: Mapping[str, np.ndarray]) -> None:
-        for name, value in values.items():
-            tensor = torch.from_numpy(np.array(value, self._numpy)).to(self._device)
-            self._optimiser.velocity[name] = tensor
+        given = {name: torch.from_numpy(np.array(value, self._numpy)) for name, value in values.items()}
+        self._optimiser.load({name: value.to(self._device) for name, value in given.items()})
 
     def hold(self, names: Iterable[str], held: bool) -> None:
         self._held = self._held | set(names) if held else self._held - set(names)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lib.nets.resnet_v1 import BASIC, BOTTLENECKS, unit_names
+from lib.weights.convert.deeplab_v2 import classifiers, from_deeplab_v2, is_deeplab_v2
 from lib.weights.convert.names import from_gluon
 from lib.weights.convert.sources import ConvertError, Source
 
@@ -21,13 +22,18 @@ _STATISTICS = ("moving_mean", "moving_var")
 
 @dataclass(frozen=True)
 class Network:
-    """A backbone for `network.pretrained`: depth, width of conv1, arg and aux (float32), names that were not used."""
+    """A backbone for `network.pretrained`: depth, width of conv1, arg and aux (float32), names that were not used.
+
+    kind: whose it is, 'torch' (torchvision, timm), 'gluon' or 'deeplab_v2'. extra: parameters behind the backbone.
+    """
 
     depth: int
     width: int
     arg: dict[str, np.ndarray]
     aux: dict[str, np.ndarray]
     unused: list[str]
+    kind: str
+    extra: dict[str, np.ndarray]
 
 
 def convert(source: Source) -> Network:
@@ -36,7 +42,8 @@ def convert(source: Source) -> Network:
         raise ConvertError(
             f"{source.path}: has this project's names already; set network.pretrained to its path without -0000.params"
         )
-    arrays = from_gluon(source.arrays) if source.framework == "gluon" else source.arrays
+    kind = "deeplab_v2" if is_deeplab_v2(source.arrays) else source.framework
+    arrays = {"gluon": from_gluon, "deeplab_v2": from_deeplab_v2}.get(kind, dict)(source.arrays)
     arrays = {name: each for name, each in arrays.items() if not name.endswith("num_batches_tracked")}
     depth, counts = _depth(source, arrays)
     arg: dict[str, np.ndarray] = {}
@@ -58,7 +65,9 @@ def convert(source: Source) -> Network:
             f"{source.path}: an ordinary ResNet-{depth} has no {', '.join(unknown[:6])}"
             f"{' and others' if len(unknown) > 6 else ''}; variants (deep stems, attention, pre-activation) do not fit"
         )
-    network = Network(depth, len(arg["conv1_weight"]), arg, aux, unused)
+    extra = classifiers(source.arrays) if kind == "deeplab_v2" else {}
+    extra = {name: _numbers(source, name, each) for name, each in extra.items()}
+    network = Network(depth, len(arg["conv1_weight"]), arg, aux, unused, kind, extra)
     _check(source, network)
     return network
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,27 +13,48 @@ from lib.run.atomic import write_text
 from lib.weights.convert.resnet import Network
 from lib.weights.convert.sources import ConvertError, Source
 
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # red, green, blue in 0..1
-STRIDE = {"torch": "3x3", "gluon": "1x1"}
-"""Where the stride of a bottleneck is: torchvision and timm have it on the 3x3 (v1.5), Gluon's v1 on the first 1x1."""
+Colours = tuple[float, float, float]
 
 
-def settings(source: Source, network: Network, stride: str, mean, std, order: str, eps: float) -> dict:
-    """The settings by section, as in a YAML file.
+@dataclass(frozen=True)
+class Habits:
+    """How a network was trained. stride: of bottlenecks, on the '1x1' or the '3x3'. mean, std: (red, green, blue) in
+    0..1. order: 'RGB' or 'BGR', the channels that conv1 expects. eps: of batch norm. ceil: see `net.pool_ceil`."""
 
-    stride: '1x1', '3x3' or '' for the framework's own. mean, std: (red, green, blue) in 0..1. order: 'RGB' or 'BGR',
-    the channels that conv1 expects. eps: of batch norm.
-    """
+    stride: str
+    mean: Colours = (0.485, 0.456, 0.406)
+    std: Colours = (0.229, 0.224, 0.225)
+    order: str = "RGB"
+    eps: float = 1e-5
+    ceil: bool = False
+
+
+HABITS = {
+    "torch": Habits("3x3"),  # v1.5
+    "gluon": Habits("1x1"),
+    "deeplab_v2": Habits("1x1", (122.675 / 255, 116.669 / 255, 104.008 / 255), (1 / 255,) * 3, "BGR", ceil=True),
+}
+"""By `Network.kind`."""
+
+
+def settings(network: Network, habits: Habits) -> dict:
+    """The settings by section, as in a YAML file."""
     net = {
         "depth": network.depth,
         "width": network.width,
-        "stride_on_3x3": (stride or STRIDE[source.framework]) == "3x3",
+        "stride_on_3x3": habits.stride == "3x3",
         "pool_pad": 1,
-        "bn_eps": eps,
-        "pixel_stds": [round(255 * each, 4) for each in reversed(std)],
-        "pixel_order": order,
+        "bn_eps": habits.eps,
+        **({"pool_ceil": True} if habits.ceil else {}),
     }
-    return {"network": {"PIXEL_MEANS": [round(255 * each, 4) for each in reversed(mean)]}, "net": net}
+    values = pixels(habits)
+    return {**values, "net": {**net, **values["net"]}}
+
+
+def pixels(habits: Habits) -> dict:
+    """The same of the pictures alone."""
+    means, stds = ([round(255 * each, 4) for each in reversed(three)] for three in (habits.mean, habits.std))
+    return {"network": {"PIXEL_MEANS": means}, "net": {"pixel_stds": stds, "pixel_order": habits.order}}
 
 
 def write(path: str | Path, source: Source, values: dict) -> None:
@@ -45,7 +67,7 @@ def write(path: str | Path, source: Source, values: dict) -> None:
     write_text(path, head + yaml.safe_dump(values, sort_keys=False, default_flow_style=None))
 
 
-def numbers(text: str, what: str) -> tuple[float, float, float]:
+def numbers(text: str, what: str) -> Colours:
     """'0.485,0.456,0.406' as three finite numbers. Raises ConvertError."""
     try:
         values = tuple(float(each) for each in text.split(","))

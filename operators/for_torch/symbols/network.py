@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from operators.for_torch.symbols import (
     arrays,
     batch_norm,
+    correlation,
     elementwise,
     layers,
     losses,
@@ -24,7 +25,7 @@ from operators.for_torch.symbols.operator import Operator, find
 from operators.library import OperatorError
 
 # Importing them fills the table of operators.
-SERVED_BY = (arrays, batch_norm, elementwise, layers, losses, ours, pooling, reductions, resize)
+SERVED_BY = (arrays, batch_norm, correlation, elementwise, layers, losses, ours, pooling, reductions, resize)
 
 
 @dataclass(frozen=True)

@@ -141,3 +141,18 @@ def test_clipping_and_mirroring():
     assert geometry.clip(boxes, 100, 50).tolist() == [[0, 0, 49, 99, 3, 4, 5, 6]]
     assert geometry.mirror(np.array([[0.0, 1, 9, 5, 7]]), 50).tolist() == [[40, 1, 49, 5, 7]]
     assert boxes[0, 0] == -5  # the argument stays as it is
+
+
+def test_one_library_serves_every_python():
+    """What is built here also runs beside a GPU, under a Python that nobody can build for there."""
+    from lib.boxes import core
+
+    assert core.__file__.endswith((".abi3.so", ".pyd"))
+
+
+@pytest.mark.parametrize("boxes", [np.zeros((3, 4), np.float32), np.zeros((3, 5)), np.zeros((4, 3)).T, np.zeros(4)])
+def test_the_core_takes_nothing_but_rows_of_four_numbers(boxes):
+    from lib.boxes import core
+
+    with pytest.raises(ValueError, match="expected contiguous float64"):
+        core.nms(boxes, 0.5, 2)

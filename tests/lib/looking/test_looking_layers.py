@@ -201,13 +201,16 @@ def test_an_explosion_is_told_by_the_layers_name(name, reaction, caplog):
 
 
 def test_what_bounds_no_offset_gives_no_bound():
-    cfg = SimpleNamespace(TRAIN=SimpleNamespace(momentum=0.5), run=SimpleNamespace(offset_warmup_epochs=1))
+    train = SimpleNamespace(optimizer="sgd", momentum=0.5)
+    cfg = SimpleNamespace(TRAIN=train, run=SimpleNamespace(offset_warmup_epochs=1))
     for graph in (active(), active(offset=bounded(mx.sym.var("where", shape=(1, 1, 3, 3, 2)))), deformable()):
         assert bound_of(engine_of(graph), cfg, lambda update: 0.1, 4) is None
     graph = sym.ActiveConvolution(mx.sym.var("data"), name="odd", kernel=(3, 3), pad=(1, 1), num_filter=4,
                                   normalize_grad=True, offset_lr_rate=0.25)  # fmt: skip
     told = bound_of(engine_of(graph), cfg, lambda update: 0.1, 4)
     assert told(1) == 0 and math.isclose(told(3), 0.25 / (1 - 0.5) * 0.1 * 8)
+    train.optimizer = "adam"  # whose steps do not follow the gradient's length
+    assert bound_of(engine_of(graph), cfg, lambda update: 0.1, 4) is None
 
 
 @each_graph

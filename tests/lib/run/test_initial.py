@@ -45,3 +45,9 @@ def test_uniform_values_fill_their_bounds():
         made = initial_value(kind, "w", shape, 0)
         assert 0.999 * bound < np.abs(made).max() <= bound * (1 + 1e-6)
         assert made.std() == pytest.approx(bound / np.sqrt(3), rel=0.01)
+
+
+def test_msra_of_a_leaky_relu_is_smaller_by_its_slope():
+    plain, leaky = (initial_value(kind, "conv1_weight", (8, 6, 7, 7), 3) for kind in ("msra", "msra(0.5)"))
+    np.testing.assert_allclose(leaky, plain / np.sqrt(1.25), rtol=1e-6)
+    np.testing.assert_array_equal(initial_value("msra(0)", "conv1_weight", (8, 6, 7, 7), 3), plain)

@@ -44,3 +44,11 @@ def test_poly_falls_to_nothing_at_the_end_of_the_training():
     assert 0 < rate(84) == rate(81) and rate(1000) == 0
     cfg.TRAIN.warmup, cfg.TRAIN.warmup_lr, cfg.TRAIN.warmup_step = True, 0.5, 3
     assert [schedule(cfg, 107, 5)(update) for update in (1, 2, 3)] == [0.5, 0.5, 2.0]
+
+
+def test_a_warm_up_that_rises_ends_where_the_schedule_begins():
+    cfg = Config()
+    cfg.TRAIN.lr, cfg.TRAIN.warmup, cfg.TRAIN.warmup_lr, cfg.TRAIN.warmup_step = 1.0, True, 0.2, 4
+    assert [schedule(cfg, 10, 2)(update) for update in (1, 2, 3, 4)] == [0.2, 0.2, 0.2, 1.0]
+    cfg.TRAIN.warmup_rises = True
+    assert [schedule(cfg, 10, 2)(update) for update in (1, 2, 3, 4)] == pytest.approx([0.2, 0.4, 0.6, 1.0])

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -116,6 +117,59 @@ def test_stride_mean_std_and_order_can_be_others(tmp_path, image):
     with torch.no_grad():
         expected = net.features(torch.from_numpy(data)).numpy()
     assert close(features(tmp_path / "out", image), expected)
+
+
+def deeplab_v2(arrays, before="base."):
+    """A state dict of torchvision's names under those of kazuto1011/deeplab-pytorch."""
+    parts = {"conv1": "reduce.conv", "conv2": "conv3x3.conv", "conv3": "increase.conv", "downsample.0": "shortcut.conv",
+             "bn1": "reduce.bn", "bn2": "conv3x3.bn", "bn3": "increase.bn", "downsample.1": "shortcut.bn"}  # fmt: skip
+    found = {}
+    for name, each in arrays.items():
+        if match := re.fullmatch(r"layer(\d)\.(\d+)\.(.+?)\.(\w+)", name):
+            stage, block, part, kind = match.groups()
+            name = f"layer{int(stage) + 1}.block{int(block) + 1}.{parts[part]}.{kind}"
+        elif not name.startswith("fc"):
+            name = f"layer1.conv1.{name.replace('conv1', 'conv').replace('bn1', 'bn')}"
+        found[before + name] = each
+    return found
+
+
+def test_deeplab_v2_of_pytorch_gives_the_same_features_and_brings_its_classifiers(tmp_path, image, capsys):
+    net = torch_net(50, stride_on_3x3=False)
+    import torch
+
+    net.maxpool.ceil_mode = True
+    arrays = dict(net.state_dict())
+    torch.save(deeplab_v2(arrays, before=""), tmp_path / "begin.pth")  # what its training begins with, one scale
+    assert main([str(tmp_path / "begin.pth"), str(tmp_path / "begin")]) == 0
+    assert "not used: fc.weight, fc.bias" in capsys.readouterr().out
+    image = image[:63, :95]  # of which the stem makes an even map: rounding up tells
+    data = (image[..., ::-1] - np.array([104.008, 116.669, 122.675])).transpose(2, 0, 1)[None].astype(np.float32)
+    with torch.no_grad():
+        expected = net.features(torch.from_numpy(data)).numpy()
+    assert close(features(tmp_path / "begin", image), expected)
+    assert not close(features(tmp_path / "begin", image, pool_ceil=False), expected)
+
+    arrays = {name: each for name, each in arrays.items() if not name.startswith("fc.")}
+    whole = deeplab_v2(arrays)
+    for number in range(4):
+        whole[f"base.aspp.c{number}.weight"] = torch.full((21, 2048 * WIDTH // 64, 3, 3), float(number))
+        whole[f"base.aspp.c{number}.bias"] = torch.arange(21.0)
+    torch.save(whole, tmp_path / "trained.pth")
+    assert main([str(tmp_path / "trained.pth"), str(tmp_path / "trained")]) == 0
+    arg, aux = params.load(tmp_path / "trained-0000.params")
+    assert (arg["aspp_c2_weight"] == 2).all() and np.array_equal(arg["aspp_c3_bias"], np.arange(21))
+    cfg = Config(symbol="resnet_v1_101_deeplab_v2")
+    cfg.dataset.NUM_CLASSES, cfg.net.depth, cfg.net.width = 21, 50, WIDTH
+    cfg.net.scales, cfg.net.aspp_rates, cfg.SCALES = [1.0, 0.5], [1, 2, 3, 4], [[64, 96]]
+    engine_of(cfg, False, arg, aux)  # it has all that the network needs, and nothing else
+    del arg["aspp_c3_bias"]
+    with pytest.raises(ValueError, match="aspp_c3_bias"):
+        engine_of(cfg, False, arg, aux)
+    whole["base.aspp.c0.scale"] = whole["base.aspp.c0.bias"]
+    torch.save(whole, tmp_path / "other.pth")
+    assert main([str(tmp_path / "other.pth"), str(tmp_path / "other")]) == 1
+    assert "has no aspp.c0.scale" in capsys.readouterr().err
 
 
 def test_every_file_format_gives_the_same_arrays(tmp_path):

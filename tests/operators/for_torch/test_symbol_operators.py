@@ -11,6 +11,7 @@ mx = pytest.importorskip("mxnet", reason="MXNet is not installed")
 
 from operators.for_torch.symbol_net import SymbolNet  # noqa: E402
 from operators.for_torch.symbols.elementwise import BINARY, SCALAR, UNARY  # noqa: E402
+from operators.library import OperatorError  # noqa: E402
 
 from symbol_samples import close, draw, expect_same  # noqa: E402  # isort: skip
 
@@ -168,13 +169,35 @@ RESIZES = {
     "BilinearResize2D like": (S.broadcast_mul(S.contrib.BilinearResize2D(X, Y, mode="like", align_corners=False),
                                               S.sum(Y, axis=1, keepdims=True)), {**MAP, "y": (2, 1, 41, 13)}),
 }  # fmt: skip
-CASES = {**ELEMENTWISE, **ARRAYS, **REDUCTIONS, **NORMALIZATIONS, **LAYERS, **RESIZES}
+_MATCHED = {
+    "": {"max_displacement": 2, "pad_size": 2},
+    "with steps": {"max_displacement": 3, "pad_size": 3, "stride1": 2, "stride2": 2},
+    "of windows": {"kernel_size": 3, "max_displacement": 2, "pad_size": 3},
+    "of windows with steps": {"kernel_size": 3, "max_displacement": 2, "pad_size": 4, "stride1": 2, "stride2": 2},
+    "inside": {"kernel_size": 3, "max_displacement": 1},
+}
+MATCHES = {
+    f"Correlation {how}{' of differences' * (not multiply)}": (
+        S.Correlation(X, Y, is_multiply=multiply, **attributes),
+        {"x": (2, 3, 7, 6), "y": (2, 3, 7, 6)},
+    )
+    for how, attributes in _MATCHED.items()
+    for multiply in (True, False)
+}
+CASES = {**ELEMENTWISE, **ARRAYS, **REDUCTIONS, **NORMALIZATIONS, **LAYERS, **RESIZES, **MATCHES}
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_as_in_mxnet(case):
     symbol, shapes = CASES[case]
     both(symbol, **shapes)
+
+
+def test_differences_of_equals_have_a_gradient_in_a_correlation():
+    """That of the first minus the second."""
+    random = np.random.default_rng(0)
+    arg = {name: random.integers(0, 2, (2, 3, 5, 4)).astype(float) for name in "xy"}
+    expect_same(S.Correlation(X, Y, max_displacement=1, pad_size=1, is_multiply=False), arg, {})
 
 
 def test_roi_pooling():
@@ -223,3 +246,16 @@ def test_what_mxnet_has_in_float32_only(case):
     close(out.detach().numpy(), want.asnumpy(), 1e-5, "output")
     for name, parameter in net.named_parameters():
         close(parameter.grad.numpy(), arrays[name].grad.asnumpy(), 1e-5, name)
+
+
+@pytest.mark.parametrize("attributes, shapes, told", [
+    ({}, ((1, 3, 5, 4), (1, 3, 5, 5)), r"data2.*\(1, 3, 5, 5\)"),
+    ({"max_displacement": 4, "pad_size": 1}, ((1, 3, 5, 4),) * 2, "too small for max_displacement=4"),
+    ({"stride2": 0}, ((1, 3, 5, 4),) * 2, "stride1 and stride2 at least 1"),
+    ({"kernel_size": 2}, ((1, 3, 5, 4),) * 2, "kernel_size must be odd"),
+])  # fmt: skip
+def test_what_a_correlation_cannot_compute_is_refused(attributes, shapes, told):
+    """MXNet 1.9.1 reads outside its memory, divides by 0 or gives a map of 2**32 places."""
+    symbol = S.Correlation(X, Y, **{"max_displacement": 1, "pad_size": 1, **attributes})
+    with pytest.raises(OperatorError, match=told):
+        SymbolNet(symbol.tojson(), {name: np.zeros(shape) for name, shape in zip("xy", shapes)}, {})()

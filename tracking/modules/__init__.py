@@ -4,7 +4,7 @@ of it without PyTorch."""
 
 from __future__ import annotations
 
-from tracking.symbols import siamese_alexnet, siamese_resnet
+from tracking.modules import siamese_alexnet, siamese_resnet
 
 NETWORKS = {"siamese_alexnet": siamese_alexnet, "siamese_resnet": siamese_resnet}
 """By cfg.symbol."""

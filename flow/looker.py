@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where LS-DFN looks at a moving edge, kept for the summary."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lib.data.flow_files import known
+from lib.data.flying_chairs import Pair
+from lib.looking.filters import Filter, FilterLayer
+from lib.run.atomic import write_arrays
+from lib.run.damage import read_arrays
+
+_MAPS = ("kernel", "between", "position", "attention")
+
+
+@dataclass(frozen=True)
+class Edge:
+    """image: uint8 (h, w, 3), the first of a pair. pixel: (y, x) on an edge of its flow. found: what the network's
+    dynamic filter does there."""
+
+    image: np.ndarray
+    pixel: tuple[int, int]
+    found: Filter
+
+
+def moving_edge(pair: Pair) -> tuple[int, int]:
+    """The pixel (y, x) from which the true flow changes most to the ones below and to the right, in the middle half of
+    the picture."""
+    safe = np.where(known(pair.flow)[..., None], pair.flow, 0)
+    jumps = np.zeros(safe.shape[:2])
+    for axis in (0, 1):
+        change = np.diff(safe, axis=axis)
+        jumps[: change.shape[0], : change.shape[1]] += np.hypot(change[..., 0], change[..., 1])
+    height, width = jumps.shape
+    inner = jumps[height // 4 : height - height // 4, width // 4 : width - width // 4]
+    y, x = np.unravel_index(inner.argmax(), inner.shape)
+    return int(y) + height // 4, int(x) + width // 4
+
+
+def look(predictor, pair: Pair) -> Edge:
+    """The filter nearest to the network's end, for one pair."""
+    return Edge(pair.first, moving_edge(pair), predictor.filters((pair.first, pair.second))[-1])
+
+
+def save(path: Path, edge: Edge) -> None:
+    """Completely or not at all."""
+    facts = np.array(json.dumps(asdict(edge.found.layer)))
+    maps = {name: getattr(edge.found, name) for name in _MAPS}
+    write_arrays(path, {"facts": facts, "image": edge.image, "pixel": np.array(edge.pixel), **maps}, compressed=True)
+
+
+def load(path: Path) -> Edge:
+    """What `save` has written. Raises DamagedFile for anything else."""
+    arrays = read_arrays(path, "evaluate again (./test.sh CONFIG)")
+    layer = FilterLayer(**json.loads(str(arrays["facts"])))
+    y, x = (int(each) for each in arrays["pixel"])
+    return Edge(arrays["image"], (y, x), Filter(layer, **{name: arrays[name] for name in _MAPS}))

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""End-point errors, where they are looked at, and colours of flow."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from flow.evaluation import floors, masks_of
+from flow.looker import moving_edge
+from lib.data.flow_files import UNKNOWN
+from lib.data.flying_chairs import Pair
+from lib.metrics.end_point_error import Sums, best_affine, end_point_error, near_edges
+from lib.pictures import flow as coding
+
+
+def test_the_error_is_the_distance_of_the_ends():
+    np.testing.assert_allclose(end_point_error(np.array([[[3.0, 5.0]]]), np.array([[[0.0, 1.0]]])), [[5.0]])
+
+
+def test_edges_are_where_known_flow_jumps():
+    flow = np.zeros((9, 12, 2))
+    flow[:, 6:, 0] = 2
+    known = np.ones((9, 12), bool)
+    columns = near_edges(flow, known, reach=3).all(0)
+    np.testing.assert_array_equal(np.flatnonzero(columns), np.arange(3, 9))  # 5 | 6, and two more on either side
+    assert not near_edges(flow, known, jump=2).any()
+    known[:, 6:] = False
+    assert not near_edges(flow, known).any()
+
+
+def test_the_best_affine_flow_finds_an_affine_one_and_leaves_the_unknown_out():
+    y, x = np.indices((7, 9))
+    truth = np.stack([1 + 0.5 * x - 0.2 * y, 3 - 0.1 * x], -1)
+    known = np.ones((7, 9), bool)
+    known[2:4, 3:6] = False
+    broken = np.where(known[..., None], truth, 1e10)
+    np.testing.assert_allclose(best_affine(broken, known), truth, atol=1e-8)
+    made = floors(broken, known)
+    np.testing.assert_allclose(made["mean"][0, 0], truth[known].mean(0))
+    assert not made["zero"].any()
+
+
+def test_parts_of_a_pair():
+    flow = np.zeros((4, 6, 2), np.float32)
+    flow[0, 0], flow[0, 1], flow[0, 2], flow[3, 5] = (0, 7), (-15, 0), (30, 0), UNKNOWN
+    pair = Pair(np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6, 3), np.uint8), flow, flow[..., 1] > 0, "a")
+    counts = {name: int(mask.sum()) for name, mask in masks_of(pair).items()}
+    assert counts["all"] == 23 and counts["0-5 px"] == 20
+    assert counts["5-10 px"] == counts["10-20 px"] == counts["20 px and more"] == 1
+    assert counts["near edges"] + counts["away from edges"] == 23
+    assert counts["occluded"] == 1 and counts["unoccluded"] == 22
+
+
+def test_means_weigh_every_pixel_the_same():
+    sums = Sums()
+    sums.add("a", np.array([[1.0, 2.0]]), np.array([[True, True]]))
+    sums.add("a", np.array([[6.0, 9.0]]), np.array([[True, False]]))
+    sums.add("b", np.array([[6.0]]), np.array([[False]]))
+    assert sums.means() == {"a": 3.0}
+
+
+def test_colours_of_flow():
+    """White stands still, right is red, what is unknown is black, and opposite motions have other colours."""
+    flow = np.array([[[0, 0], [4, 0], [-4, 0], [0, 4], [8, 0]]], float)
+    made = coding.colours(flow, np.array([[True] * 5]), largest=4)[0]
+    assert made[0].tolist() == [255, 255, 255] and made[1].tolist() == [255, 0, 0]
+    assert made[4].tolist() == [191, 0, 0]
+    assert len({tuple(each) for each in made.tolist()}) == 5
+    assert not coding.colours(flow, np.zeros((1, 5), bool)).any()
+    ring = coding.wheel()
+    assert ring.shape == (55, 3) and ring[0].tolist() == [255, 0, 0] and ring[15].tolist() == [255, 255, 0]
+    assert coding.legend(33)[16, 32].tolist()[0] == 255 and coding.legend(33)[0, 0].tolist() == [255, 255, 255]
+
+
+def test_the_edge_that_is_looked_at_is_where_flow_jumps():
+    flow = np.zeros((16, 24, 2), np.float32)
+    flow[:, 12:] = (0, 3)
+    flow[6:, 12:] = (4, 3)
+    flow[0, 0] = UNKNOWN
+    picture = np.zeros((16, 24, 3), np.uint8)
+    assert moving_edge(Pair(picture, picture, flow, None, "a")) == (6, 11)

@@ -6,9 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from lib.boxes.template import PairRule, tracker_anchors, tracker_base
-
-STRIDE = 8
-"""Of the networks: pixels of the search picture per cell."""
+from tracking.modules import NETWORKS
 
 
 def map_side(cfg, search: int) -> int:
@@ -18,11 +16,7 @@ def map_side(cfg, search: int) -> int:
 
 def features_side(cfg, side: int) -> int:
     """Cells along a side of the features of a picture of so many pixels; below 1 if it is too small."""
-    if cfg.symbol == "siamese_alexnet":
-        for kernel, stride in ((11, 2), (3, 2), (5, 1), (3, 2), (3, 1), (3, 1), (3, 1)):
-            side = (side - kernel) // stride + 1
-        return side
-    return -(-side // STRIDE) - 2 * cfg.net.crop
+    return NETWORKS[cfg.symbol].features_side(cfg.net, side)
 
 
 def anchors_of(cfg, search: int) -> np.ndarray:

@@ -4,20 +4,17 @@
 from __future__ import annotations
 
 from lib.run.module_text import ModuleText
-from tracking.modules import siamese_alexnet, siamese_resnet
-
-FEATURES = {"siamese_alexnet": siamese_alexnet, "siamese_resnet": siamese_resnet}
+from tracking.modules import NETWORKS
 
 
 def network_text(cfg) -> str:
     """The text of the network, see `lib.run.module_text`; it is the same for training and testing."""
-    net, features = cfg.net, FEATURES[cfg.symbol]
-    boundary = net.boundary or "inside"
+    net, network = cfg.net, NETWORKS[cfg.symbol]
     settings = {
-        "depth": features.depth(net),
+        "depth": network.depth(net),
         "width": net.width,
         "deform": net.deform,
-        "boundary": boundary,
+        "boundary": net.boundary or "inside",
         "crop": net.crop,
         "dilate": net.dilate_stages,
         "anchors": len(net.anchor_ratios),
@@ -28,5 +25,5 @@ def network_text(cfg) -> str:
         "positives": net.anchors_positive,
         "box_weight": net.box_weight,
     }
-    looking = [each.data for each in features.looking(net, boundary)]
+    looking = [each.data for each in network.looking(net)]
     return ModuleText("lib.modules.siamese_tracker:SiameseTracker", settings, looking).text

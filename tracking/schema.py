@@ -13,10 +13,10 @@ from pathlib import Path
 from lib import config
 from lib.config import Ranges, Schema, sections
 from tracking.anchors import features_side
+from tracking.modules import NETWORKS
 
 DATASETS = ("films", "vot", "otb")
 LEAST = 3  # cells along a template: they become filters by way of a 3x3 convolution
-SYMBOLS = ("siamese_alexnet", "siamese_resnet")
 
 
 @dataclass
@@ -123,7 +123,7 @@ class Config(sections.Common):
 RANGES = Ranges(
     choices={
         "engine": ("torch",),
-        "symbol": SYMBOLS,
+        "symbol": tuple(NETWORKS),
         "dataset.dataset": DATASETS,
         "TRAIN.FLIP": (False,),
         "TRAIN.AROUND": ("target", "template"),
@@ -153,7 +153,7 @@ def _wrong(cfg: Config):
     net, test = cfg.net, cfg.TEST
     if cfg.symbol == "siamese_alexnet" and net.deform not in ("", "existing"):
         yield f"net.deform: siamese_alexnet has the forms '' and existing, got {net.deform!r}"
-    if features_side(cfg, net.template) < LEAST:
+    if cfg.symbol in NETWORKS and features_side(cfg, net.template) < LEAST:
         yield f"net.template: {net.template} pixels leave {features_side(cfg, net.template)} cells, {LEAST} are needed"
     for key, side in (
         ("net.search", net.search),

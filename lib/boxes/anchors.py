@@ -24,7 +24,7 @@ def base_anchors(stride: int, ratios: Sequence[float], scales: Sequence[float]) 
     return np.concatenate([-half, half], axis=1) + (stride - 1) / 2
 
 
-def grid_anchors(base: np.ndarray, stride: int, height: int, width: int) -> np.ndarray:
+def grid_anchors(base: np.ndarray, stride: float, height: int, width: int) -> np.ndarray:
     """float64 (height * width * A, 4): the base anchors in every cell of a map; anchors run fastest, then x, then y."""
     y, x = np.mgrid[:height, :width] * float(stride)
     moved = np.stack([x, y, x, y], axis=-1).reshape(-1, 1, 4)

@@ -40,5 +40,6 @@ class SiameseAlexNet(nn.Sequential):
 def _unpadded(inside: int, outside: int, settings: Settings) -> nn.Module:
     made = deforming.convolution(inside, outside, settings, bias=True)
     for each in made.modules():  # a deformable one has a convolution for its offsets
+        assert isinstance(each, (nn.Conv2d, deforming.Deforming))
         each.padding = (0, 0)
     return made

@@ -120,6 +120,7 @@ def test_parts_of_results(films):
     "setting, text",
     [
         ("engine=mxnet", "engine.*torch modules"),
+        ("symbol=siamese_vgg", "symbol: expected one of"),
         ("net.deform=some", "net.deform"),
         ("net.search=32", "net.search: expected at least net.template, 64, got 32"),
         ("net.crop=3", "net.template: 64 pixels leave 2 cells, 3 are needed"),

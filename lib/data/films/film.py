@@ -77,8 +77,9 @@ def _poses(random: np.random.Generator, kind: str, size) -> list[Pose]:
     if kind != "rigid":
         angles = angles + _way(random, frames, -1.2, 1.2, 0.5)
     if kind == "growing":
-        ends = np.array([small, min(large, small * random.uniform(2, 3))])[:: random.choice([-1, 1])]
-        sizes = np.geomspace(*ends, frames)
+        ends = [small, min(large, small * random.uniform(2, 3))]
+        first, last = ends[:: int(random.choice([-1, 1]))]
+        sizes = np.geomspace(first, last, frames)
     if kind == "deforming":
         bends = _way(random, frames, 0.1, 0.55, 1.0)
         waves = random.uniform(-np.pi, np.pi) + np.cumsum(random.uniform(0.05, 0.15) * still)

@@ -42,6 +42,7 @@ PACKAGES = {
     "lib.modules": "torch modules",
     "lib.pictures": "plots and pages",
     "lib.weights": "converters, pretrained",
+    "lib.weights.onnx.__main__": "python -m lib.weights.onnx",
     "lib.launch": "workers and servers",
     "lib.commands": "train, test, predict, ...",
     "lib.predictors": "trained networks",
@@ -51,12 +52,13 @@ PACKAGES = {
     "detection": "system: boxes",
     "classify": "system: classification",
     "flow": "system: optical flow",
+    "tracking": "system: tracking",
     "experiments": "configurations, ledger, sweeps",
     "benchmarks": "how fast, how far it scales",
 }
 SYSTEM = "#fbe8cf"
 COLOURS = {"operators": "#d9e8f5", "lib": "#e6f2dd", "deeplab": SYSTEM, "detection": SYSTEM, "classify": SYSTEM,
-           "flow": SYSTEM, "experiments": "#eee3f3"}  # fmt: skip
+           "flow": SYSTEM, "tracking": SYSTEM, "experiments": "#eee3f3"}  # fmt: skip
 WIDTH, HEIGHT = 2.15, 0.62
 
 

@@ -215,3 +215,15 @@ def test_the_scanner_sees_what_it_looks_for():
         "torch", "operators.library.x", "lib.engines.y"
     }  # fmt: skip
     assert leaks("experiments/sweep.py", "from deeplab.data import x\n") == {"deeplab.data.x"}
+
+
+def test_packages_import_in_no_circle():
+    """Which the drawing in docs/architecture.md needs, and readers more so."""
+    from scripts.draw_architecture import arrows, floors
+
+    found = arrows(ROOT)
+    level = floors(found)  # raises ValueError that names a circle
+    assert all(level[name] > level[target] for name, targets in found.items() for target in targets)
+    assert level["lib.run"] < level["lib.commands"] < level["detection"]
+    with pytest.raises(ValueError, match="imports in a circle: lib.config -> lib.run -> lib.config"):
+        floors({"lib.run": ["lib.config"], "lib.config": ["lib.run"]})

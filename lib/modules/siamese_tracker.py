@@ -7,18 +7,10 @@ from torch import Tensor, nn
 
 from lib.modules.deforming import Settings
 from lib.modules.pair_loss import pair_losses, per_anchor
-from lib.modules.resnet import BasicBlock, Bottleneck, ResNet
+from lib.modules.resnet import KINDS, ResNet
 from lib.modules.siamese_alexnet import SiameseAlexNet
 from lib.modules.siamese_resnet import SiameseResNet
 from lib.modules.siamese_rpn import SiameseRPN
-
-DEPTHS: dict[int, tuple[type[BasicBlock] | type[Bottleneck], tuple[int, ...]]] = {
-    10: (BasicBlock, (1, 1, 1, 1)),
-    18: (BasicBlock, (2, 2, 2, 2)),
-    34: (BasicBlock, (3, 4, 6, 3)),
-    50: (Bottleneck, (3, 4, 6, 3)),
-    101: (Bottleneck, (3, 4, 23, 3)),
-}
 
 
 class SiameseTracker(SiameseRPN):
@@ -80,6 +72,6 @@ class SiameseTracker(SiameseRPN):
 def _features(depth: int, settings: Settings, crop: int, dilate: bool) -> nn.Module:
     if not depth:
         return SiameseAlexNet(settings)
-    if depth not in DEPTHS:
-        raise ValueError(f"depth: expected one of {', '.join(map(str, DEPTHS))}, or 0 for AlexNet, got {depth}")
-    return SiameseResNet(ResNet(*DEPTHS[depth], settings), crop, dilate)
+    if depth not in KINDS:
+        raise ValueError(f"depth: expected one of {', '.join(map(str, KINDS))}, or 0 for AlexNet, got {depth}")
+    return SiameseResNet(ResNet(*KINDS[depth], settings), crop, dilate)

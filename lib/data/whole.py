@@ -22,5 +22,6 @@ def whole(ds, cfg) -> Iterator[dict[str, np.ndarray]]:
 def scaled_pair(ds, record, cfg) -> tuple[np.ndarray, np.ndarray]:
     """Picture and truth of a record at the size of cfg.SCALES, uint8 (h, w, 3) and (h, w)."""
     image, truth = ds.pair(record)
-    size = images.scaled_size(*truth.shape, cfg.SCALES)
+    height, width = truth.shape
+    size = images.scaled_size(height, width, cfg.SCALES)
     return images.resize_image(image, size), images.resize_label(truth, size)

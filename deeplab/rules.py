@@ -18,7 +18,7 @@ from lib.run.rules import Row, Rule
 INPUTS = r"data|label(_scale\d+)?"
 
 
-def rules_of(cfg, graph: str, names: Iterable[str] = ()) -> dict[str, Rule]:
+def rules_of(cfg, graph: str, names: Iterable[str] | None = None) -> dict[str, Rule]:
     """The Rule of every parameter and state of a network's graph.
 
     cfg: reads `net.head_init`, `net.offset_lr_mult` (factor on the multipliers of all that makes offsets), `faults`,

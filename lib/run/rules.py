@@ -62,15 +62,19 @@ def block(initial: Mapping[str, str], before: str = "") -> tuple[Row, ...]:
 
 
 def rules(
-    table: Sequence[Row], names: Iterable[str], steers: Mapping[str, str], fixed: Sequence[str], source: str
+    table: Sequence[Row], names: Iterable[str] | None, steers: Mapping[str, str], fixed: Sequence[str], source: str
 ) -> dict[str, Rule]:
     """The Rule of every parameter and state in `names`; the first row of the table that fits decides.
 
     steers: {name: kind of layer} of what makes offsets, see `lib.looking.layers.steering`.
     fixed: a parameter whose name contains one of these words is not updated; one with lr_mult 0 is not updated either.
     source: where the table stands, for the error.
-    Raises ValueError for a name that no row knows.
+    Raises ValueError for a name that no row knows, and for None: of a torch module only its engine has the names.
     """
+    if names is None:
+        raise ValueError(
+            "the network is a torch module, whose parameters' names only an engine that has built it knows"
+        )
     return {name: _rule(table, name, steers.get(name, ""), fixed, source) for name in names}
 
 

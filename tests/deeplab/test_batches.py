@@ -48,6 +48,7 @@ def config(scales=((8, 12),), **train):
         "CROP_HEIGHT": 4,
         "CROP_WIDTH": 6,
         "CROP_PAD": False,
+        "BLUR": 0.0,
         "ZOOMS": [],
         "BATCH_IMAGES": 2,
     }

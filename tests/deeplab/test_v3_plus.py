@@ -141,3 +141,8 @@ def test_other_networks_are_not_tested_after_every_epoch():
     with pytest.raises(ConfigError, match="TEST.each_epoch: only deeplab_v3_plus"):
         config("quick_base", "TEST.each_epoch=true")
     assert named_by("deeplab_v3_plus") == "deeplab"
+
+
+def test_rules_without_an_engine_are_refused():
+    with pytest.raises(ValueError, match="only an engine that has built it knows"):
+        load_system("deeplab").rules(config("quick_v3plus"))

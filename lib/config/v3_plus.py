@@ -12,7 +12,7 @@ FORMS, STARTS = ("", "extra", "existing", "plain"), ("zeros", "original")
 BLOCKS = {10: 1, 18: 2, 34: 3, 50: 3, 101: 3}
 """Blocks of the last stage, by depth."""
 READ = {"v3plus", "depth", "width", "output_stride", "head_channels", "aspp_rates", "aspp_lr_mult", "offset_lr_mult",
-        "boundary", "train_bn", "pixel_stds", "pixel_order", "pool_pad", "stride_on_3x3"}  # fmt: skip
+        "boundary", "train_bn", "pixel_stds", "pixel_order"}  # fmt: skip
 
 
 @dataclass

@@ -55,13 +55,15 @@ def loss_curve(axis, updates: list[dict], epochs: list[dict], of: str = "cross e
             axis.axvline(after["update"], color=GREY, linewidth=0.8, linestyle=":")
             axis.text(after["update"], 0.03, f" rate {after['lr']:g}", transform=axis.get_xaxis_transform(), fontsize=8,
                       rotation=90, va="bottom", ha="right", color="0.35")  # fmt: skip
-    if all("test" in each for each in epochs):
+    tested = bool(epochs) and all("test" in each for each in epochs)
+    if tested:
         held_out_curve(axis, ends, [each["test"] for each in epochs])
     axis.set_ylim(bottom=0)
     axis.set_xlim(left=0)
     axis.set_xlabel("update", fontsize=9)
     axis.set_title(f"Training loss ({of})", fontsize=10)
-    axis.legend(fontsize=8, frameon=False, loc="upper right")
+    # Where accuracy is drawn it nears the upper edge.
+    axis.legend(fontsize=8, frameon=False, loc="center right" if tested else "upper right")
     open_spines(axis)
 
 

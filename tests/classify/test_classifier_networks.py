@@ -61,6 +61,9 @@ def test_every_shipped_configuration_is_a_network_whose_parameters_have_rules(pa
         cfg = config("scaled/v2_34", "OVER=tenth.yaml", "run.seed=3")
         assert (cfg.dataset.train_images, cfg.dataset.zoom.seed, cfg.output_path) == (6000, 3, "./output/tenth/seed3")
         return
+    if path.name == "small.yaml":
+        assert config("zoom/extra", "OVER=small.yaml", "run.seed=3").output_path == "./output/zoom/seed3"
+        return
     cfg = config(str(path.relative_to(CONFIGS).with_suffix("")))
     assert cfg.symbol in names()
     rules = rules_of(cfg, get_symbol(cfg).tojson())

@@ -177,7 +177,7 @@ GRAPHS = {
     "a head reads output 3 of 'node', which has 2": graph("SliceChannel", 1, output=3, num_outputs=2),
     "'subgraphs' is not served": text([{"op": "_foreach", "name": "f", "inputs": [], "subgraphs": [{}]}], [[0, 0, 0]]),
     r"not served here: node \(LRN\)": graph("LRN", 1, nsize=3),
-    r"not served here: node \(Custom, op_type=proposal\)": graph("Custom", 1, op_type="proposal"),
+    r"not served here: node \(Custom, op_type=of_another\)": graph("Custom", 1, op_type="of_another"),
 }
 
 

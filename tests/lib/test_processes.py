@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -199,7 +200,8 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_interrupted_crew_asks_its_commands_to_end_and_starts_no_more(number, tmp_path):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), MARK: f"crew {number}"}
-    crew = subprocess.Popen([sys.executable, "-c", CREW, POLITE, str(tmp_path)], env=environment)
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background job would not hear Ctrl-C
+    crew = subprocess.Popen([sys.executable, "-c", CREW, POLITE, str(tmp_path)], env=environment, preexec_fn=heard)
     logs = [tmp_path / "0", tmp_path / "1"]
     wait_until(lambda: all(log.exists() and log.read_text() for log in logs), "two running")
     crew.send_signal(number)

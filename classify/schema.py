@@ -18,12 +18,9 @@ KINDS = ("plain", "deformable", "modulated", "active")
 
 
 @dataclass
-class Network:
-    pretrained: str = ""  # prefix of a checkpoint of the same network, which training goes on from; '' = none
-    pretrained_epoch: int = 0
+class Network(sections.Network):
     pretrained_offsets: bool = False  # the file has the offsets of active convolutions, too
     PIXEL_MEANS: list[float] = field(default_factory=lambda: [33.3285])  # grey; or blue, green, red
-    FIXED_PARAMS: list[str] = field(default_factory=list)  # a parameter whose name contains one of these is not trained
 
 
 @dataclass

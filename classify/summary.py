@@ -18,15 +18,13 @@ from lib.data.labelled import Labelled
 from lib.looking import look as looks
 from lib.looking.look import Look
 from lib.pictures import panels
+from lib.pictures.run_picture import WIDTH, draw_loss, write_summary
 from lib.pictures.sampling import draw_sampling
 from lib.pictures.style import picture
 from lib.run import folder
-from lib.run.atomic import write_with
 from lib.run.damage import read_arrays
-from lib.run.metrics import read_metrics
 from lib.run.program import tell
 
-WIDTH, DPI = 13.0, 110  # inches, pixels per inch
 RIGHT, WRONG = "#1b7837", "#c1121f"
 INK = 60  # grey level from which a pixel belongs to a digit
 
@@ -49,9 +47,7 @@ def summary(cfg) -> Path:
     if looking:
         _looks(blocks.pop(0), seen)
     _numbers(blocks.pop(0), cfg, results, zero)
-    path = Path(cfg.output_path) / cfg.run.name / "summary.png"
-    write_with(path, lambda file: figure.savefig(file, format="png", dpi=DPI))
-    return path
+    return write_summary(cfg, figure)
 
 
 def headline(cfg, results: dict, zero: dict | None) -> str:
@@ -92,10 +88,7 @@ def _looks(block, seen: dict[int, Look]) -> None:
 
 def _numbers(block, cfg, results: dict, zero: dict | None) -> None:
     """Loss curve, and accuracy by scale or class."""
-    path = folder.prefix(cfg).parent / "metrics.jsonl"
-    lines = [line for line in read_metrics(path) if line["epoch"] < results["epoch"]]
-    updates, epochs = ([line for line in lines if line["event"] == event] for event in ("update", "epoch"))
     left, right = block.subplots(1, 2, gridspec_kw={"width_ratios": [7, 5]})
-    panels.loss_curve(left, updates, epochs, "cross entropy")
+    draw_loss(left, cfg, results, "cross entropy")
     of = "scale (above 1: smaller)" if cfg.dataset.zoom.test else "class"
     panels.class_bars(right, results, zero, list(results["parts"]), f"Accuracy on test pictures, by {of}")

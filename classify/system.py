@@ -12,11 +12,6 @@ class Classify(System):
 
     name, schema = "classify", SCHEMA
 
-    def layers(self, cfg) -> list:
-        from lib.looking.layers import looking_layers
-
-        return looking_layers(self.test_graph(cfg))
-
     def draw(self, cfg, predictor, image):
         from classify.looker import names_of
         from classify.pictures import told

@@ -14,7 +14,7 @@ from classify.rules import rules_of
 from lib.looking.layers import looking_layers, offset_parameters
 from lib.metrics.log_loss import log_loss
 from lib.run.task import Network, Place, Task
-from lib.weights.pretrained import take_pretrained
+from lib.weights.pretrained import begin
 
 ADVICE = (
     "Try a smaller TRAIN.lr; for active convolutions also net.normalize_grad=true with a smaller net.offset_lr_rate, "
@@ -39,7 +39,7 @@ def training(cfg, place: Place) -> Task:
         measure=measure,
         saved_graph=network.graph,
         offsets=tuple(offset_parameters(looking_layers(network.graph))),
-        begin=lambda engine, log: _begin(cfg, engine, log),
+        begin=lambda engine, log: begin(cfg, engine, log),
         offset_bound=cfg.net.offset_bound,
         source=str(Path(__file__).parent / "symbols" / f"{cfg.symbol}.py"),
         advice=ADVICE,
@@ -65,11 +65,3 @@ def measure(outputs, batch) -> dict[str, tuple[float, float]]:
     own = probability[np.arange(len(label)), label]
     right = (probability.argmax(axis=1) == label).sum()
     return {"LogLoss": log_loss(own, label, ignore=-1), "Accuracy": (float(right), float(len(label)))}
-
-
-def _begin(cfg, engine, log) -> None:
-    if not cfg.network.pretrained:
-        log.info("training from random initial values (network.pretrained is empty)")
-        return
-    path, unused = take_pretrained(cfg, engine)
-    log.info("goes on from %s%s", path, f"; not used: {', '.join(unused)}" if unused else "")

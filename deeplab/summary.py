@@ -19,16 +19,14 @@ from lib.looking.layers import looking_layers, named_by_layer
 from lib.looking.look import Layer
 from lib.looking.places import Geometry
 from lib.pictures import panels, taps
+from lib.pictures.run_picture import WIDTH, draw_loss, write_summary
 from lib.pictures.sampling import draw_sampling
 from lib.pictures.style import picture
 from lib.run import checkpoint, folder
-from lib.run.atomic import write_with
-from lib.run.metrics import read_metrics
 from lib.run.program import tell
 
 PICTURES = 2
 LEAST_GAIN = 0.03  # meanIU that offsets must add before a run shows that they matter
-WIDTH, DPI = 13.0, 110  # inches, pixels per inch
 
 
 def summary(cfg) -> Path:
@@ -76,9 +74,7 @@ def draw(cfg, results: dict, zero: dict | None) -> Path:
     if offsets:
         _offsets(blocks.pop(0), cfg, offsets, dataset, results, zero)
     _numbers(blocks.pop(0), cfg, results, zero)
-    path = Path(cfg.output_path) / cfg.run.name / "summary.png"
-    write_with(path, lambda file: figure.savefig(file, format="png", dpi=DPI))
-    return path
+    return write_summary(cfg, figure)
 
 
 def _chosen(dataset) -> np.ndarray:
@@ -134,12 +130,8 @@ def _last_layer(cfg, offsets: dict[str, np.ndarray], shape: tuple[int, int]) -> 
 
 def _numbers(block, cfg, results: dict, zero: dict | None) -> None:
     """Loss curve and IoU per class."""
-    path = folder.prefix(cfg).parent / "metrics.jsonl"
-    lines = [line for line in read_metrics(path) if line["epoch"] < results["epoch"]]
-    updates = [line for line in lines if line["event"] == "update"]
-    epochs = [line for line in lines if line["event"] == "epoch"]
     left, right = block.subplots(1, 2, gridspec_kw={"width_ratios": [7, 5]})
-    panels.loss_curve(left, updates, epochs)
+    draw_loss(left, cfg, results)
     seen = np.array(results["confusion"]).any(axis=1)
     names = [name for name, one in zip(results["parts"], seen) if one]
     panels.class_bars(right, results, zero, names, "IoU per class that occurs in the test images")

@@ -16,7 +16,7 @@ from lib.data.whole import whole
 from lib.looking.layers import looking_layers, offset_parameters
 from lib.metrics.log_loss import accuracy, log_loss
 from lib.run.task import HeldOut, Network, Place, Task
-from lib.weights.pretrained import take_pretrained
+from lib.weights.pretrained import begin_backbone
 
 ADVICE = (
     "Try a smaller TRAIN.lr, or TRAIN.warmup=true with a small TRAIN.warmup_lr; for active convolutions also "
@@ -47,7 +47,7 @@ def training(cfg, place: Place) -> Task:
         losses=losses if len(losses) > 1 else (),
         saved_graph=saved,
         offsets=tuple(offset_parameters(looking_layers(saved))),
-        begin=lambda engine, log: _begin(cfg, engine, log),
+        begin=lambda engine, log: begin_backbone(cfg, engine, log),
         offset_bound=cfg.net.offset_bound,
         source=str(Path(__file__).parent / ("modules" if cfg.symbol == NAME else "symbols") / f"{cfg.symbol}.py"),
         held_out=_held_out(cfg) if cfg.TEST.each_epoch else None,
@@ -96,13 +96,3 @@ def _held_out(cfg) -> HeldOut:
 def _losses(cfg) -> list[str]:
     """What the names of all losses end in: '' of the only one, or of that of the greatest scores."""
     return ["", *(f"_{tag(scale)}" for scale in cfg.net.scales if len(cfg.net.scales) > 1)]
-
-
-def _begin(cfg, engine, log) -> None:
-    if cfg.network.pretrained:
-        path, unused = take_pretrained(cfg, engine)
-        log.info("pretrained parameters from %s%s", path, f"; not used: {', '.join(unused)}" if unused else "")
-        return
-    log.info("training from random initial values (network.pretrained is empty)")
-    if not cfg.net.train_bn:
-        log.info("net.train_bn=false: batch norm keeps mean 0 and variance 1, deep networks will diverge from these")

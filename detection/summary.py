@@ -19,16 +19,14 @@ from detection.pictures import SHOWN, drawn, drawn_truth
 from lib.looking.layers import looking_layers
 from lib.pictures import panels
 from lib.pictures.bins import draw_bins
+from lib.pictures.run_picture import WIDTH, draw_loss, write_summary
 from lib.pictures.sampling import draw_sampling, draw_trace
 from lib.pictures.style import picture
 from lib.run import folder
-from lib.run.atomic import write_with
-from lib.run.metrics import read_metrics
 from lib.run.program import tell
 from lib.run.threads import use_threads
 
 PICTURES = 3
-WIDTH, DPI = 13.0, 110  # inches, pixels per inch
 
 
 def summary(cfg) -> Path:
@@ -52,9 +50,7 @@ def summary(cfg) -> Path:
         for axis, draw in zip_longest(axes, looks):
             draw(axis) if draw else axis.axis("off")
     _numbers(blocks.pop(0), cfg, results, zero)
-    path = Path(cfg.output_path) / cfg.run.name / "summary.png"
-    write_with(path, lambda file: figure.savefig(file, format="png", dpi=DPI))
-    return path
+    return write_summary(cfg, figure)
 
 
 def headline(cfg, results: dict, zero: dict | None) -> str:
@@ -107,10 +103,7 @@ def _looks(cfg, results: dict, data, chosen) -> list[Callable]:
 
 def _numbers(block, cfg, results: dict, zero: dict | None) -> None:
     """Loss curve and average precision per class."""
-    path = folder.prefix(cfg).parent / "metrics.jsonl"
-    lines = [line for line in read_metrics(path) if line["epoch"] < results["epoch"]]
-    events = [[line for line in lines if line["event"] == event] for event in ("update", "epoch")]
     left, right = block.subplots(1, 2, gridspec_kw={"width_ratios": [7, 5]})
-    panels.loss_curve(left, *events, of="classes and boxes")
+    draw_loss(left, cfg, results, "classes and boxes")
     names = [name for name, value in results["parts"].items() if value is not None]
     panels.class_bars(right, results, zero, names, f"Average precision per class ({results['metric']})")

@@ -15,11 +15,6 @@ class Detection(System):
 
     name, schema = "detection", SCHEMA
 
-    def layers(self, cfg) -> list:
-        from lib.looking.layers import looking_layers
-
-        return looking_layers(self.test_graph(cfg))
-
     def draw(self, cfg, predictor, image):
         from detection.pictures import drawn
 

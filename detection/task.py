@@ -16,7 +16,7 @@ from detection.rules import rules_of
 from detection.schema import two_stage
 from lib.looking.layers import looking_layers, offset_parameters
 from lib.run.task import Network, Place, Task
-from lib.weights.pretrained import take_pretrained
+from lib.weights.pretrained import begin_backbone
 
 ADVICE = "Try a smaller TRAIN.lr, or TRAIN.warmup=true with a small TRAIN.warmup_lr; for offsets net.offset_lr_mult."
 LOSSES = ("RPNLogLoss", "RPNL1Loss", "RCNNLogLoss", "RCNNL1Loss")
@@ -39,7 +39,7 @@ def training(cfg, place: Place) -> Task:
         losses=LOSSES if two_stage(cfg) else LOSSES[:2],
         saved_graph=network.graph,
         offsets=tuple(offset_parameters(looking_layers(network.graph))),
-        begin=lambda engine, log: _begin(cfg, engine, log),
+        begin=lambda engine, log: begin_backbone(cfg, engine, log),
         copies=lambda arg: copies(cfg, arg),
         offset_bound=cfg.net.offset_bound,
         source=str(Path(__file__).parent / "symbols" / f"{cfg.symbol}.py"),
@@ -98,13 +98,3 @@ def _classes(name: str, probability: np.ndarray, label: np.ndarray) -> dict[str,
     right = (probability.argmax(axis=1) == own)[counts]
     number, loss = float(counts.sum()), float(-np.log(chosen + 1e-14).sum())
     return {f"{name}Acc": (float(right.sum()), number), f"{name}LogLoss": (loss, number)}
-
-
-def _begin(cfg, engine, log) -> None:
-    if cfg.network.pretrained:
-        path, unused = take_pretrained(cfg, engine)
-        log.info("pretrained parameters from %s%s", path, f"; not used: {', '.join(unused)}" if unused else "")
-        return
-    log.info("training from random initial values (network.pretrained is empty)")
-    if not cfg.net.train_bn:
-        log.info("net.train_bn=false: batch norm keeps mean 0 and variance 1, deep networks will diverge from these")

@@ -18,11 +18,8 @@ KINDS = ("plain", "lsdfn", "control")
 
 
 @dataclass
-class Network:
-    pretrained: str = ""  # prefix of a checkpoint of the same network, which training goes on from; '' = none
-    pretrained_epoch: int = 0
+class Network(sections.Network):
     PIXEL_MEANS: list[float] = field(default_factory=lambda: [104.805, 110.16, 114.75])  # blue, green, red
-    FIXED_PARAMS: list[str] = field(default_factory=list)  # a parameter whose name contains one of these is not trained
 
 
 @dataclass

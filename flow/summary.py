@@ -18,15 +18,13 @@ from flow.evaluation import EDGE, shown
 from lib.data.flow_files import known, read_flow
 from lib.metrics.end_point_error import end_point_error
 from lib.pictures import flow as coding
-from lib.pictures import panels
+from lib.pictures.run_picture import WIDTH, draw_loss, write_summary
 from lib.pictures.style import GREY, LEARNED, open_spines, picture
 from lib.pictures.windows import draw_field, draw_windows
 from lib.run import folder
-from lib.run.atomic import write_with
-from lib.run.metrics import read_metrics
 from lib.run.program import tell
 
-WIDTH, DPI, ROW = 13.0, 110, 1.9  # inches, pixels per inch, inches
+ROW = 1.9  # inches
 
 
 def summary(cfg) -> Path:
@@ -41,9 +39,7 @@ def summary(cfg) -> Path:
     above, below = figure.subfigures(2, 1, height_ratios=[len(names) * ROW, 3.6])
     _pairs(above, [data.pair(name) for name in names], [read_flow(place / f"{name}.flo") for name in names])
     _numbers(below, cfg, results, place / EDGE)
-    path = Path(cfg.output_path) / cfg.run.name / "summary.png"
-    write_with(path, lambda file: figure.savefig(file, format="png", dpi=DPI))
-    return path
+    return write_summary(cfg, figure)
 
 
 def headline(cfg, results: dict) -> str:
@@ -75,12 +71,9 @@ def _pairs(block, pairs, flows) -> None:
 
 def _numbers(block, cfg, results: dict, edge: Path) -> None:
     """Loss curve, error by part, and the samples at a moving edge where there are any."""
-    path = folder.prefix(cfg).parent / "metrics.jsonl"
-    lines = [line for line in read_metrics(path) if line["epoch"] < results["epoch"]]
-    updates, epochs = ([line for line in lines if line["event"] == event] for event in ("update", "epoch"))
     filters = cfg.net.kind == "lsdfn"
     axes = block.subplots(1, 4 if filters else 2, squeeze=False)[0]
-    panels.loss_curve(axes[0], updates, epochs, "end-point error, five levels")
+    draw_loss(axes[0], cfg, results, "end-point error, five levels")
     _bars(axes[1], results)
     if filters:
         seen = looker.load(edge)

@@ -13,7 +13,7 @@ from flow.graphs import graph
 from flow.levels import LEVELS, SCALE, size_at, target
 from flow.rules import rules_of
 from lib.run.task import Network, Place, Task
-from lib.weights.pretrained import take_pretrained
+from lib.weights.pretrained import begin
 
 ADVICE = "Try a smaller TRAIN.lr, or TRAIN.warmup with TRAIN.warmup_rises=true, as FlowNetC needs it."
 OUTPUTS = (*(f"loss{level}_output" for level in LEVELS), "predict_flow2_output")
@@ -35,7 +35,7 @@ def training(cfg, place: Place) -> Task:
         batches=Batches(data, cfg, size, batch, (place.rank, place.workers)).epoch,
         measure=measure,
         saved_graph=network.graph,
-        begin=lambda engine, log: _begin(cfg, engine, log),
+        begin=lambda engine, log: begin(cfg, engine, log),
         source=str(Path(__file__).parent / "symbols" / f"{cfg.symbol}.py"),
         advice=ADVICE,
     )
@@ -63,11 +63,3 @@ def measure(outputs, batch) -> dict[str, tuple[float, float]]:
     difference = SCALE * (outputs["predict_flow2_output"] - wanted)
     errors = np.hypot(difference[:, 0], difference[:, 1])[there]
     return {"FlowLoss": (loss * count, float(count)), "EPE": (float(errors.sum()), float(max(1, errors.size)))}
-
-
-def _begin(cfg, engine, log) -> None:
-    if not cfg.network.pretrained:
-        log.info("training from random initial values (network.pretrained is empty)")
-        return
-    path, unused = take_pretrained(cfg, engine)
-    log.info("goes on from %s%s", path, f"; not used: {', '.join(unused)}" if unused else "")

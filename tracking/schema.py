@@ -20,11 +20,8 @@ LEAST = 3  # cells along a template: they become filters by way of a 3x3 convolu
 
 
 @dataclass
-class Network:
-    pretrained: str = ""  # prefix of a checkpoint of the same network, which training goes on from; '' = none
-    pretrained_epoch: int = 0
+class Network(sections.Network):
     PIXEL_MEANS: list[float] = field(default_factory=lambda: [127.5, 127.5, 127.5])  # blue, green, red
-    FIXED_PARAMS: list[str] = field(default_factory=list)  # a parameter whose name contains one of these is not trained
 
 
 @dataclass

@@ -16,18 +16,17 @@ from lib.data.sequences import Sequence
 from lib.looking import look as looks
 from lib.metrics.success import OVERLAPS
 from lib.pictures import panels
+from lib.pictures.run_picture import WIDTH, draw_loss, write_summary
 from lib.pictures.sampling import draw_sampling
 from lib.pictures.style import LEARNED, ZERO, open_spines, picture
 from lib.run import folder
-from lib.run.atomic import write_bytes, write_with
+from lib.run.atomic import write_bytes
 from lib.run.damage import read_arrays
-from lib.run.metrics import read_metrics
 from lib.run.program import tell
 from tracking.data import load_sequences
 from tracking.evaluation import BOXES, look_path, shown
 from tracking.pictures import FOUND, FOUND_ZERO, TRUTH, beside, clip, framed, places_of
 
-WIDTH, DPI = 13.0, 110  # inches, pixels per inch
 COLUMNS = 6
 
 
@@ -53,8 +52,7 @@ def summary(cfg) -> Path:
     place = Path(cfg.output_path) / cfg.run.name
     write_bytes(place / "tracked.gif", _clip(films, found))
     tell(str(place / "tracked.gif"))
-    write_with(place / "summary.png", lambda file: figure.savefig(file, format="png", dpi=DPI))
-    return place / "summary.png"
+    return write_summary(cfg, figure)
 
 
 def headline(cfg, results: dict, zero: dict | None) -> str:
@@ -124,11 +122,8 @@ def centre_of_cell(layer, pixel: tuple[int, int]) -> tuple[int, int]:
 
 def _numbers(block, cfg, results: dict, zero: dict | None) -> None:
     """Loss curve, success curve, and AUC by part."""
-    path = folder.prefix(cfg).parent / "metrics.jsonl"
-    lines = [line for line in read_metrics(path) if line["epoch"] < results["epoch"]]
-    updates, epochs = ([line for line in lines if line["event"] == event] for event in ("update", "epoch"))
     left, middle, right = block.subplots(1, 3, gridspec_kw={"width_ratios": [5, 4, 4]})
-    panels.loss_curve(left, updates, epochs, "class and box")
+    draw_loss(left, cfg, results, "class and box")
     for each, colour in ((results, LEARNED), *([(zero, ZERO)] if zero else [])):
         middle.plot(OVERLAPS, each["success"], color=colour)
     middle.set(xlim=(0, 1), ylim=(0, 1))

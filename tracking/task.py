@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from lib.run.task import Network, Place, Task
-from lib.weights.pretrained import take_pretrained
+from lib.weights.pretrained import begin
 from tracking.anchors import anchors_of
 from tracking.batches import Batches
 from tracking.data import load_sequences
@@ -31,7 +31,7 @@ def training(cfg, place: Place) -> Task:
         measure=measure,
         saved_graph=network.graph,
         losses=("ClassLoss", "BoxLoss"),
-        begin=lambda engine, log: _begin(cfg, engine, log),
+        begin=lambda engine, log: begin(cfg, engine, log),
         advice=ADVICE,
     )
 
@@ -65,11 +65,3 @@ def measure(outputs, batch) -> dict[str, tuple[float, float]]:
 
 def _network(cfg, inputs, outputs) -> Network:
     return Network(network_text(cfg), inputs, {}, cfg.run.seed, outputs, lambda names: rules_of(cfg, names))
-
-
-def _begin(cfg, engine, log) -> None:
-    if not cfg.network.pretrained:
-        log.info("training from random initial values (network.pretrained is empty)")
-        return
-    path, unused = take_pretrained(cfg, engine)
-    log.info("goes on from %s%s", path, f"; not used: {', '.join(unused)}" if unused else "")

@@ -54,6 +54,16 @@ class Test:
 
 
 @dataclass
+class Network:
+    """What a network begins with that no other system has trained a part of, and the means of its pixels."""
+
+    pretrained: str = ""  # prefix of a checkpoint of the same network, which training goes on from; '' = none
+    pretrained_epoch: int = 0
+    PIXEL_MEANS: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])  # blue, green, red; or grey
+    FIXED_PARAMS: list[str] = field(default_factory=list)  # a parameter whose name contains one of these is not trained
+
+
+@dataclass
 class Run:
     """How the network is trained, beyond the original's TRAIN section."""
 

@@ -60,6 +60,25 @@ def take_pretrained(cfg, engine) -> tuple[Path, list[str]]:
     return path, sorted((set(arg) | set(aux)) - set(wanted))
 
 
+def begin(cfg, engine, log, words: str = "goes on from") -> bool:
+    """Gives a new run's network the values of network.pretrained, if it is set, and tells in the log where it begins.
+
+    words: before the path. Gives whether it is set.
+    """
+    if not cfg.network.pretrained:
+        log.info("training from random initial values (network.pretrained is empty)")
+        return False
+    path, unused = take_pretrained(cfg, engine)
+    log.info("%s %s%s", words, path, f"; not used: {', '.join(unused)}" if unused else "")
+    return True
+
+
+def begin_backbone(cfg, engine, log) -> None:
+    """The same of a network on a backbone that another one has trained."""
+    if not begin(cfg, engine, log, "pretrained parameters from") and not cfg.net.train_bn:
+        log.info("net.train_bn=false: batch norm keeps mean 0 and variance 1, deep networks will diverge from these")
+
+
 def check_settings(cfg, beside: Path) -> None:
     """Raises ConfigError unless the configuration says all that the YAML file says."""
     have = as_dict(cfg)

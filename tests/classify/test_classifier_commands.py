@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from configured import CONFIGS, ENGINES, ROOT
+from calls import call
+from configured import CONFIGS, ENGINES
 from PIL import Image
 
 SMALL = {
@@ -29,17 +27,9 @@ SMALL = {
 def place(tmp_path_factory):
     place = tmp_path_factory.mktemp("classify")
     (place / "small.yaml").write_text(json.dumps(SMALL))  # JSON is YAML
-    call(place, "train", "small.yaml", f"engine={ENGINES[0]}")
-    call(place, "test", "small.yaml", "--both", f"engine={ENGINES[-1]}")
+    call(place, "lib.commands.train", "small.yaml", f"engine={ENGINES[0]}")
+    call(place, "lib.commands.test", "small.yaml", "--both", f"engine={ENGINES[-1]}")
     return place
-
-
-def call(place, command, *arguments) -> str:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(ROOT)])}
-    words = [sys.executable, "-m", f"lib.commands.{command}", *arguments]
-    done = subprocess.run(words, cwd=place, env=environment, text=True, capture_output=True, timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 def test_results_say_accuracy_as_a_whole_and_by_scale(place):
@@ -55,7 +45,7 @@ def test_results_say_accuracy_as_a_whole_and_by_scale(place):
 
 
 def test_the_summary_shows_pictures_and_where_the_layer_looks(place):
-    said = call(place, "summary", "small.yaml")
+    said = call(place, "lib.commands.summary", "small.yaml")
     assert "small: accuracy 0." in said and "with its offsets set to 0" in said
     with Image.open(place / "output/digits/small/summary.png") as picture:
         assert picture.width > 1200 and picture.height > 800
@@ -66,7 +56,7 @@ def test_a_picture_of_any_size_is_inspected_and_named(place):
     picture = np.full((90, 70, 3), 20, np.uint8)
     picture[20:70, 30:40] = 240
     Image.fromarray(picture).save(place / "one.png")
-    assert "page.html" in call(place, "inspect", "small.yaml", "one.png")
-    drawn = call(place, "predict", "small.yaml", "one.png").split()[-1]
+    assert "page.html" in call(place, "lib.commands.inspect", "small.yaml", "one.png")
+    drawn = call(place, "lib.commands.predict", "small.yaml", "one.png").split()[-1]
     with Image.open(place / drawn) as made:
         assert made.size == (336, 336 + 72)

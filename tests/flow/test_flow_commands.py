@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from flows import CONFIGS, ENGINES, ROOT, config
+from calls import call
+from flows import CONFIGS, ENGINES, config
 from PIL import Image
 
 from flow.system import SYSTEM
@@ -40,20 +38,6 @@ def place(tmp_path_factory):
     call(place, "lib.commands.train", "small.yaml", f"engine={ENGINES[0]}")
     call(place, "lib.commands.test", "small.yaml", f"engine={ENGINES[-1]}")
     return place
-
-
-def call(place, module, *arguments, status=0) -> str:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(ROOT)])}
-    done = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        cwd=place,
-        env=environment,
-        text=True,
-        capture_output=True,
-        timeout=600,
-    )
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 def losses(place, run) -> np.ndarray:

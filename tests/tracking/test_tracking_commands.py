@@ -4,15 +4,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from calls import call
 from PIL import Image
-from tracker_configs import CONFIGS, ROOT
+from tracker_configs import CONFIGS
 
 from lib.data.picture_file import DatasetError
 from lib.data.sequences import read_regions
@@ -39,14 +37,6 @@ def place(tmp_path_factory):
     call(place, "lib.commands.train", "small.yaml")
     call(place, "lib.commands.test", "small.yaml", "--both")
     return place
-
-
-def call(place, module, *arguments) -> str:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(ROOT)])}
-    done = subprocess.run([sys.executable, "-m", module, *arguments], cwd=place, env=environment, text=True,
-                          capture_output=True, timeout=600)  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
 
 
 def test_results_say_what_was_measured_as_a_whole_and_by_kind(place):

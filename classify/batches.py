@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lib.data.labelled import Labelled
+from lib.data.parts import part_of
 from lib.data.picture_file import DatasetError
 from lib.data.prefetch import prefetch
 
@@ -21,13 +22,10 @@ class Batches:
     """
 
     def __init__(self, data: Labelled, cfg, batch: int, part: tuple[int, int] = (0, 1)):
-        number, parts = part
-        if batch % parts or not 0 <= number < parts:
-            raise ValueError(f"part: a batch of {batch} has no part {number} of {parts} equal ones")
+        self._part = part_of(batch, part)
         if len(data) < batch:
             raise DatasetError(f"{data.source}: {len(data)} pictures make no batch of {batch}")
         self._data, self._cfg, self.batch = data, cfg, batch
-        self._part = slice(number * batch // parts, (number + 1) * batch // parts)
 
     def __len__(self) -> int:
         """Batches per epoch."""

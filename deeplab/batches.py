@@ -12,6 +12,7 @@ from lib.config.multi_scale import label_sizes
 from lib.data import images, labels
 from lib.data.images import DatasetError
 from lib.data.keep import Keep
+from lib.data.parts import part_of
 from lib.data.prefetch import prefetch
 from lib.data.whole import scaled_pair
 
@@ -47,10 +48,7 @@ class Batches:
         self.batch = cfg.TRAIN.BATCH_IMAGES if batch is None else batch
         if self.batch < 1:
             raise ValueError(f"batch: expected at least 1 picture, got {self.batch}")
-        number, parts = part
-        if self.batch % parts or not 0 <= number < parts:
-            raise ValueError(f"part: a batch of {self.batch} has no part {number} of {parts} equal ones")
-        self._part = slice(number * self.batch // parts, (number + 1) * self.batch // parts)
+        self._part = part_of(self.batch, part)
         self._copies = 2 if cfg.TRAIN.FLIP else 1
         self._samples = len(ds.records) * self._copies
         if self._samples < self.batch:

@@ -19,6 +19,7 @@ from lib.data import images
 from lib.data.boxes import BoxData
 from lib.data.images import DatasetError
 from lib.data.keep import Keep
+from lib.data.parts import part_of
 from lib.data.prefetch import prefetch
 
 DRAWS = 1 << 24  # whole numbers that float32 holds exactly
@@ -46,10 +47,7 @@ class Batches:
         self.records = [record for record in data.records if len(record.objects.trained.boxes)]
         if not self.records:
             raise DatasetError(f"{data.root}: none of its {len(data.records)} pictures has an object to train on")
-        number, parts = part
-        if batch % parts or not 0 <= number < parts:
-            raise ValueError(f"part: a batch of {batch} has no part {number} of {parts} equal ones")
-        self._part = slice(number * batch // parts, (number + 1) * batch // parts)
+        self._part = part_of(batch, part)
         self.images = len(self.records) * (2 if cfg.TRAIN.FLIP else 1)
         if self.images < batch:
             raise DatasetError(f"{data.root}: {self.images} pictures (mirrored ones counted) make no batch of {batch}")

@@ -11,6 +11,7 @@ from flow.levels import LEVELS, SCALE, size_at, target
 from lib.data import flow_changes, images
 from lib.data.flow_files import known
 from lib.data.flying_chairs import FlyingChairs, Pair
+from lib.data.parts import part_of
 from lib.data.picture_file import DatasetError
 from lib.data.prefetch import prefetch
 
@@ -28,13 +29,10 @@ class Batches:
     """
 
     def __init__(self, data: FlyingChairs, cfg, size: tuple[int, int], batch: int, part: tuple[int, int] = (0, 1)):
-        number, parts = part
-        if batch % parts or not 0 <= number < parts:
-            raise ValueError(f"part: a batch of {batch} has no part {number} of {parts} equal ones")
+        self._part = part_of(batch, part)
         if len(data) < batch:
             raise DatasetError(f"{data.root}: {len(data)} pairs make no batch of {batch}")
         self._data, self._cfg, self._size, self.batch = data, cfg, size, batch
-        self._part = slice(number * batch // parts, (number + 1) * batch // parts)
 
     def __len__(self) -> int:
         """Batches per epoch."""

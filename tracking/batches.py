@@ -12,6 +12,7 @@ from lib.boxes.template import from_corner, pair_targets
 from lib.data.crops import crop, middle_of, side_of, to_crop
 from lib.data.images import to_tensor
 from lib.data.keep import Keep
+from lib.data.parts import part_of
 from lib.data.picture_file import DatasetError
 from lib.data.prefetch import prefetch
 from lib.data.sequences import Sequence
@@ -36,16 +37,13 @@ class Batches:
     """
 
     def __init__(self, sequences: list[Sequence], cfg, batch: int, part: tuple[int, int] = (0, 1)):
-        number, parts = part
-        if batch % parts or not 0 <= number < parts:
-            raise ValueError(f"part: a batch of {batch} has no part {number} of {parts} equal ones")
+        self._part = range(batch)[part_of(batch, part)]
         if cfg.TRAIN.PAIRS < batch:
             raise DatasetError(f"TRAIN.PAIRS: {cfg.TRAIN.PAIRS} make no batch of {batch}")
         short = [each.name for each in sequences if len(each) < 2]
         if short or not sequences:
             raise DatasetError(f"{', '.join(short) or 'no sequence'}: a pair needs two frames")
         self._sequences, self._cfg, self.batch = sequences, cfg, batch
-        self._part = range(number * batch // parts, (number + 1) * batch // parts)
         self._anchors, self._rule = anchors_of(cfg, cfg.net.search), rule_of(cfg)
         self._places = [(s, f) for s, each in enumerate(sequences) for f in range(len(each))]
         self._first = np.cumsum([0, *map(len, sequences)])

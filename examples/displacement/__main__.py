@@ -11,12 +11,12 @@ measured on others. An error of 1 is that of a network that says 0 everywhere.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
+from examples.arguments import count, picture
 from examples.displacement.networks import ABLATIONS, NETWORKS
 from examples.displacement.plot import draw
 from examples.displacement.problem import REACH, Scenes, scenes
@@ -30,11 +30,11 @@ def main(arguments: list | None = None) -> dict[str, np.ndarray]:
     """Gives name -> errors (seeds, REACH + 3): by distance from 0 to REACH, then near borders and elsewhere, both of
     distances up to 7."""
     parser = argparse.ArgumentParser("python -m examples.displacement", description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=600, help="of training, each on 8 pictures of 48 x 48")
+    parser.add_argument("--steps", type=count, default=600, help="of training, each on 8 pictures of 48 x 48")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--ablations", action="store_true", help="also without each part of the block")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only networks whose names contain one of these")
-    parser.add_argument("--out", type=Path, help="write a plot to this file")
+    parser.add_argument("--out", type=picture, help="write a plot to this file")
     options = parser.parse_args(arguments)
     chosen = {
         name: make
@@ -48,9 +48,9 @@ def main(arguments: list | None = None) -> dict[str, np.ndarray]:
     for name, make in chosen.items():
         errors[name] = np.stack([_measured(name, make, seed, options.steps) for seed in options.seeds])
         mean = errors[name].mean(axis=0)
-        count = sum(each.numel() for each in make().parameters())
+        numbers = sum(each.numel() for each in make().parameters())
         row = "".join(f"{e:6.2f}" for e in mean[:-2]) + "".join(f"{e:9.3f}" for e in mean[-2:])
-        print(f"{f'{name} ({count:,})':36}{row}", flush=True)
+        print(f"{f'{name} ({numbers:,})':36}{row}", flush=True)
     if options.out:
         whole = {name: errors[name] for name in NETWORKS if name in errors}
         parts = {name: errors[name] for name in ABLATIONS if name in errors}

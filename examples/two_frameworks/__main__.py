@@ -14,8 +14,8 @@ of a ReLU, and an offset that is nearly zero on either side of a lattice line, a
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from examples.arguments import count, picture
 from examples.two_frameworks import digit_net, in_mxnet, in_torch, tiny_net
 from examples.two_frameworks.plot import draw
 
@@ -23,9 +23,9 @@ from examples.two_frameworks.plot import draw
 def main(arguments: list | None = None) -> dict:
     """Gives the largest difference between the losses of the two frameworks: curve title -> difference."""
     parser = argparse.ArgumentParser("python -m examples.two_frameworks", description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--batch", type=int, default=4, help="images of each step of the network for digits")
-    parser.add_argument("--out", type=Path, help="write a plot to this file")
+    parser.add_argument("--steps", type=count, default=100)
+    parser.add_argument("--batch", type=count, default=4, help="images of each step of the network for digits")
+    parser.add_argument("--out", type=picture, help="write a plot to this file")
     options = parser.parse_args(arguments)
     digits = digit_net.problem(options.steps, options.batch)
     curves = {

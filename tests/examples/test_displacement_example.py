@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
@@ -40,3 +42,13 @@ def test_an_unknown_network_is_refused_with_the_names_there_are(capsys):
     with pytest.raises(SystemExit):
         main(["--only", "seven samples"])
     assert "no network is called so; networks: 5 x 5 samples, 3 x 3 samples" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("program", ["displacement", "two_frameworks"])
+@pytest.mark.parametrize("wrong", [["--steps", "0"], ["--steps", "many"], ["--out", "plot.gif"], ["--out", "plot"]])
+def test_what_cannot_be_is_told_before_anything_is_trained(program, wrong, capsys):
+    if program == "two_frameworks":
+        pytest.importorskip("mxnet", reason="MXNet is not installed")
+    with pytest.raises(SystemExit):
+        import_module(f"examples.{program}.__main__").main(wrong)
+    assert f"argument {wrong[0]}: expected a" in capsys.readouterr().err

@@ -46,10 +46,10 @@ def test_updating_steps_without_a_wait_go_as_those_made_piece_by_piece(operator,
     """The loss of every step and the last weights; the rate keeps training stable, so that roundings do not grow.
 
     12 consumers make the loss 144 times as steep, hence the rate. Most steps are where MXNet looks ahead the furthest;
-    500 of all would take minutes, and without the guard most steps go wrong.
+    more would take minutes, and without the guard most steps go wrong.
     The loss of a dynamic filter, the square of a product of its inputs, begins a thousand times as large as others'.
     """
-    steps = 60 if consumers > 1 else 500 if mode == "imperative" else 150
+    steps = 60 if consumers > 1 else 250 if mode == "imperative" else 100
     rate = (3e-4 if operator == "DynamicFilter" else 3e-2) / consumers**2
     losses, weights = train(network(operator, mode, consumers=consumers), data(operator), steps, mode, rate)
     expected_losses, expected_weights = expected_training(operator, steps, rate, consumers=consumers)

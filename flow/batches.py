@@ -10,7 +10,7 @@ import numpy as np
 from flow.levels import LEVELS, SCALE, size_at, target
 from lib.data import flow_changes, images
 from lib.data.flow_files import known
-from lib.data.flying_chairs import FlyingChairs, Pair
+from lib.data.flow_pairs import FlowPairs, Pair
 from lib.data.parts import part_of
 from lib.data.picture_file import DatasetError
 from lib.data.prefetch import prefetch
@@ -28,7 +28,7 @@ class Batches:
     `epoch` makes the k-th (from 0) of n equal parts.
     """
 
-    def __init__(self, data: FlyingChairs, cfg, size: tuple[int, int], batch: int, part: tuple[int, int] = (0, 1)):
+    def __init__(self, data: FlowPairs, cfg, size: tuple[int, int], batch: int, part: tuple[int, int] = (0, 1)):
         self._part = part_of(batch, part)
         if len(data) < batch:
             raise DatasetError(f"{data.root}: {len(data)} pairs make no batch of {batch}")

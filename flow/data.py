@@ -3,15 +3,22 @@
 
 from __future__ import annotations
 
+from lib.data.flow_pairs import FlowPairs
 from lib.data.flying_chairs import FlyingChairs
 from lib.data.flying_shapes.write import Settings, generate
+from lib.data.kitti_flow import KittiFlow
+from lib.data.sintel import Sintel
+
+READERS = {"shapes": FlyingChairs, "chairs": FlyingChairs, "sintel": Sintel, "kitti": KittiFlow}
 
 
-def load_dataset(cfg, image_set: str) -> FlyingChairs:
-    """The pairs of cfg.dataset in 'train' or 'test'. Flying shapes are made if they are not there. Raises DatasetError
-    naming the file that does not fit."""
+def load_dataset(cfg, image_set: str) -> FlowPairs:
+    """The pairs of cfg.dataset in one of its sets.
+
+    Flying shapes are made if they are not there. Raises DatasetError naming the file that does not fit.
+    """
     prepare(cfg)
-    return FlyingChairs(cfg.dataset.dataset_path, image_set)
+    return READERS[cfg.dataset.dataset](cfg.dataset.dataset_path, image_set)
 
 
 def prepare(cfg) -> bool:

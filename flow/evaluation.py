@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from flow import looker
 from flow.data import load_dataset
 from lib.data.flow_files import known, write_flow
-from lib.data.flying_chairs import FlyingChairs, Pair
+from lib.data.flow_pairs import FlowPairs, Pair
 from lib.data.prefetch import prefetch
 from lib.metrics.end_point_error import Sums, best_affine, end_point_error, near_edges
 
@@ -33,7 +34,7 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
     records = data.records
     size = cfg.TEST.BATCH_IMAGES
     groups = [records[first : first + size] for first in range(0, len(records), size)]
-    for pairs in prefetch(lambda: ([data.pair(name) for name in group] for group in groups)):
+    for pairs in prefetch(lambda: (same for group in groups for same in _of_one_size(map(data.pair, group)))):
         for pair, flow in zip(pairs, predictor.flows([(pair.first, pair.second) for pair in pairs])):
             masks, there = masks_of(pair), known(pair.flow)
             for name, guess in {"network": flow, **floors(pair.flow, there)}.items():
@@ -54,7 +55,12 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
     return {"metric": "EPE", "value": value, "images": len(data), "parts": own, "floors": means, **by_name(own)}
 
 
-def shown(data: FlyingChairs) -> list[str]:
+def _of_one_size(pairs) -> list[list[Pair]]:
+    """Neighbours of one size together: KITTI's pictures differ by a few pixels."""
+    return [list(same) for _, same in groupby(pairs, lambda pair: pair.first.shape)]
+
+
+def shown(data: FlowPairs) -> list[str]:
     """Names of the test pairs that the summary shows."""
     places = np.linspace(0, len(data) - 1, min(SHOWN, len(data))).astype(int)
     return [data.records[place] for place in places]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lib.data.flow_files import known
-from lib.data.flying_chairs import Pair
+from lib.data.flow_pairs import Pair
 from lib.looking.filters import Filter, FilterLayer
 from lib.run.atomic import write_arrays
 from lib.run.damage import read_arrays

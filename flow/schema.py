@@ -15,6 +15,8 @@ from lib.config import Ranges, Schema, sections
 from lib.config.dynamic_filter import LSDFN
 
 KINDS = ("plain", "lsdfn", "control")
+DATASETS = ("shapes", "chairs", "sintel", "kitti")
+IMAGE_SETS = ("train", "test", "clean", "final", "training")  # each reader tells which of them it has
 
 
 @dataclass
@@ -35,7 +37,7 @@ class Generated:
 
 @dataclass
 class Dataset(sections.Dataset):
-    dataset: str = "shapes"  # shapes or chairs
+    dataset: str = "shapes"  # of DATASETS
     image_set: str = "train"
     test_image_set: str = "test"
     dataset_path: str = "./data/flying_shapes"
@@ -98,9 +100,9 @@ _NOT_BELOW_0 = ("translation", "rotation", "second_translation", "second_rotatio
                 "noise")  # fmt: skip
 RANGES = Ranges(
     choices={
-        "dataset.dataset": ("shapes", "chairs"),
-        "dataset.image_set": ("train", "test"),
-        "dataset.test_image_set": ("train", "test"),
+        "dataset.dataset": DATASETS,
+        "dataset.image_set": IMAGE_SETS,
+        "dataset.test_image_set": IMAGE_SETS,
         "TRAIN.FLIP": (False,),
         "net.kind": KINDS,
         "net.pixel_order": ("RGB", "BGR"),

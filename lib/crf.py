@@ -11,7 +11,7 @@ from operators.extras import need
 
 
 def check(crf: Crf) -> None:
-    """Raises ImportError, with the line that installs it, where a CRF is asked for and pydensecrf2 is missing."""
+    """Raises MissingExtra where a CRF is asked for and pydensecrf2 is missing."""
     if crf.iterations:
         need("crf", "pydensecrf")
 
@@ -20,7 +20,7 @@ def refine(probability: np.ndarray, image: np.ndarray, crf: Crf) -> np.ndarray:
     """Probabilities after crf.iterations of mean field, float32 (C, h, w).
 
     probability: (C, h, w), sums of 1. image: uint8 (h, w, 3) RGB.
-    Raises ImportError as `check` does; ValueError for sizes that differ.
+    Raises MissingExtra as `check` does; ValueError for sizes that differ.
     """
     check(crf)
     from pydensecrf.densecrf import DenseCRF2D

@@ -131,7 +131,8 @@ def read_file(path: Path, section) -> dict:
         text = read_text(path)
     except TextFileError as error:
         raise ConfigError(f"{error} (a configuration is YAML)") from None
-    return deepcopy(_read(text, str(path), type(section)))
+    kind: type = type(section)
+    return deepcopy(_read(text, str(path), kind))
 
 
 @lru_cache(256)

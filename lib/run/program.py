@@ -11,7 +11,9 @@ from contextlib import suppress
 
 from tqdm import tqdm
 
-ERRORS = (OSError, ValueError, RuntimeError, MemoryError)
+from operators.extras import MissingExtra
+
+ERRORS = (OSError, ValueError, RuntimeError, MemoryError, MissingExtra)
 
 
 def program(main: Callable[[list[str] | None], int]) -> Callable[..., int]:

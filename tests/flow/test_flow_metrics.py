@@ -8,7 +8,7 @@ import numpy as np
 from flow.evaluation import floors, masks_of
 from flow.looker import moving_edge
 from lib.data.flow_files import UNKNOWN
-from lib.data.flying_chairs import Pair
+from lib.data.flow_pairs import Pair
 from lib.metrics.end_point_error import Sums, best_affine, end_point_error, near_edges
 from lib.pictures import flow as coding
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lib.data import affine
-from lib.data.flying_chairs import Pair
+from lib.data.flow_pairs import Pair
 from lib.data.flying_shapes.bodies import Body, drawn_background, drawn_body
 
 SAMPLES = 2  # along each side of a pixel

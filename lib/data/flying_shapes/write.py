@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from lib.data.flow_files import as_bytes
-from lib.data.flying_chairs import SPLIT_FILE, SPLITS, Pair
+from lib.data.flow_pairs import Pair
+from lib.data.flying_chairs import SPLIT_FILE, SPLITS
 from lib.data.flying_shapes.scene import drawn_pair
 from lib.data.made_once import made_once
 from lib.run.atomic import write_text

@@ -8,6 +8,7 @@ import sys
 from lib.commands.arguments import no_files, parse, parser, path, read_config_or_run
 from lib.run.program import program, tell
 from lib.run.threads import use_threads
+from operators.extras import need
 
 
 @program
@@ -24,19 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
     made.add_argument("--params", type=path, help="a .params file of whatever origin, not one of the run's epochs")
     options = parse(made, arguments)
     no_files(made, options)
-    _expect_packages()
+    need("onnx", "torch", "onnx", "onnxscript")
     system, cfg, _ = read_config_or_run(options)
     use_threads(cfg.run.threads)
     return _write(system, cfg, options)
-
-
-def _expect_packages() -> None:
-    from operators.extras import need
-
-    try:
-        need("onnx", "torch", "onnx", "onnxscript")
-    except ImportError as error:
-        raise RuntimeError(str(error)) from None
 
 
 def _write(system, cfg, options) -> int:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from lib.run.program import program
+from operators.extras import need
+
 ROOT = Path(__file__).resolve().parents[3]
 ENV = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_WAIT_POLICY": "passive"}
 PROGRAMS = [f"lib.commands.{name}" for name in "train test predict inspect summary check_data config".split()]
@@ -112,3 +115,21 @@ def test_a_setting_given_twice_is_told(tmp_path):
     assert "run.seed is given 2 times, '1', then '2': the last counts" in done.stderr and "gpus" not in done.stderr
     long = shell(f"$PY -m lib.commands.train {base} run.name={'x' * 300}")
     assert long.returncode == 1 and long.stderr.startswith("error: ") and "run.name: expected at most" in long.stderr
+
+
+def test_a_missing_extra_is_a_sentence(capsys):
+    @program
+    def asks(arguments):
+        need("kitti", "no_such_module")
+        return 0
+
+    @program
+    def broken(arguments):
+        raise ImportError("cannot import name 'a' from 'b'")  # a fault of the program keeps its trace
+
+    assert asks([]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("error: no_such_module not installed: pip install 'active-convnets[kitti]'")
+    assert "Traceback" not in told
+    with pytest.raises(ImportError, match="cannot import name"):
+        broken([])

@@ -84,6 +84,8 @@ TABLE = {
     "experiments": {*FILES, "lib.extra", "lib.system"},
     "benchmarks": {"operators", "lib", "deeplab", "detection", "mxnet", "torch", "torchvision"},
     "examples": {"operators", "lib.data", "mxnet", "torch"},
+    "examples.two_frameworks": {*FILES, "operators.for_mxnet", "lib.data", "lib.engines", "classify", "examples",
+                                "mxnet"},
     "notebooks": {"lib", "deeplab", "operators"},
     "scripts": {"operators", "mxnet"},
     "tests": {*OURS, *FRAMEWORKS, *TESTING},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same network trained in MXNet and in PyTorch, step by step on the same images from the same start.
+"""The same graph trained by both engines, MXNet's and PyTorch's, step by step on the same images from the same start.
 
     python -m examples.two_frameworks [--steps 100] [--batch 4] [--out docs/images/two_frameworks.png]
 
@@ -16,22 +16,23 @@ from __future__ import annotations
 import argparse
 
 from examples.arguments import count, picture
-from examples.two_frameworks import digit_net, in_mxnet, in_torch, tiny_net
+from examples.two_frameworks import digits, tiny
 from examples.two_frameworks.plot import draw
+from examples.two_frameworks.problem import Problem, train
 
 
 def main(arguments: list | None = None) -> dict:
-    """Gives the largest difference between the losses of the two frameworks: curve title -> difference."""
+    """Gives the largest difference between the losses of both engines: curve title -> difference."""
     parser = argparse.ArgumentParser("python -m examples.two_frameworks", description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=count, default=100)
     parser.add_argument("--batch", type=count, default=4, help="images of each step of the network for digits")
     parser.add_argument("--out", type=picture, help="write a plot to this file")
     options = parser.parse_args(arguments)
-    digits = digit_net.problem(options.steps, options.batch)
+    small, large = tiny.problem(options.steps), digits.problem(options.steps, options.batch)
     curves = {
-        "4 x 5 map, float32": compare(tiny_net.problem(options.steps)),
-        "digits, float32": compare(digits),
-        "digits, float64": compare(digits.at("float64")),
+        "4 x 5 map, float32": compare(small, "float32"),
+        "digits, float32": compare(large, "float32"),
+        "digits, float64": compare(large, "float64"),
     }
     differences = {}
     for name, (mxnet, torch) in curves.items():
@@ -46,9 +47,9 @@ def main(arguments: list | None = None) -> dict:
     return differences
 
 
-def compare(problem) -> tuple:
+def compare(problem: Problem, precision: str) -> tuple[list[float], list[float]]:
     """(losses in MXNet, losses in PyTorch)"""
-    return in_mxnet.train(problem), in_torch.train(problem)
+    return train(problem, "mxnet", precision), train(problem, "torch", precision)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def draw(curves: dict, path: Path) -> None:
         below.semilogy(steps, [max(d, 1e-17) for d in differences], color="black", linewidth=1)
         below.set_ylabel("|difference|")
         below.set_xlabel("step")
-        below.annotate(f"largest {max(differences):.1e}", (0.03, 0.85), xycoords="axes fraction", fontsize=9)
+        below.set_title(f"largest difference {max(differences):.1e}", fontsize=9, loc="left")
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100)

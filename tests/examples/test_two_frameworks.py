@@ -5,8 +5,10 @@ import pytest
 
 pytest.importorskip("torch", reason="PyTorch is not installed")
 
-from examples.two_frameworks import digit_net  # noqa: E402
+from classify.schema import Config  # noqa: E402
+from examples.two_frameworks import digits  # noqa: E402
 from examples.two_frameworks.__main__ import main  # noqa: E402
+from lib.engines import open_engine  # noqa: E402
 
 
 def test_both_frameworks_do_the_same_steps(tmp_path, capsys):
@@ -19,5 +21,7 @@ def test_both_frameworks_do_the_same_steps(tmp_path, capsys):
 
 
 def test_the_network_is_that_of_the_slides():
-    start = digit_net.problem(1, 1).start
-    assert sum(values.size for values in start.values()) == 262_876
+    cfg = Config(engine="torch", gpus="")
+    with open_engine(cfg) as engine:
+        engine.build(digits.problem(1, 1).network)
+        assert sum(values.size for values in engine.parameters()[0].values()) == 262_876

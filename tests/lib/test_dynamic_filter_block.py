@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 mx = pytest.importorskip("mxnet", reason="MXNet is not installed")
 
-from lib.config.dynamic_filter import LSDFN, DynamicFilterBlock
+from lib.config.dynamic_filter import LSDFN, DynamicFilterBlock  # noqa: E402
 from lib.modules.dynamic_filter import DynamicFilter  # noqa: E402
 from lib.modules.operators import SymbolNet  # noqa: E402
 from lib.nets.dynamic_filter import dynamic_filter  # noqa: E402

@@ -31,12 +31,6 @@ class Layer:
     def pad(self) -> int:
         return self.dilate * (self.kernel // 2)
 
-    def initial(self, by_fan_in: bool) -> str:
-        """Of its weights: N(0, std); or as ReLU layers begin (He et al. 2015), a tenth of it where no ReLU follows."""
-        if not by_fan_in:
-            return f"normal({self.std:g})"
-        return "msra" if self.relu else "msra(9.95)"
-
 
 @dataclass(frozen=True)
 class DynamicFilterBlock:
@@ -74,10 +68,10 @@ class DynamicFilterBlock:
             Layer("sample", "", samples, 3, 0.01),
         )
 
-    def initial(self, name: str, by_fan_in: bool = False) -> dict[str, str]:
+    def initial(self, name: str) -> dict[str, str]:
         """Parameter -> kind of initial value (lib/run/initial.py), for the block called `name`: rows of a system's
-        table. by_fan_in: see `LSDFN.init`."""
-        weights = {f"{name}_{layer.name}_weight": layer.initial(by_fan_in) for layer in self.layers()}
+        table."""
+        weights = {f"{name}_{layer.name}_weight": f"normal({layer.std:g})" for layer in self.layers()}
         return {**weights, **{f"{name}_{layer.name}_bias": "zeros" for layer in self.layers()}}
 
 
@@ -85,8 +79,7 @@ class DynamicFilterBlock:
 class LSDFN:
     """The block as a section of a configuration; defaults are the paper's."""
 
-    # Of a section net.lsdfn.
-    CHOICES: ClassVar = {"net.lsdfn.fusion": ("sum", "mean"), "net.lsdfn.init": ("author", "fan_in")}
+    CHOICES: ClassVar = {"net.lsdfn.fusion": ("sum", "mean")}  # of a section net.lsdfn
     AT_LEAST: ClassVar = {
         "net.lsdfn.post": 0,
         **{f"net.lsdfn.{key}": 1 for key in ("num_filter", "channels", "hidden", "samples", "sample_stride")},
@@ -98,17 +91,16 @@ class LSDFN:
     samples: int = 5  # along each side
     sample_stride: int = 3
     fusion: str = "sum"  # of the samples: sum or mean
-    init: str = "author"  # deviations fit for wide, pretrained layers; fan_in: fit for small ones that begin anew
     post: int = 256  # channels of the 1x1 convolution behind it; 0 = none, as in the paper's detection
 
     def block(self) -> DynamicFilterBlock:
-        sizes = {key: value for key, value in asdict(self).items() if key not in ("init", "post")}
+        sizes = {key: value for key, value in asdict(self).items() if key != "post"}
         return DynamicFilterBlock(**sizes)
 
     def initial(self) -> dict[str, str]:
         """As `DynamicFilterBlock.initial`, of the block `lsdfn` and of `post` behind it."""
         behind = {"post_weight": "msra", "post_bias": "zeros"} if self.post else {}
-        return {**self.block().initial("lsdfn", self.init == "fan_in"), **behind}
+        return {**self.block().initial("lsdfn"), **behind}
 
 
 PAPER = DynamicFilterBlock()  # as in the paper's segmentation

@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 mx = pytest.importorskip("mxnet", reason="MXNet is not installed")
 
-from lib.config.dynamic_filter import LSDFN, DynamicFilterBlock  # noqa: E402
+from lib.config.dynamic_filter import DynamicFilterBlock  # noqa: E402
 from lib.modules.dynamic_filter import DynamicFilter  # noqa: E402
 from lib.modules.operators import SymbolNet  # noqa: E402
 from lib.nets.dynamic_filter import dynamic_filter  # noqa: E402
@@ -106,15 +106,3 @@ def test_normal_with_a_deviation_of_its_own():
     )
     with pytest.raises(ValueError, match=r"known: .*normal\(S\)"):
         initial_value("normal()", "w", (1,), 0)
-
-
-def test_small_networks_that_begin_anew_start_by_fan_in():
-    """So that what the block makes is no thousandth of what stands beside it, and its attentions get a gradient."""
-    kinds = LSDFN(init="fan_in").initial()
-    assert kinds["lsdfn_feature_weight"] == kinds["lsdfn_channel_hidden_weight"] == "msra"
-    drawn = {name: initial_value(kinds[f"lsdfn_{name}_weight"], "w", (400, 50, 3, 3), 0).std()
-             for name in ("feature", "channel", "spatial", "position", "sample")}  # fmt: skip
-    assert drawn["feature"] == pytest.approx(np.sqrt(2 / 450), rel=0.01)
-    for name in ("channel", "spatial", "position", "sample"):
-        assert drawn[name] == pytest.approx(drawn["feature"] / 10, rel=0.01), name
-    assert LSDFN().initial()["lsdfn_channel_weight"] == "normal(0.0001)"

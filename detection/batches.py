@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from detection import anchors
-from detection.schema import two_stage
+from detection.proposals import as_input, read_proposals
+from detection.schema import from_file, two_stage
 from lib.boxes import geometry
 from lib.data import images
 from lib.data.boxes import BoxData
@@ -22,6 +23,7 @@ from lib.data.keep import Keep
 from lib.data.parts import part_of
 from lib.data.prefetch import prefetch
 
+UNKNOWN_PICTURE = "dataset.proposal: a file's boxes serve training and testing on its own pictures alone"
 DRAWS = 1 << 24  # whole numbers that float32 holds exactly
 
 
@@ -47,6 +49,7 @@ class Batches:
         self.records = [record for record in data.records if len(record.objects.trained.boxes)]
         if not self.records:
             raise DatasetError(f"{data.root}: none of its {len(data.records)} pictures has an object to train on")
+        self._proposals = read_proposals(cfg, self.records)
         self._part = part_of(batch, part)
         self.images = len(self.records) * (2 if cfg.TRAIN.FLIP else 1)
         if self.images < batch:
@@ -87,15 +90,21 @@ class Batches:
         size = padded(np.max([image.shape[:2] for image, *_ in taken], axis=0), self._cfg.network.IMAGE_STRIDE)
         rows = max(len(boxes) for _, _, boxes in taken)
         made = [self._inputs(sample, *each, size, rows) for sample, each in zip(samples, taken)]
+        for number, (sample, (image, scale, _)) in enumerate(zip(samples, taken) if self._proposals else ()):
+            boxes = self._proposals[self.records[sample.index].name]
+            settings = (sample.mirrored, number % self._cfg.TRAIN.BATCH_IMAGES, self._cfg.TRAIN.RPN_POST_NMS_TOP_N)
+            made[number]["proposals"] = as_input(boxes, scale, image.shape[:2], *settings)
         return {name: np.stack([each[name] for each in made]) for name in made[0]}
 
     def _inputs(self, sample: Sample, image, scale: float, boxes, size, rows: int) -> dict[str, np.ndarray]:
         here, random = image.shape[:2], np.random.default_rng((sample.draw, 1))
         inputs = {"data": images.enlarge(images.to_tensor(image, self._cfg), size, 0)}
-        inputs.update(anchors.targets(self._cfg, tuple(size), here, boxes[:, :4], boxes[:, 4], random))
+        if not from_file(self._cfg):
+            inputs.update(anchors.targets(self._cfg, tuple(size), here, boxes[:, :4], boxes[:, 4], random))
         if not two_stage(self._cfg):
             return inputs
-        inputs["im_info"] = np.array([*here, scale], np.float32)
+        if not from_file(self._cfg):
+            inputs["im_info"] = np.array([*here, scale], np.float32)
         inputs["gt_boxes"] = np.concatenate([boxes, np.zeros((rows - len(boxes), 5))]).astype(np.float32)
         if self._cfg.TRAIN.BATCH_ROIS > 0:
             inputs["draw"] = np.float32(sample.draw)
@@ -122,7 +131,12 @@ def scaled(image: np.ndarray, cfg) -> tuple[np.ndarray, float]:
 
 
 def network_inputs(cfg, image: np.ndarray) -> tuple[np.ndarray, float, dict[str, np.ndarray]]:
-    """(picture as the network sees it, its scale, the network's inputs in testing) of one uint8 (h, w, 3) RGB."""
+    """(picture as the network sees it, its scale, the network's inputs in testing) of one uint8 (h, w, 3) RGB.
+
+    Raises ValueError where proposals come from a file.
+    """
+    if from_file(cfg):
+        raise ValueError(UNKNOWN_PICTURE)
     seen, scale = scaled(image, cfg)
     inputs = {"data": images.to_tensor(seen, cfg)[None]}
     if two_stage(cfg):

@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from detection.batches import network_inputs
+from detection.pictures import SHOWN, class_names
 from detection.predictor import Detections, Predictor
 from lib.boxes import geometry
-from lib.looking.bins import moved_bins, regular_bins
-from lib.looking.layers import looking_layers
+from lib.looking.bins import MovedBox, moved_bins, regular_bins
+from lib.looking.layers import LookingLayer, looking_layers
 
 Bins = tuple[np.ndarray, np.ndarray]
 """The parts of a box, as they are and as they are moved, see `lib.looking.bins`."""
@@ -22,19 +25,48 @@ def shown_detection(found: Detections, least: float) -> int | None:
     return int(areas.argmax()) if len(areas) and areas.max() >= 0 else None
 
 
+def poolings(graph: str) -> list[LookingLayer]:
+    """The poolings of a graph that move the parts of their boxes."""
+    return [layer for layer in looking_layers(graph) if layer.kind == "pooling"]
+
+
+def wanted_outputs(layers: list[LookingLayer]) -> list[str]:
+    """Names of the internal outputs that tell where poolings move the parts of a picture's boxes."""
+    return ["rois_output", *(layer.offset for layer in layers)] if layers else []
+
+
 def pooled_bins(cfg, predictor: Predictor, image: np.ndarray, box, kind: int) -> dict[str, Bins]:
     """The parts of the proposal that is nearest to a box, by the name of the pooling that moves them.
 
     box: [x1, y1, x2, y2] in pixels of `image`. kind: its class, whose parts are meant where classes have their own.
     """
-    engine = predictor.engine
-    layers = [layer for layer in looking_layers(engine.network.graph) if layer.kind == "pooling"]
+    layers = poolings(predictor.engine.network.graph)
     if not layers:
         return {}
     _, scale, inputs = network_inputs(cfg, image)
-    arrays = engine.compute(inputs, ["rois_output", *(layer.offset for layer in layers)])
+    arrays = predictor.engine.compute(inputs, wanted_outputs(layers))
+    return _bins(cfg, layers, arrays, np.asarray(box) * scale, kind)
+
+
+def moved_boxes(cfg, layers: list[LookingLayer], arrays: Mapping, found: Detections, scale: float) -> list[MovedBox]:
+    """The detections of a score of at least `SHOWN`, the surest first, as the poolings `layers` move their parts.
+
+    arrays: the outputs of `wanted_outputs` for that one picture. scale: network pixels per pixel of the picture.
+    """
+    if not layers:
+        return []
+    order = [each for each in np.argsort(-found.scores, kind="stable") if found.scores[each] >= SHOWN]
+    names = class_names(cfg)
+    return [
+        MovedBox(f"{names[kind]} {score:.2f}", box * scale, _bins(cfg, layers, arrays, box * scale, kind))
+        for kind, score, box in zip(found.classes[order], found.scores[order], found.boxes[order])
+    ]
+
+
+def _bins(cfg, layers: list[LookingLayer], arrays: Mapping, box: np.ndarray, kind: int) -> dict[str, Bins]:
+    """box: in the network's pixels."""
     rois = arrays["rois_output"][:, 1:]
-    nearest = int(geometry.iou(rois, np.asarray([box]) * scale)[:, 0].argmax())
+    nearest = int(geometry.iou(rois, box[None])[:, 0].argmax())
     found = {}
     for layer in layers:
         trans = arrays[layer.offset][nearest]

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from detection.data import is_coco, load_dataset
 from detection.predictor import Detections
+from detection.proposals import read_proposals
 from detection.results import coco_numbers, voc_numbers, write_coco, write_voc
 from lib.data.prefetch import prefetch
 from lib.run.atomic import write_with
@@ -47,9 +48,10 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
 
 
 def _made_by(cfg, predictor, data) -> str:
-    """What detections depend on: parameters, network, scale, thresholds, pictures."""
+    """What detections depend on: parameters, network, scale, thresholds, pictures, the proposals of a file."""
     told = [cfg.symbol, str(cfg.net), str(cfg.SCALES), str(cfg.network), str(cfg.TEST), cfg.engine, cfg.run.precision,
             predictor.digest, *(f"{each.name} {each.size}" for each in data.records)]  # fmt: skip
+    told += [hashlib.sha256(each.tobytes()).hexdigest() for each in read_proposals(cfg, data.records).values()]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
@@ -75,14 +77,20 @@ def read_detections(place: Path, made_by: str = "") -> list[Detections] | None:
 def _predict(cfg, data, predictor, log) -> list[Detections]:
     size, count = cfg.TEST.BATCH_IMAGES, len(data.records)
     groups = [data.records[first : first + size] for first in range(0, count, size)]
+    proposals = read_proposals(cfg, data.records)
     seconds, clock, found = np.zeros(2), time.perf_counter(), []
     with tqdm(total=count, unit="image", desc="testing", dynamic_ncols=True, disable=None) as bar:
-        for group in prefetch(lambda: ([data.image(record) for record in each] for each in groups)):
+        for names, group in prefetch(lambda: (_read(data, each) for each in groups)):
             read = time.perf_counter()
-            found += predictor.detections(group)
+            found += predictor.detections(group, [proposals[name] for name in names] if proposals else None)
             computed = time.perf_counter()
             seconds += (read - clock, computed - read)
             clock = computed
             bar.update(len(group))
             log.info("testing %d/%d data %.4fs net %.4fs post %.4fs", len(found), count, *seconds / len(found), 0.0)
     return found
+
+
+def _read(data, records) -> tuple[list[str], list[np.ndarray]]:
+    """Names and pictures."""
+    return [record.name for record in records], [data.image(record) for record in records]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 
+from detection.schema import from_file
 from lib.graphs import Graphs
 
 
@@ -17,7 +18,8 @@ def _build(cfg, kind: str) -> str:
 
 graph = Graphs("detection", ("train", "test"), _build,
                lambda cfg: [asdict(each) for each in (cfg.net, cfg.network, cfg.TRAIN, cfg.TEST)]
-               + [cfg.CLASS_AGNOSTIC, cfg.dataset.NUM_CLASSES])  # fmt: skip
+               + [cfg.CLASS_AGNOSTIC, cfg.dataset.NUM_CLASSES]
+               + (["proposals from a file"] if from_file(cfg) else []))  # fmt: skip
 
 if __name__ == "__main__":
     sys.exit(graph.main())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from detection import bins
 from detection.batches import network_inputs
 from detection.pictures import SHOWN, class_names
 from detection.predictor import Detections, Predictor
@@ -32,14 +33,14 @@ class Looker:
         self._cfg, self._predictor = cfg, predictor
         self.checkpoint = predictor.digest
         self._graph = predictor.engine.network.graph
-        self._layers = convolutions(self._graph)
+        self._layers, self._poolings = convolutions(self._graph), bins.poolings(self._graph)
         self.names = [layer.name for layer in self._layers]
 
     def look(self, image: np.ndarray, name: str, truth: np.ndarray | None = None) -> Look:
         """image: uint8 (h, w, 3) RGB of any size. name: for titles. truth: as `truth_of` gives it."""
         cfg, engine = self._cfg, self._predictor.engine
-        seen, _, inputs = network_inputs(cfg, image)
-        arrays = engine.compute(inputs, wanted_outputs(self._layers))
+        seen, scale, inputs = network_inputs(cfg, image)
+        arrays = engine.compute(inputs, wanted_outputs(self._layers) + bins.wanted_outputs(self._poolings))
         shapes = engine.shapes({key: value.shape for key, value in inputs.items()})
         found = self._predictor.detections([image])[0]
         return Look(
@@ -55,6 +56,7 @@ class Looker:
             palette=PALETTE,
             checkpoint=self.checkpoint,
             filters=filters_inside(engine, inputs),
+            boxes=bins.moved_boxes(cfg, self._poolings, arrays, found, scale),
         )
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from detection import anchors
-from detection.batches import padded, scaled
+from detection.batches import UNKNOWN_PICTURE, padded, scaled
 from detection.copies import ENDINGS
-from detection.schema import two_stage
+from detection.proposals import as_input
+from detection.schema import from_file, two_stage
 from detection.task import test_network
 from lib.boxes import geometry
 from lib.boxes.anchors import per_anchor, scores_per_anchor
@@ -36,29 +37,45 @@ class Predictor:
     def __init__(self, cfg, engine, arg, aux):
         self._cfg, self.engine = cfg, engine
         own = {name: arg[name] for name in arg if not name.endswith(ENDINGS)}  # deltas are scaled back in _judged
+        if from_file(cfg):  # of a network that was trained with its own proposals
+            own = {name: value for name, value in own.items() if not name.startswith("rpn_")}
         engine.build(test_network(cfg), own, aux)
 
-    def detections(self, pictures: Sequence[np.ndarray]) -> list[Detections]:
-        """Of uint8 (h, w, 3) RGB of any sizes; cfg.TEST.BATCH_IMAGES go through the network at once."""
-        count = self._cfg.TEST.BATCH_IMAGES
-        groups = [pictures[first : first + count] for first in range(0, len(pictures), count)]
-        return [each for group in groups for each in self._group(group)]
+    def detections(
+        self, pictures: Sequence[np.ndarray], proposals: Sequence[np.ndarray] | None = None
+    ) -> list[Detections]:
+        """Of uint8 (h, w, 3) RGB of any sizes; cfg.TEST.BATCH_IMAGES go through the network at once.
 
-    def _group(self, pictures) -> list[Detections]:
+        proposals: boxes (n, 4) of each picture in its own pixels, where cfg.dataset.proposal is a file; ValueError
+        where they are needed and missing.
+        """
+        if from_file(self._cfg) and proposals is None:
+            raise ValueError(UNKNOWN_PICTURE)
+        count = self._cfg.TEST.BATCH_IMAGES
+        groups = [slice(first, first + count) for first in range(0, len(pictures), count)]
+        return [each for group in groups for each in self._group(pictures[group], (proposals or [])[group])]
+
+    def _group(self, pictures, proposals) -> list[Detections]:
         cfg, seen = self._cfg, [scaled(each, self._cfg) for each in pictures]
         size = padded(np.max([image.shape[:2] for image, _ in seen], axis=0), cfg.network.IMAGE_STRIDE)
         data = np.stack([images.enlarge(images.to_tensor(image, cfg), size, 0) for image, _ in seen])
         info = np.array([[*image.shape[:2], scale] for image, scale in seen], np.float32)
-        found = self._judged(data, info) if two_stage(cfg) else self._found(data, info)
+        if from_file(cfg):
+            count = cfg.TEST.RPN_POST_NMS_TOP_N
+            given = [as_input(boxes, scale, image.shape[:2], False, number, count)
+                     for number, (boxes, (image, scale)) in enumerate(zip(proposals, seen))]  # fmt: skip
+            found = self._judged({"data": data, "proposals": np.stack(given)})
+        else:
+            found = self._judged({"data": data, "im_info": info}) if two_stage(cfg) else self._found(data, info)
         return [self._chosen(boxes, scores, each) for (boxes, scores), each in zip(found, info.astype(np.float64))]
 
-    def _judged(self, data, info):
+    def _judged(self, inputs):
         """(boxes (R, 4 * K), scores (R, C)) of each picture, in the network's pixels."""
         train, names = self._cfg.TRAIN, ["rois_output", "cls_prob_output", "bbox_pred_output"]
-        rois, scores, deltas = self.engine.compute({"data": data, "im_info": info}, names).values()
+        rois, scores, deltas = self.engine.compute(inputs, names).values()
         deltas = deltas.reshape(*deltas.shape[:1], -1, 4) * train.BBOX_STDS + train.BBOX_MEANS
         boxes = geometry.decode(rois[:, 1:], deltas.reshape(len(rois), -1))
-        for number in range(len(data)):
+        for number in range(len(inputs["data"])):
             own = rois[:, 0] == number
             yield boxes[own], scores[own]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from detection.data import is_coco
+from detection.proposals import read_proposals
 from lib.data.boxes import BoxData
 from lib.data.cityscapes import image_sets
 from lib.data.coco import coco
@@ -32,6 +33,10 @@ def check_config(cfg, workers: int = 1) -> Report:
         report.findings += [
             Finding("broken annotation", str(path), text.removeprefix(f"{path}: ")) for path, text in faults
         ]
+        try:
+            read_proposals(cfg, data.records)
+        except DatasetError as error:
+            report.findings.append(Finding("proposals do not fit", name, str(error)))
         report.findings += _pictures(data, workers)
         report.findings += _classes(cfg, data, name)
         filled = sum(bool(len(record.objects.trained.boxes)) for record in data.records)

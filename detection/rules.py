@@ -9,7 +9,7 @@ from lib.looking.layers import looking_layers, steering
 from lib.run import rules
 from lib.run.rules import Row, Rule
 
-INPUTS = ("data", "im_info", "gt_boxes", "label", "bbox_target", "bbox_weight", "draw")
+INPUTS = ("data", "im_info", "gt_boxes", "label", "bbox_target", "bbox_weight", "draw", "proposals")
 
 
 def rules_of(cfg, graph: str) -> dict[str, Rule]:

@@ -52,7 +52,7 @@ class Dataset(sections.Dataset):
     test_image_set: str = "2007_test"
     dataset_path: str = "./data/VOCdevkit"
     NUM_CLASSES: int = 21  # the background counts
-    proposal: str = "rpn"
+    proposal: str = "rpn"  # the network proposes; or a file of boxes, see detection.proposals
     class_names: list[str] = field(default_factory=list)  # PascalVOC: of another data set in its format
     streets: Streets = field(default_factory=Streets)
 
@@ -138,7 +138,6 @@ RANGES = Ranges(
         "TRAIN.RPN_POSITIVE_WEIGHT": (-1.0,),
         "TRAIN.BBOX_NORMALIZATION_PRECOMPUTED": (True,),
         "TEST.HAS_RPN": (True,),
-        "dataset.proposal": ("rpn",),
         "net.head_init": ("normal", "msra"),
         **LSDFN.CHOICES,
         **sections.NET_RANGES["choices"],
@@ -147,8 +146,7 @@ RANGES = Ranges(
         "TRAIN.END2END": "alternate training is not served",
         "TRAIN.RPN_POSITIVE_WEIGHT": "the original reads no other",
         "TRAIN.BBOX_NORMALIZATION_PRECOMPUTED": "means and stds are those of the configuration",
-        "TEST.HAS_RPN": "proposals come from the network",
-        "dataset.proposal": "proposals come from the network",
+        "TEST.HAS_RPN": "dataset.proposal says where proposals come from",
     },
     at_least={
         "network.pretrained_epoch": 0, "network.IMAGE_STRIDE": 0, "network.RPN_FEAT_STRIDE": 1,
@@ -185,6 +183,11 @@ def _wrong(cfg: Config):
         yield f"TRAIN.BBOX_STDS: expected numbers above 0, got {train.BBOX_STDS}"
     if train.BATCH_ROIS == 0:
         yield "TRAIN.BATCH_ROIS: expected a number of proposals, or -1 for all, got 0"
+    if cfg.dataset.proposal != "rpn":
+        if not cfg.dataset.proposal.endswith(".npz"):
+            yield f"dataset.proposal: expected rpn, or a file FILE.npz of boxes, got {cfg.dataset.proposal!r}"
+        elif not two_stage(cfg):
+            yield f"dataset.proposal: {cfg.symbol} judges no proposals; expected rpn, got {cfg.dataset.proposal!r}"
     for key in _PARTS:
         section, name = key.split(".")
         value = getattr(getattr(cfg, section), name)
@@ -195,6 +198,11 @@ def _wrong(cfg: Config):
 def two_stage(cfg: Config) -> bool:
     """Whether boxes are proposed and then judged (R-FCN, Faster R-CNN), or found at once (class-aware RPN)."""
     return "_rpn" not in cfg.symbol
+
+
+def from_file(cfg: Config) -> bool:
+    """Whether the boxes that are judged come from a file; such a network has no part that proposes."""
+    return cfg.dataset.proposal != "rpn"
 
 
 def box_sets(cfg: Config) -> int:

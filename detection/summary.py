@@ -16,6 +16,7 @@ from detection.bins import pooled_bins, shown_detection
 from detection.data import load_dataset
 from detection.evaluation import read_detections
 from detection.pictures import SHOWN, drawn, drawn_truth
+from detection.schema import from_file
 from lib.looking.layers import looking_layers
 from lib.pictures import panels
 from lib.pictures.bins import draw_bins
@@ -81,7 +82,7 @@ def _looks(cfg, results: dict, data, chosen) -> list[Callable]:
     layers = looking_layers(Path(f"{folder.prefix(cfg)}-symbol.json").read_text(encoding="utf-8"))
     found = read_detections(folder.results_path(cfg).with_suffix(""))
     numbers = [number for number in chosen if shown_detection(found[number], SHOWN) is not None]
-    if not layers or not numbers:
+    if not layers or not numbers or from_file(cfg):
         return []
     use_threads(cfg.run.threads)  # before anything imports a framework
     from lib.predictors import predictor

@@ -13,7 +13,7 @@ from detection.copies import copies
 from detection.data import load_dataset
 from detection.graphs import graph
 from detection.rules import rules_of
-from detection.schema import two_stage
+from detection.schema import from_file, two_stage
 from lib.looking.layers import looking_layers, offset_parameters
 from lib.run.task import Network, Place, Task
 from lib.weights.pretrained import begin_backbone
@@ -36,7 +36,7 @@ def training(cfg, place: Place) -> Task:
         iter_size=cfg.run.iter_size,
         batches=batches.epoch,
         measure=measure,
-        losses=LOSSES if two_stage(cfg) else LOSSES[:2],
+        losses=LOSSES[2:] if from_file(cfg) else LOSSES if two_stage(cfg) else LOSSES[:2],
         saved_graph=network.graph,
         offsets=tuple(offset_parameters(looking_layers(network.graph))),
         begin=lambda engine, log: begin_backbone(cfg, engine, log),
@@ -52,10 +52,14 @@ def train_network(cfg) -> Network:
     count, size = cfg.TRAIN.BATCH_IMAGES, tuple(cfg.SCALES[0])
     height, width = anchors.map_size(cfg, *size)
     number = cfg.network.NUM_ANCHORS
-    inputs = {"data": (count, 3, *size), "label": (count, number * height * width)}
-    inputs.update({name: (count, 4 * number, height, width) for name in ("bbox_target", "bbox_weight")})
+    inputs = {"data": (count, 3, *size)}
+    if from_file(cfg):
+        inputs["proposals"] = (count, cfg.TRAIN.RPN_POST_NMS_TOP_N, 5)
+    else:
+        inputs["label"] = (count, number * height * width)
+        inputs.update({name: (count, 4 * number, height, width) for name in ("bbox_target", "bbox_weight")})
     if two_stage(cfg):
-        inputs.update(im_info=(count, 3), gt_boxes=(count, 8, 5))
+        inputs.update({} if from_file(cfg) else {"im_info": (count, 3)}, gt_boxes=(count, 8, 5))
         if cfg.TRAIN.BATCH_ROIS > 0:
             inputs["draw"] = (count,)
     text = graph(cfg, "train")
@@ -66,20 +70,24 @@ def test_network(cfg) -> Network:
     """The network as it predicts."""
     text = graph(cfg, "test")
     inputs = {"data": (1, 3, *cfg.SCALES[0])}
-    if two_stage(cfg):
+    if from_file(cfg):
+        inputs["proposals"] = (1, cfg.TEST.RPN_POST_NMS_TOP_N, 5)
+    elif two_stage(cfg):
         inputs["im_info"] = (1, 3)
     return Network(text, inputs, rules_of(cfg, text))
 
 
 def measure(outputs, batch) -> dict[str, tuple[float, float]]:
-    """The original's six numbers of one device's pictures (of a class-aware RPN, three), each as (sum, count).
+    """The original's six numbers of one device's pictures, each as (sum, count); three of them where nothing proposes,
+    and of a class-aware RPN.
 
     Accuracies and losses of classes are means over what has a label; a loss of boxes is its sum over their number.
     """
-    label = batch["label"]
-    probability = outputs["rpn_cls_prob_output"]
-    found = _classes("RPN", probability.reshape(*probability.shape[:2], -1), label)
-    found["RPNL1Loss"] = (float(outputs["rpn_bbox_loss_output"].sum()), found["RPNAcc"][1])
+    found: dict[str, tuple[float, float]] = {}
+    if "rpn_cls_prob_output" in outputs:
+        probability = outputs["rpn_cls_prob_output"]
+        found = _classes("RPN", probability.reshape(*probability.shape[:2], -1), batch["label"])
+        found["RPNL1Loss"] = (float(outputs["rpn_bbox_loss_output"].sum()), found["RPNAcc"][1])
     if "cls_prob_reshape_output" in outputs:
         own = outputs["rcnn_label_output"]
         found.update(_classes("RCNN", outputs["cls_prob_reshape_output"].transpose(0, 2, 1), own))

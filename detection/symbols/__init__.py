@@ -47,7 +47,9 @@ def get_symbol(cfg, is_train: bool = True) -> mx.sym.Symbol:
     Inputs in training: data (N, 3, H, W), im_info (N, 3) = height, width (without padding) and scale of each picture,
     gt_boxes (N, G, 5) = x1, y1, x2, y2, class, in pixels of data, filled up with rows of class 0; label (N, A*h*w),
     bbox_target, bbox_weight (N, 4*A, h, w) of the anchors; draw (N,), only where TRAIN.BATCH_ROIS is a number: whole
-    numbers from which random choices start. Class-aware RPN takes data, label, bbox_target and bbox_weight.
+    numbers from which random choices start. Class-aware RPN takes data, label, bbox_target and bbox_weight. Where
+    dataset.proposal is a file: data, gt_boxes, draw as above, and proposals (N, P, 5) = number of the picture on its
+    device, x1, y1, x2, y2; in testing data and proposals. The outputs that begin with rpn are then not there.
     Outputs in training: rpn_cls_prob, rpn_bbox_loss, cls_prob_reshape, bbox_loss_reshape, labels.
     In testing: data, im_info -> rois, cls_prob_reshape, bbox_pred_reshape; class-aware RPN: data ->
     rpn_cls_prob_reshape (N, C*A, h, w), rpn_bbox_pred (N, 4*A, h, w).

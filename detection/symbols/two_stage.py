@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""R-FCN and Faster R-CNN: boxes are proposed from res4, and judged from res5, in one network (end to end)."""
+"""R-FCN and Faster R-CNN: boxes are proposed from res4, and judged from res5, in one network (end to end);
+or they come from a file (`dataset.proposal`), and nothing proposes."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from functools import partial
 
 import mxnet as mx
 
-from detection.schema import box_sets
+from detection.schema import box_sets, from_file
 from detection.symbols import pooled
 from detection.symbols.losses import box_loss, class_loss
 from detection.symbols.rpn import anchored
@@ -16,8 +17,12 @@ from lib.nets.resnet_v1 import stage_output
 
 
 def _two_stage(judge, cfg, features: mx.sym.Symbol, variant, is_train: bool) -> mx.sym.Symbol:
-    boxes = anchored(cfg, stage_output(features, cfg.net, 4), 2, is_train)
-    rois = _proposals(cfg, boxes, cfg.TRAIN if is_train else cfg.TEST)
+    losses: tuple[mx.sym.Symbol, ...] = ()
+    if from_file(cfg):
+        rois = mx.sym.Reshape(mx.sym.var("proposals"), shape=(-3, 0), name="rois")  # (N, P, 5) as (N * P, 5)
+    else:
+        boxes = anchored(cfg, stage_output(features, cfg.net, 4), 2, is_train)
+        rois, losses = _proposals(cfg, boxes, cfg.TRAIN if is_train else cfg.TEST), boxes.losses
     if not is_train:
         scores, deltas = judge(cfg, features, rois, variant.moves_bins)
         probability = mx.sym.softmax(scores, axis=1, name="cls_prob")
@@ -36,7 +41,7 @@ def _two_stage(judge, cfg, features: mx.sym.Symbol, variant, is_train: bool) -> 
     loss = box_loss(deltas, target, weight, "bbox_loss", 1.0, count * images)
     label = mx.sym.Reshape(label, shape=(images, -1), name="label_reshape")
     judged = [_by_image(probability, (images, -1), "cls_prob"), _by_image(loss, (images, -1), "bbox_loss")]
-    return mx.sym.Group([*boxes.losses, *judged, mx.sym.BlockGrad(label, name="rcnn_label")])
+    return mx.sym.Group([*losses, *judged, mx.sym.BlockGrad(label, name="rcnn_label")])
 
 
 def _by_image(x: mx.sym.Symbol, sizes: tuple[int, int], name: str) -> mx.sym.Symbol:

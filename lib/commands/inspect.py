@@ -3,7 +3,8 @@
 
 It writes, each file completely or not at all:
 
-    page.html       moving the pointer over the picture shows the points that the network reads for that pixel
+    page.html       moving the pointer over the picture shows the points that the network reads for that pixel, and, of
+                    detection, where a deformable pooling moves the parts of the box that was found there
     sampling.png    the points of one pixel in every layer, and through the last one, two and three layers
     field_L.png     offsets as arrows and colour over the picture, one panel per tap
     histogram_L.png the picture's offsets per tap and axis (not for active layers: theirs are the same everywhere)

@@ -3,7 +3,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+
+
+@dataclass(frozen=True)
+class MovedBox:
+    """A detected box whose parts a pooling moves, in pixels of the image as the network saw it.
+
+    name: what it is, and how sure. box: [x1, y1, x2, y2], its first and last pixels. bins: by the pooling's name, its
+    parts (parts, parts, 4), as they are and as they are moved.
+    """
+
+    name: str
+    box: np.ndarray
+    bins: dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 def regular_bins(roi, parts: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lib.looking.bins import MovedBox
 from lib.looking.filters import Filter
 from lib.looking.places import Geometry
 from lib.run.atomic import write_arrays
@@ -67,8 +68,8 @@ class Look:
     run, epoch, picture: names for titles. image: uint8 (h, w, 3), as the network saw it. prediction: train ids,
     uint8 (h, w). truth: the same, 255 = does not count, or None where nobody knows. zoom: network pixels per pixel of
     the picture's file. layers: in the order of the network. class_names: by train id. palette: (256, 3) uint8.
-    checkpoint: SHA-256 of the .params file, '' where it was not kept with the look. filters: the dynamic filters; they
-    are not kept.
+    checkpoint: SHA-256 of the .params file, '' where it was not kept with the look. filters: the dynamic filters.
+    boxes: detections whose parts a pooling moves, the surest first. These two are not kept.
     """
 
     run: str
@@ -83,6 +84,7 @@ class Look:
     palette: np.ndarray
     checkpoint: str = ""
     filters: list[Filter] = field(default_factory=list)
+    boxes: list[MovedBox] = field(default_factory=list)
 
     def layer(self, name: str) -> Layer:
         """The layer of that name. Raises ValueError that lists the layers there are."""

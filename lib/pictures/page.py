@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from lib.data.labels import IGNORE
+from lib.looking.bins import MovedBox
 from lib.looking.look import Layer, Look
 from lib.pictures.style import COLOURS
 
@@ -40,6 +41,7 @@ def build(look: Look, pixel: tuple[int, int], layer: str = "") -> str:
         "classes": _classes(look),
         "colours": COLOURS,
         "layers": [_layer(each) for each in look.layers],
+        "boxes": [_box(each) for each in look.boxes],
         "pixel": list(map(int, pixel)),
         "shown": max([n for n, each in enumerate(look.layers) if each.name == layer] or [len(look.layers) - 1]),
     }
@@ -65,6 +67,13 @@ def _layer(layer: Layer) -> dict:
     if layer.mask is not None:
         facts["mask_step"], facts["mask"] = quantised(layer.mask)
     return facts
+
+
+def _box(box: MovedBox) -> dict:
+    """Sides in pixels of the picture, rounded to a hundredth, [left, top, right, bottom] where pixel 0 is 0 to 1."""
+    left, top, right, bottom = box.box.tolist()
+    bins = {name: [np.round(each.reshape(-1, 4), 2).tolist() for each in pair] for name, pair in box.bins.items()}
+    return {"name": box.name, "box": [round(side, 2) for side in (left, top, right + 1, bottom + 1)], "bins": bins}
 
 
 def _classes(look: Look) -> list[dict]:

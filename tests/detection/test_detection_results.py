@@ -150,7 +150,8 @@ def test_detections_are_stored_for_the_parameters_that_made_them(streets, tmp_pa
     data = voc_boxes(streets, "2012_val", CLASS_NAMES)
     calls = []
 
-    def detections(pictures):
+    def detections(pictures, proposals=None):
+        assert proposals is None
         calls.append(len(pictures))
         return [seen(record) for record in data.records][sum(calls) - len(pictures) : sum(calls)]
 

@@ -7,6 +7,8 @@ import numpy as np
 from PIL import Image
 from small_detection import LOG, config_in, train_small
 
+from detection import bins as bins_of
+from detection.batches import network_inputs
 from detection.bins import pooled_bins, shown_detection
 from detection.predictor import Detections
 from detection.system import SYSTEM
@@ -36,6 +38,18 @@ def test_a_run_is_tested_drawn_and_looked_at(tmp_path):
     inside = made.detections([image])[0].boxes[0].reshape(2, 2).mean(0)[::-1]
     figures = SYSTEM.more_figures(cfg, made, image, tuple(inside))
     assert [len(figure.axes) for figure in figures.values()] == [2] and list(figures) == ["bins.png"]
+    assert look.boxes == []  # nothing is sure after one epoch
+    found = made.detections([image])[0]
+    found = Detections(found.boxes[:2], np.array([0.6, 0.7]), np.array([2, 5]))
+    layers = bins_of.poolings(made.engine.network.graph)
+    seen, scale, inputs = network_inputs(cfg, image)
+    arrays = made.engine.compute(inputs, bins_of.wanted_outputs(layers))
+    boxes = bins_of.moved_boxes(cfg, layers, arrays, found, scale)
+    assert [each.name for each in boxes] == ["motorcycle 0.70", "truck 0.60"]
+    for each, number in zip(boxes, (1, 0)):
+        alone = pooled_bins(cfg, made, image, found.boxes[number], found.classes[number])
+        assert np.array_equal(each.box, found.boxes[number] * scale)
+        assert all(np.array_equal(each.bins[name], alone[name]) for name in alone)
     assert look.prediction.shape == look.image.shape[:2] == (64, 96)
 
 

@@ -33,6 +33,13 @@ def test_every_configuration_loads_as_detection(path):
         assert cfg.gpus == "" and cfg.dataset.dataset_path == "./data/streets_boxes"
 
 
+def test_both_heads_learn_from_the_same_boxes_in_the_quick_configurations():
+    rfcn, rcnn = (load(find_config(f"quick_{name}")) for name in ("rfcn", "rcnn"))
+    assert rcnn.TRAIN == rfcn.TRAIN and rcnn.TRAIN.ENABLE_OHEM  # docs/detection.md says what else comes of it
+    original = load(find_config("resnet_v1_101_voc0712_rcnn_end2end")).TRAIN
+    assert not original.ENABLE_OHEM and original.BATCH_ROIS == 128
+
+
 @pytest.mark.parametrize(
     "override, told",
     [

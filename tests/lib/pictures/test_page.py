@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import shutil
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from looks_made import layer, look
 
+from lib.looking.bins import MovedBox, moved_bins, regular_bins
 from lib.looking.places import points_of_cell, trace
 from lib.pictures import page
 
@@ -29,6 +31,32 @@ def random_look():
         layer("modulated", random.normal(size=(9, 2, 6, 8)), 2 * random.random((9, 6, 8)), name="second"),
         layer("deformable", 2 * random.normal(size=(2, 9, 2, 6, 8)), sets=2, name="third"),
     )
+
+
+def with_boxes():
+    """A look at two boxes that overlap, the second less sure, whose parts two poolings move."""
+    made, random = random_look(), np.random.default_rng(4)
+    for name, roi in (("car 0.90", [20, 10, 59, 49]), ("bus 0.60", [40, 10, 99, 69])):
+        bins = {pooling: (regular_bins(roi, 3), moved_bins(roi, random.normal(size=(2, 3, 3)), 0.1))
+                for pooling in ("classes", "deltas")}  # fmt: skip
+        made.boxes.append(MovedBox(name, np.array(roi, float), bins))
+    return made
+
+
+def data_of(text: str) -> dict:
+    return json.loads(re.search(r'<script id="data" type="application/json">(.*?)</script>', text)[1])
+
+
+def test_page_has_the_parts_of_every_box():
+    made = with_boxes()
+    assert data_of(page.build(random_look(), (0, 0)))["boxes"] == []
+    stored = data_of(page.build(made, (0, 0)))["boxes"]
+    assert [each["name"] for each in stored] == ["car 0.90", "bus 0.60"]
+    assert stored[0]["box"] == [20, 10, 60, 50]  # its last pixel is 59, 49
+    for one, box in zip(stored, made.boxes):
+        assert list(one["bins"]) == ["classes", "deltas"]
+        for name, pair in box.bins.items():
+            assert np.abs(np.array(one["bins"][name]) - np.reshape(pair, (2, 9, 4))).max() <= 0.005
 
 
 def test_stored_offsets_err_by_half_a_step():
@@ -145,6 +173,29 @@ def test_walk_through_three_layers_is_that_of_the_arrays(shown):
     assert f"{inside.sum()} points through 3 layers" in browser.find_element("id", "readout").text
 
 
+def test_the_surest_box_under_the_pixel_shows_its_parts(shown):
+    made = with_boxes()
+    browser = shown(made, (20, 50))  # in both
+    assert "car 0.90: classes moves the parts" in told_of_box(browser)
+    choose(browser, "parts", 1)
+    still, moved = made.boxes[0].bins["deltas"]
+    mean = np.hypot(*(moved - still)[..., :2].reshape(-1, 2).T).mean()
+    assert f"car 0.90: deltas moves the parts of this box by {mean:.1f} px" in told_of_box(browser)
+    left = f"const c = document.getElementById('stage'), m = {round(0.08 * 96)}, s = c.width / (128 + 2 * m);"
+    look_up = left + "return [...c.getContext('2d').getImageData((20 + m) * s, (30 + m) * s, 1, 1).data]"
+    assert np.allclose(browser.execute_script(look_up)[:3], [255, 210, 63], atol=20)  # the first box's left side
+    point_at(browser, made, (60, 80))
+    assert told_of_box(browser).startswith("bus 0.60: deltas")
+    choose(browser, "parts", 2)
+    assert told_of_box(browser) == "bus 0.60"
+    point_at(browser, made, (90, 5))
+    assert told_of_box(browser) == "No box was found here."
+
+
+def told_of_box(browser) -> str:
+    return browser.find_element("id", "box-readout").text
+
+
 def test_keys_move_by_cells_and_a_click_holds_the_pixel(shown):
     from selenium.webdriver.common.keys import Keys
 
@@ -199,3 +250,4 @@ def test_page_of_a_diverged_or_plain_network_opens(shown):
     made.layers = []
     browser = shown(made, (0, 0))
     assert "no layer" in browser.find_element("id", "readout").text
+    assert not browser.find_element("id", "parts-label").is_displayed()

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lib.looking.filters import Filter
+from lib.looking.filters import Filter, as_plain, from_plain
 from lib.looking.places import Geometry
 from lib.run.atomic import write_arrays
 from lib.run.damage import DamagedFile, read_arrays
@@ -67,8 +67,7 @@ class Look:
     run, epoch, picture: names for titles. image: uint8 (h, w, 3), as the network saw it. prediction: train ids,
     uint8 (h, w). truth: the same, 255 = does not count, or None where nobody knows. zoom: network pixels per pixel of
     the picture's file. layers: in the order of the network. class_names: by train id. palette: (256, 3) uint8.
-    checkpoint: SHA-256 of the .params file, '' where it was not kept with the look. filters: the dynamic filters; they
-    are not kept.
+    checkpoint: SHA-256 of the .params file, '' where it was not kept with the look. filters: the dynamic filters.
     """
 
     run: str
@@ -141,6 +140,11 @@ def save(path: Path, look: Look) -> None:
         arrays[f"offset{number}"] = small(layer.offset)
         if layer.mask is not None:
             arrays[f"mask{number}"] = small(layer.mask)
+    facts["filters"] = []
+    for number, found in enumerate(look.filters):
+        told, maps = as_plain(found)
+        facts["filters"].append(told)
+        arrays.update({f"filter{number}_{name}": small(each) for name, each in maps.items()})
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"format": FORMAT, **facts, "layers": layers})
     write_arrays(path, {"facts": np.array(text), **arrays}, compressed=True)
@@ -167,9 +171,15 @@ def _look(facts: dict, arrays: dict[str, np.ndarray]) -> Look:
         offset, mask = arrays[f"offset{number}"].astype(np.float32), arrays.get(f"mask{number}")
         mask = None if mask is None else mask.astype(np.float32)
         layers.append(Layer(each["name"], each["kind"], geometry, offset, mask))
+    filters = []
+    for number, told in enumerate(facts.pop("filters", [])):  # earlier versions kept none
+        start = f"filter{number}_"
+        filters.append(
+            from_plain(told, {key.removeprefix(start): arrays[key] for key in arrays if key.startswith(start)})
+        )
     facts["class_names"] = tuple(facts["class_names"])
     maps: dict[str, Any] = {name: arrays[name] for name in ("image", "prediction", "palette")}
-    return Look(**maps, truth=arrays.get("truth"), layers=layers, **facts)
+    return Look(**maps, truth=arrays.get("truth"), layers=layers, filters=filters, **facts)
 
 
 def small(array: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from detection.batches import network_inputs
+from detection.bins import ChosenBox, pooled_bins, shown_detection
 from detection.pictures import SHOWN, class_names
 from detection.predictor import Detections, Predictor
 from lib.data import images
@@ -17,6 +18,7 @@ from lib.data.labels import IGNORE
 from lib.data.voc_boxes import read_annotation
 from lib.data.voc_labels import PALETTE
 from lib.looking.filters import filters_inside
+from lib.looking.layers import looking_layers
 from lib.looking.look import Look
 from lib.looking.seen import convolutions, seen_layers, wanted_outputs
 
@@ -56,6 +58,24 @@ class Looker:
             checkpoint=self.checkpoint,
             filters=filters_inside(engine, inputs),
         )
+
+
+def look_for_box(cfg, predictor: Predictor, data, numbers, found: list[Detections]) -> ChosenBox | None:
+    """Where the network looks for the largest box of a score of at least `SHOWN`, of the first picture that has one.
+
+    data: the test pictures. numbers: of those that may be taken. found: in all of them. None: nothing is found, or
+    nothing in the network learns where to look.
+    """
+    numbers = [number for number in numbers if shown_detection(found[number], SHOWN) is not None]
+    if not numbers or not looking_layers(predictor.engine.network.graph):
+        return None
+    record, one = data.records[numbers[0]], found[numbers[0]]
+    best = shown_detection(one, SHOWN)
+    image, box, kind = data.image(record), one.boxes[best], one.classes[best]
+    look = Looker(cfg, predictor).look(image, record.name)
+    pixel = look.seen_pixel((int(box[1::2].mean()), int(box[0::2].mean())))
+    name = f"{data.class_names[kind]} {one.scores[best]:.2f}"
+    return ChosenBox(name, pixel, look, pooled_bins(cfg, predictor, image, box, kind))
 
 
 def painted(found: Detections, size: tuple[int, int]) -> np.ndarray:

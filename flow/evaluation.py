@@ -9,7 +9,7 @@ import numpy as np
 
 from flow import looker
 from flow.data import load_dataset
-from lib.data.flow_files import known, write_flow
+from lib.data.flow_files import known
 from lib.data.flying_chairs import FlyingChairs, Pair
 from lib.data.prefetch import prefetch
 from lib.metrics.end_point_error import Sums, best_affine, end_point_error, near_edges
@@ -41,7 +41,7 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
                 for part, mask in masks.items():
                     sums.setdefault(name, Sums()).add(part, errors, mask)
             if pair.name in shown(data):
-                write_flow(place / f"{pair.name}.flo", flow)
+                looker.save_pair(place, pair, flow)
     if cfg.net.kind == "lsdfn":
         looker.save(place / EDGE, looker.look(predictor, data.pair(shown(data)[0])))
     means = {name: each.means() for name, each in sums.items()}

@@ -16,7 +16,8 @@ PALETTE = np.zeros((256, 3), np.uint8)
 def look_at(cfg, predictor, sequence: Sequence, boxes: np.ndarray, frame: int) -> Look:
     """A look at the search picture in which the target of frame `frame`, from 1 on, was found.
 
-    boxes: (frames, 4) of the tracker, [x, y, width, height]. The look's prediction is 1 inside the box.
+    boxes: (frames, 4) of the tracker, [x, y, width, height]. The look's prediction is 1 inside the box, its truth is 1
+    inside the true one.
     """
     first, last = boxes[0], boxes[frame - 1]
     predictor.remember(crop(sequence.image(0), middle_of(first), side_of(*first[2:]), cfg.net.template))
@@ -29,7 +30,7 @@ def look_at(cfg, predictor, sequence: Sequence, boxes: np.ndarray, frame: int) -
         picture=f"{sequence.name} {frame}",
         image=search,
         prediction=_inside(to_crop(boxes[frame], middle, side, cfg.TEST.SEARCH), cfg.TEST.SEARCH),
-        truth=None,
+        truth=_inside(to_crop(sequence.boxes[frame], middle, side, cfg.TEST.SEARCH), cfg.TEST.SEARCH),
         zoom=cfg.TEST.SEARCH / side,
         layers=layers,
         class_names=("surroundings", "target"),

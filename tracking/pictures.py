@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.patches import Rectangle
 from PIL import Image, ImageColor, ImageDraw
 
 from lib.looking.look import Layer, Look
@@ -62,8 +63,11 @@ def draw_strip(block, strip: Sequence[Look]) -> None:
     layer reads from the middle of the box that was found. block: a figure or a part of one."""
     rows = 2 if strip[0].layers else 1
     for column, look in zip(block.subplots(rows, len(strip), squeeze=False).T, strip):
-        boxes = {TRUTH: around(look.truth), FOUND: around(look.prediction)}
-        picture(column[0], np.asarray(framed(look.image, boxes)), look.picture)
+        picture(column[0], look.image, look.picture)
+        for colour, mask in ((TRUTH, look.truth), (FOUND, look.prediction)):
+            x, y, width, height = around(mask)
+            corner = (x - 0.5, y - 0.5)
+            column[0].add_patch(Rectangle(corner, width, height, fill=False, edgecolor=colour, linewidth=1.6))
         for axis in column[1:]:
             layer = look.layers[-1]
             draw_sampling(axis, look.image, layer, target_pixel(look, layer), f"moved {layer.moved().mean():.2f} cells")

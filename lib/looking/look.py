@@ -107,7 +107,7 @@ class Look:
 
         name: of the layer; '' means the last one.
 
-        Only cells whose taps, as moved, lie in the picture compete, where there are any.
+        Only the cells compete of whose taps, as moved, the most lie in the picture.
         """
         height, width = self.image.shape[:2]
         layer = self.layer(name) if name else self.layers[-1] if self.layers else None
@@ -121,8 +121,8 @@ class Look:
         base = np.stack([rows, columns], -1) * g.stride - np.asarray(g.pad)
         taps = np.asarray([g.regular((0, 0)) + g.pad])[..., None, None] + layer.offset
         places = g.to_image(base + np.moveaxis(taps, 2, -1))
-        inside = ((places >= 0) & (places < (height, width))).all((0, 1, -1))
-        h, w = np.unravel_index(np.where(inside, moved, -1 if inside.any() else moved).argmax(), moved.shape)
+        inside = ((places >= 0) & (places < (height, width))).all(-1).sum((0, 1))
+        h, w = np.unravel_index(np.where(inside == inside.max(), moved, -1).argmax(), moved.shape)
         y, x = (int(min((n + 0.5) * s, limit - 1)) for n, s, limit in zip((h, w), step, (height, width)))
         return y, x
 

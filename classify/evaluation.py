@@ -11,7 +11,6 @@ from classify.data import load_dataset
 from classify.looker import Looker
 from lib.data.labelled import Labelled
 from lib.looking import look as looks
-from lib.looking.look import Look
 from lib.metrics.iou import confusion_matrix
 from lib.metrics.log_loss import log_loss
 from lib.metrics.shares import share_by_bin, share_by_class
@@ -57,12 +56,6 @@ def shown(data: Labelled) -> list[int]:
         return [int(np.flatnonzero(data.labels == k)[0]) for k in np.unique(data.labels)[:SHOWN]]
     places = np.linspace(0, len(data) - 1, min(SHOWN, len(data))).astype(int)
     return [int(each) for each in np.argsort(data.zoom, kind="stable")[places]]
-
-
-def read_looks(place: Path) -> dict[int, Look]:
-    """The looks that `evaluate` has kept in the folder `place`, by the number of the test picture."""
-    found = {int(path.stem.removeprefix("look_")): path for path in place.glob("look_*.npz")}
-    return {number: looks.load(found[number]) for number in sorted(found)}
 
 
 def _by_scale(right: np.ndarray, zoom: np.ndarray, factors: list[float]) -> dict[str, float]:

@@ -13,7 +13,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from classify.data import load_dataset
-from classify.evaluation import read_looks, shown
+from classify.evaluation import shown
+from classify.looker import read_looks
 from classify.pictures import draw_looks, draw_pictures
 from lib.pictures import panels
 from lib.pictures.run_picture import WIDTH, draw_loss, write_summary

@@ -1,26 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the parts of a box look that a network judges; and all it looks at for one box, kept for those who draw it."""
+"""Where the parts of a box look that a network judges."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from detection.batches import network_inputs
 from detection.predictor import Detections, Predictor
 from lib.boxes import geometry
-from lib.looking import look as looks
 from lib.looking.bins import moved_bins, regular_bins
 from lib.looking.layers import looking_layers
 from lib.looking.look import Look
-from lib.run.atomic import write_arrays
-from lib.run.damage import read_arrays
 
 Bins = tuple[np.ndarray, np.ndarray]
 """The parts of a box, as they are and as they are moved, see `lib.looking.bins`."""
-LOOK, PARTS = "box_look.npz", "box.npz"
 
 
 @dataclass(frozen=True)
@@ -35,26 +30,6 @@ class ChosenBox:
     pixel: tuple[int, int]
     look: Look
     bins: dict[str, Bins]
-
-
-def save(place: Path, chosen: ChosenBox | None) -> None:
-    """Keeps a box in two files in the folder `place`, or takes them away where none was chosen."""
-    for each in (LOOK, PARTS):
-        (place / each).unlink(missing_ok=True)
-    if chosen:
-        facts = {"name": np.array(chosen.name), "pixel": np.array(chosen.pixel)}
-        write_arrays(place / PARTS, {**facts, **{f"bins_{name}": np.stack(each) for name, each in chosen.bins.items()}})
-        looks.save(place / LOOK, chosen.look)
-
-
-def load(place: Path) -> ChosenBox | None:
-    """What `save` has kept there, None if there is nothing. Raises DamagedFile."""
-    if not (place / LOOK).is_file():
-        return None
-    arrays = read_arrays(place / PARTS, "evaluate again (./test.sh CONFIG)")
-    y, x = (int(each) for each in arrays["pixel"])
-    bins = {name[5:]: (each[0], each[1]) for name, each in arrays.items() if name.startswith("bins_")}
-    return ChosenBox(str(arrays["name"]), (y, x), looks.load(place / LOOK), bins)
 
 
 def shown_detection(found: Detections, least: float) -> int | None:

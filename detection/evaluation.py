@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from detection.bins import save
 from detection.data import is_coco, load_dataset
-from detection.looker import look_for_box
+from detection.looker import look_for_box, save_box
 from detection.predictor import Detections
 from detection.results import coco_numbers, voc_numbers, write_coco, write_voc
 from lib.data.prefetch import prefetch
@@ -37,7 +36,7 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
         _store(place, made_by, found)
     else:
         log.info("using the detections stored in %s; --ignore_cache predicts them again", place / STORED)
-    save(place, look_for_box(cfg, predictor, data, shown(data), found))
+    save_box(place, look_for_box(cfg, predictor, data, shown(data), found))
     log.info("evaluate detections: ")
     if is_coco(cfg):
         path = write_coco(place, data, cfg.dataset.test_image_set, found)

@@ -17,10 +17,15 @@ from lib.data.images import DatasetError
 from lib.data.labels import IGNORE
 from lib.data.voc_boxes import read_annotation
 from lib.data.voc_labels import PALETTE
+from lib.looking import look as looks
 from lib.looking.filters import filters_inside
 from lib.looking.layers import looking_layers
 from lib.looking.look import Look
 from lib.looking.seen import convolutions, seen_layers, wanted_outputs
+from lib.run.atomic import write_arrays
+from lib.run.damage import read_arrays
+
+LOOK, PARTS = "box_look.npz", "box.npz"
 
 
 class Looker:
@@ -76,6 +81,26 @@ def look_for_box(cfg, predictor: Predictor, data, numbers, found: list[Detection
     pixel = look.seen_pixel((int(box[1::2].mean()), int(box[0::2].mean())))
     name = f"{data.class_names[kind]} {one.scores[best]:.2f}"
     return ChosenBox(name, pixel, look, pooled_bins(cfg, predictor, image, box, kind))
+
+
+def save_box(place: Path, chosen: ChosenBox | None) -> None:
+    """Keeps a box in two files in the folder `place`, or takes them away where none was chosen."""
+    for each in (LOOK, PARTS):
+        (place / each).unlink(missing_ok=True)
+    if chosen:
+        facts = {"name": np.array(chosen.name), "pixel": np.array(chosen.pixel)}
+        write_arrays(place / PARTS, {**facts, **{f"bins_{name}": np.stack(each) for name, each in chosen.bins.items()}})
+        looks.save(place / LOOK, chosen.look)
+
+
+def load_box(place: Path) -> ChosenBox | None:
+    """What `save_box` has kept there, None if there is nothing. Raises DamagedFile."""
+    if not (place / LOOK).is_file():
+        return None
+    arrays = read_arrays(place / PARTS, "evaluate again (./test.sh CONFIG)")
+    y, x = (int(each) for each in arrays["pixel"])
+    bins = {name[5:]: (each[0], each[1]) for name, each in arrays.items() if name.startswith("bins_")}
+    return ChosenBox(str(arrays["name"]), (y, x), looks.load(place / LOOK), bins)
 
 
 def painted(found: Detections, size: tuple[int, int]) -> np.ndarray:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from detection.bins import load
 from detection.data import load_dataset
 from detection.evaluation import read_detections, shown
+from detection.looker import load_box
 from detection.pictures import box_panels, drawn, drawn_truth
 from lib.pictures import panels
 from lib.pictures.run_picture import WIDTH, draw_loss, write_summary
@@ -26,7 +26,7 @@ def summary(cfg) -> Path:
     results, zero = folder.read_results(cfg)
     tell(headline(cfg, results, zero))
     data = load_dataset(cfg, cfg.dataset.test_image_set)
-    chosen, box = shown(data), load(folder.results_path(cfg).with_suffix(""))
+    chosen, box = shown(data), load_box(folder.results_path(cfg).with_suffix(""))
     columns = ["what is there", "what is found"] + (["with offsets set to 0"] if zero else [])
     height, width = data.records[chosen[0]].size
     heights = [len(chosen) * (WIDTH / len(columns)) * height / width + 0.6]

@@ -17,7 +17,6 @@ from lib.metrics.end_point_error import Sums, best_affine, end_point_error, near
 MAGNITUDES = (0, 5, 10, 20, np.inf)  # pixels
 REACH = 3  # pixels from an edge of the flow
 SHOWN = 4  # pairs
-EDGE = "edge.npz"  # where LS-DFN looks in the first of them
 
 
 def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
@@ -43,7 +42,7 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
             if pair.name in shown(data):
                 looker.save_pair(place, pair, flow)
     if cfg.net.kind == "lsdfn":
-        looker.save(place / EDGE, looker.look(predictor, data.pair(shown(data)[0])))
+        looker.save(place / looker.EDGE, looker.look(predictor, data.pair(shown(data)[0])))
     means = {name: each.means() for name, each in sums.items()}
     own = means.pop("network")
     value = own.pop("all")

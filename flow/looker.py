@@ -15,6 +15,7 @@ from lib.looking.filters import Filter, as_plain, from_plain
 from lib.run.atomic import write_arrays
 from lib.run.damage import read_arrays
 
+EDGE = "edge.npz"  # where LS-DFN looks in the first pair that is shown
 _PAIR = ("first", "second", "flow")
 
 

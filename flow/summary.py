@@ -13,7 +13,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from flow import looker
-from flow.evaluation import EDGE
 from flow.pictures import draw_edge, draw_pairs
 from lib.pictures.run_picture import WIDTH, draw_loss, write_summary
 from lib.pictures.style import GREY, LEARNED, open_spines
@@ -34,7 +33,7 @@ def summary(cfg) -> Path:
     figure.suptitle(text, fontsize=13, fontweight="bold")
     above, below = figure.subfigures(2, 1, height_ratios=[len(pairs) * ROW, 3.6])
     draw_pairs(above, pairs)
-    _numbers(below, cfg, results, place / EDGE)
+    _numbers(below, cfg, results, place / looker.EDGE)
     return write_summary(cfg, figure)
 
 

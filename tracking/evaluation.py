@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from lib.data.sequences import Sequence
 from lib.looking import look as looks
-from lib.looking.look import Look
 from lib.metrics import success, supervised
 from lib.metrics.regions import centre_errors, overlaps
 from lib.run.atomic import write_arrays
@@ -70,14 +69,6 @@ def shown(cfg, sequences: list[Sequence]) -> list[Sequence]:
     """Those that the summary shows: of each of the first parts the last one."""
     last = {part_of(cfg, each.name): each for each in sequences}
     return list(last.values())[:SHOWN]
-
-
-def read_strips(place: Path) -> dict[str, list[Look]]:
-    """{film: looks at some of its search pictures, in its order}, as `evaluate` has kept them in the folder `place`."""
-    strips: dict[str, list[Look]] = {}
-    for path in sorted(place.glob("look_*_[0-9].npz")):
-        strips.setdefault(path.stem[len("look_") : -2], []).append(looks.load(path))
-    return strips
 
 
 def measured(cfg, sequences: list[Sequence], boxes: Mapping, runs: Mapping) -> dict:

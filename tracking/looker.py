@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from lib.data.crops import crop, middle_of, side_of, to_crop
 from lib.data.sequences import Sequence
+from lib.looking import look as looks
 from lib.looking.look import Look
 from lib.looking.seen import look_inside
 
@@ -37,6 +40,14 @@ def look_at(cfg, predictor, sequence: Sequence, boxes: np.ndarray, frame: int) -
         palette=PALETTE,
         checkpoint=predictor.digest,
     )
+
+
+def read_strips(place: Path) -> dict[str, list[Look]]:
+    """{film: looks at some of its search pictures, in its order}, as evaluation has kept them in the folder `place`."""
+    strips: dict[str, list[Look]] = {}
+    for path in sorted(place.glob("look_*_[0-9].npz")):
+        strips.setdefault(path.stem[len("look_") : -2], []).append(looks.load(path))
+    return strips
 
 
 def window_of(cfg, box) -> tuple[tuple[float, float], float]:

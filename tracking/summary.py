@@ -23,7 +23,8 @@ from lib.run.atomic import write_bytes
 from lib.run.damage import read_arrays
 from lib.run.program import tell
 from tracking.data import load_sequences
-from tracking.evaluation import BOXES, read_strips, shown
+from tracking.evaluation import BOXES, shown
+from tracking.looker import read_strips
 from tracking.pictures import FOUND, FOUND_ZERO, TRUTH, beside, clip, framed, places_of, target_pixel
 
 COLUMNS = 6

@@ -215,15 +215,15 @@ def runs_in(output: str | Path) -> list[Run]:
     return found
 
 
-def evaluated(name: str, output: str | Path) -> Run | None:
+def find_tested(name: str, output: str | Path) -> Run | None:
     """The run of that name in <output>/*, after it has told the run's number; None where it is not there, not trained
-    or not evaluated, after it has told what makes it."""
+    or not tested, after it has told what makes it."""
     for folder in sorted(Path(output).glob(f"*/{glob.escape(name)}")):
         result = Run(folder).result() if _training(folder) else None
         if result:
             print(f"{name}: {result['metric']} {result['value']:.3f} after {result['epoch']} epochs")
             return Run(folder)
-    print(f"no evaluated run {name} in {output}: ./train.sh {name} makes one")
+    print(f"no tested run {name} in {output}: ./train.sh {name} makes one")
     return None
 
 

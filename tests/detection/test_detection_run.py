@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from small_detection import LOG, config_in, train_small
 
-from detection.bins import load, pooled_bins, save, shown_detection
-from detection.looker import look_for_box
+from detection.bins import pooled_bins, shown_detection
+from detection.looker import load_box, look_for_box, save_box
 from detection.pictures import box_panels
 from detection.predictor import Detections
 from detection.system import SYSTEM
@@ -50,8 +50,8 @@ def check_kept_box(cfg, place):
     found = [Detections(sure.boxes, np.array([0.1]), sure.classes), sure]
     assert look_for_box(cfg, made, data, [0], found) is None
     chosen = look_for_box(cfg, made, data, [0, 1], found)
-    save(place, chosen)
-    again = load(place)
+    save_box(place, chosen)
+    again = load_box(place)
     assert again.name == f"{data.class_names[2]} 0.90" and again.pixel == (35, 24)
     assert [layer.name for layer in again.look.layers] == ["res5a_branch2a", "res5a_branch2b"]
     expected = pooled_bins(cfg, made, data.image(data.records[1]), sure.boxes[0], 2)
@@ -65,8 +65,8 @@ def check_kept_box(cfg, place):
         f"{again.name}: res5a_branch2a reads here", f"{again.name}: res5a_branch2b reads here",
         figure.axes[2].get_title(), *(f"{again.name}: {name}" for name in expected),
     ]  # fmt: skip
-    save(place, None)
-    assert load(place) is None
+    save_box(place, None)
+    assert load_box(place) is None
 
 
 def test_the_largest_detection_that_is_sure_enough_is_shown():

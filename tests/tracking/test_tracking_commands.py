@@ -15,7 +15,7 @@ from tracker_configs import CONFIGS
 from lib.data.picture_file import DatasetError
 from lib.data.sequences import read_regions
 from lib.data.video import frames
-from tracking.evaluation import read_strips
+from tracking.looker import read_strips
 from tracking.run import main, parse_box
 
 pytest.importorskip("torch", reason="PyTorch is not installed")

@@ -215,14 +215,21 @@ def runs_in(output: str | Path) -> list[Run]:
     return found
 
 
-def find_tested(name: str, output: str | Path) -> Run | None:
+def find_tested(name: str, output: str | Path, kept: str = "") -> Run | None:
     """The run of that name in <output>/*, after it has told the run's number; None where it is not there, not trained
-    or not tested, after it has told what makes it."""
+    or not tested, after it has told what makes it.
+
+    kept: a pattern of files that evaluation must have kept, such as look_*.npz; earlier versions kept less.
+    """
     for folder in sorted(Path(output).glob(f"*/{glob.escape(name)}")):
-        result = Run(folder).result() if _training(folder) else None
-        if result:
+        run = Run(folder) if _training(folder) else None
+        result = run.result() if run else None
+        if run and result:
             print(f"{name}: {result['metric']} {result['value']:.3f} after {result['epoch']} epochs")
-            return Run(folder)
+            if not kept or any(run.kept.glob(kept)):
+                return run
+            print(f"{run.kept} has no {kept}: ./test.sh {name} makes it")
+            return None
     print(f"no tested run {name} in {output}: ./train.sh {name} makes one")
     return None
 

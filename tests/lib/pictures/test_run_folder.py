@@ -55,3 +55,5 @@ def test_a_run_is_told_with_its_number_and_a_missing_one_with_what_makes_it(tmp_
     (tmp_path / "voc/a/2007_test/results.json").write_text('{"metric": "mAP", "value": 0.25, "epoch": 3}')
     assert find_tested("a", tmp_path).kept == tmp_path / "voc/a/2007_test/results"
     assert capsys.readouterr().out == "a: mAP 0.250 after 3 epochs\n"
+    assert find_tested("a", tmp_path, "look_*.npz") is None
+    assert capsys.readouterr().out.endswith("/voc/a/2007_test/results has no look_*.npz: ./test.sh a makes it\n")

@@ -99,7 +99,7 @@ def load_box(place: Path) -> ChosenBox | None:
         return None
     arrays = read_arrays(place / PARTS, "evaluate again (./test.sh CONFIG)")
     y, x = (int(each) for each in arrays["pixel"])
-    bins = {name[5:]: (each[0], each[1]) for name, each in arrays.items() if name.startswith("bins_")}
+    bins = {name.removeprefix("bins_"): (each[0], each[1]) for name, each in arrays.items() if name.startswith("bins_")}
     return ChosenBox(str(arrays["name"]), (y, x), looks.load(place / LOOK), bins)
 
 

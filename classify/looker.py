@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from classify.batches import to_tensors
 from classify.predictor import Predictor
 from lib.data.cifar import class_names as cifar_names
 from lib.data.mnist import CLOTHES, DIGITS
+from lib.looking import look as looks
 from lib.looking.look import Look
 from lib.looking.seen import convolutions, look_inside
 from lib.pictures.style import COLOURS
@@ -48,6 +51,12 @@ class Looker:
             palette=palette(),
             checkpoint=self.checkpoint,
         )
+
+
+def read_looks(place: Path) -> dict[int, Look]:
+    """The looks that evaluation has kept in the folder `place`, by the number of the test picture."""
+    found = {int(path.stem.removeprefix("look_")): path for path in place.glob("look_*.npz")}
+    return {number: looks.load(found[number]) for number in sorted(found)}
 
 
 def names_of(cfg) -> tuple[str, ...]:

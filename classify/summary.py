@@ -13,20 +13,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from classify.data import load_dataset
-from classify.evaluation import PREDICTIONS, shown
-from lib.data.labelled import Labelled
-from lib.looking import look as looks
-from lib.looking.look import Look
+from classify.evaluation import shown
+from classify.looker import read_looks
+from classify.pictures import draw_looks, draw_pictures
 from lib.pictures import panels
 from lib.pictures.run_picture import WIDTH, draw_loss, write_summary
-from lib.pictures.sampling import draw_sampling
-from lib.pictures.style import picture
 from lib.run import folder
-from lib.run.damage import read_arrays
 from lib.run.program import tell
-
-RIGHT, WRONG = "#1b7837", "#c1121f"
-INK = 60  # grey level from which a pixel belongs to a digit
 
 
 def summary(cfg) -> Path:
@@ -36,16 +29,16 @@ def summary(cfg) -> Path:
     tell(text)
     data = load_dataset(cfg, cfg.dataset.test_image_set)
     place = folder.results_path(cfg).with_suffix("")
-    seen = {number: looks.load(place / f"look_{number}.npz") for number in shown(data)}
-    predicted = read_arrays(place / PREDICTIONS, "evaluate again (./test.sh CONFIG)")["classes"]
-    looking = bool(next(iter(seen.values())).layers)
+    numbers, stored = shown(data), read_looks(place)
+    seen = [stored[number] for number in numbers]
+    looking = bool(seen[0].layers)
     heights = [2.3, *([2.3] if looking else []), 3.6]
     figure = Figure(figsize=(WIDTH, sum(heights) + 0.5), layout="constrained")
     figure.suptitle(text, fontsize=13, fontweight="bold")
     blocks = list(np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights)))
-    _pictures(blocks.pop(0), data, seen, predicted)
+    draw_pictures(blocks.pop(0), seen, None if data.zoom is None else data.zoom[numbers])
     if looking:
-        _looks(blocks.pop(0), seen)
+        draw_looks(blocks.pop(0), seen)
     _numbers(blocks.pop(0), cfg, results, zero)
     return write_summary(cfg, figure)
 
@@ -57,33 +50,6 @@ def headline(cfg, results: dict, zero: dict | None) -> str:
         gain = results["value"] - zero["value"]
         text += f"; with its offsets set to 0: {zero['value']:.4f} ({gain:+.4f} from the offsets)"
     return text
-
-
-def telling_pixel(image: np.ndarray) -> tuple[int, int]:
-    """A pixel (y, x) in the middle of what is drawn in a picture, uint8 (h, w, 3); the middle of an empty one."""
-    mask = image.max(axis=2) > INK
-    height, width = mask.shape
-    return panels.middle_of(mask, reach=max(2, height // 10)) if mask.any() else (height // 2, width // 2)
-
-
-def _pictures(block, data: Labelled, seen: dict[int, Look], predicted: np.ndarray) -> None:
-    """Test pictures, each with what it is taken for, in red where that is wrong."""
-    axes = block.subplots(1, len(seen), squeeze=False)[0]
-    for axis, (number, look) in zip(axes, seen.items()):
-        truth, found = (data.class_names[each] for each in (data.labels[number], predicted[number]))
-        picture(axis, look.image, found if found == truth else f"{found}, not {truth}")
-        axis.title.set_color(RIGHT if found == truth else WRONG)
-        if data.zoom is not None:
-            axis.set_xlabel(f"zoomed by 1/{data.zoom[number]:.2f}", fontsize=8)
-
-
-def _looks(block, seen: dict[int, Look]) -> None:
-    """Where the last layer looks from one pixel of each picture."""
-    axes = block.subplots(1, len(seen), squeeze=False)[0]
-    for axis, look in zip(axes, seen.values()):
-        layer = look.layers[-1]
-        moved = float(layer.moved().mean())
-        draw_sampling(axis, look.image, layer, telling_pixel(look.image), f"{layer.name}, moved {moved:.1f} px")
 
 
 def _numbers(block, cfg, results: dict, zero: dict | None) -> None:

@@ -4,18 +4,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from detection.batches import network_inputs
-from detection.pictures import SHOWN, class_names
-from detection.predictor import Detections, Predictor
+from detection.data import class_names
+from detection.predictor import SHOWN, Detections, Predictor
 from lib.boxes import geometry
 from lib.looking.bins import MovedBox, moved_bins, regular_bins
 from lib.looking.layers import LookingLayer, looking_layers
+from lib.looking.look import Look
 
 Bins = tuple[np.ndarray, np.ndarray]
 """The parts of a box, as they are and as they are moved, see `lib.looking.bins`."""
+
+
+@dataclass(frozen=True)
+class ChosenBox:
+    """Where a network looks for one box that it has found.
+
+    name: its class and score. pixel: (y, x) of look.image, the middle of the box. bins: by the pooling that moves them,
+    in pixels of look.image.
+    """
+
+    name: str
+    pixel: tuple[int, int]
+    look: Look
+    bins: dict[str, Bins]
 
 
 def shown_detection(found: Detections, least: float) -> int | None:
@@ -30,7 +46,7 @@ def poolings(graph: str) -> list[LookingLayer]:
     return [layer for layer in looking_layers(graph) if layer.kind == "pooling"]
 
 
-def wanted_outputs(layers: list[LookingLayer]) -> list[str]:
+def pooling_outputs(layers: list[LookingLayer]) -> list[str]:
     """Names of the internal outputs that tell where poolings move the parts of a picture's boxes."""
     return ["rois_output", *(layer.offset for layer in layers)] if layers else []
 
@@ -44,14 +60,14 @@ def pooled_bins(cfg, predictor: Predictor, image: np.ndarray, box, kind: int) ->
     if not layers:
         return {}
     _, scale, inputs = network_inputs(cfg, image)
-    arrays = predictor.engine.compute(inputs, wanted_outputs(layers))
+    arrays = predictor.engine.compute(inputs, pooling_outputs(layers))
     return _bins(cfg, layers, arrays, np.asarray(box) * scale, kind)
 
 
 def moved_boxes(cfg, layers: list[LookingLayer], arrays: Mapping, found: Detections, scale: float) -> list[MovedBox]:
     """The detections of a score of at least `SHOWN`, the surest first, as the poolings `layers` move their parts.
 
-    arrays: the outputs of `wanted_outputs` for that one picture. scale: network pixels per pixel of the picture.
+    arrays: what `pooling_outputs` names, of that one picture. scale: network pixels per pixel of the picture.
     """
     if not layers:
         return []

@@ -9,7 +9,7 @@ from lib.data.boxes import BoxData
 from lib.data.coco import coco
 from lib.data.images import DatasetError
 from lib.data.streets.boxes import BoxSettings, generate_boxes
-from lib.data.voc_boxes import voc_boxes
+from lib.data.voc_boxes import CLASS_NAMES, voc_boxes
 
 STREETS = Path("data/streets_boxes")
 """What the quick_* configurations train on; made where it is not there."""
@@ -45,3 +45,10 @@ def is_coco(cfg) -> bool:
             f"dataset.dataset: there is no reader for {cfg.dataset.dataset!r}; expected 'PascalVOC' or 'coco'"
         )
     return name == "coco"
+
+
+def class_names(cfg) -> tuple[str, ...]:
+    """As far as the configuration tells them without its data; COCO's are numbers then."""
+    if is_coco(cfg):
+        return tuple(str(number) for number in range(cfg.dataset.NUM_CLASSES))
+    return ("__background__", *cfg.dataset.class_names) if cfg.dataset.class_names else CLASS_NAMES

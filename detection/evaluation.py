@@ -11,6 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from detection.data import is_coco, load_dataset
+from detection.looker import look_for_box, save_box
 from detection.predictor import Detections
 from detection.proposals import read_proposals
 from detection.results import coco_numbers, voc_numbers, write_coco, write_voc
@@ -18,10 +19,11 @@ from lib.data.prefetch import prefetch
 from lib.run.atomic import write_with
 
 STORED = "detections.npz"
+PICTURES = 3  # that the summary shows
 
 
 def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
-    """Finds what these parameters see, unless that is stored, and measures it.
+    """Finds what these parameters see, unless that is stored, and measures it; keeps where it looks for one box.
 
     predictor: has `path` and `digest` of its parameters. place: folder of the result files. Gives metric, value,
     images, parts (by class name), and of VOC `map_50` and `map_70`.
@@ -35,6 +37,7 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
         _store(place, made_by, found)
     else:
         log.info("using the detections stored in %s; --ignore_cache predicts them again", place / STORED)
+    save_box(place, look_for_box(cfg, predictor, data, shown(data), found))
     log.info("evaluate detections: ")
     if is_coco(cfg):
         path = write_coco(place, data, cfg.dataset.test_image_set, found)
@@ -45,6 +48,11 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
     for line in lines:
         log.info(line)
     return {**numbers, "images": len(data.records), "detections": int(sum(len(each.scores) for each in found))}
+
+
+def shown(data) -> np.ndarray:
+    """Numbers of the test pictures that the summary shows, evenly spaced in the list, each once."""
+    return np.unique(np.linspace(0, len(data.records) - 1, PICTURES + 2).astype(int)[1:-1])
 
 
 def _made_by(cfg, predictor, data) -> str:

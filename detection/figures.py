@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from detection.batches import scaled
 from detection.bins import pooled_bins, shown_detection
-from detection.pictures import SHOWN, class_names
-from detection.predictor import Detections, Predictor
+from detection.data import class_names
+from detection.predictor import SHOWN, Detections, Predictor
 from lib.pictures.bins import draw_bins
 
 

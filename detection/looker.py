@@ -7,19 +7,26 @@ from pathlib import Path
 
 import numpy as np
 
-from detection import bins
 from detection.batches import network_inputs
-from detection.pictures import SHOWN, class_names
-from detection.predictor import Detections, Predictor
+from detection.bins import ChosenBox, moved_boxes, pooled_bins, pooling_outputs, poolings, shown_detection
+from detection.data import class_names
+from detection.predictor import SHOWN, Detections, Predictor
+from detection.schema import from_file
 from lib.data import images
 from lib.data.boxes import Objects
 from lib.data.images import DatasetError
 from lib.data.labels import IGNORE
 from lib.data.voc_boxes import read_annotation
 from lib.data.voc_labels import PALETTE
+from lib.looking import look as looks
 from lib.looking.filters import filters_inside
+from lib.looking.layers import looking_layers
 from lib.looking.look import Look
 from lib.looking.seen import convolutions, seen_layers, wanted_outputs
+from lib.run.atomic import write_arrays
+from lib.run.damage import read_arrays
+
+LOOK, PARTS = "box_look.npz", "box.npz"
 
 
 class Looker:
@@ -33,14 +40,14 @@ class Looker:
         self._cfg, self._predictor = cfg, predictor
         self.checkpoint = predictor.digest
         self._graph = predictor.engine.network.graph
-        self._layers, self._poolings = convolutions(self._graph), bins.poolings(self._graph)
+        self._layers, self._poolings = convolutions(self._graph), poolings(self._graph)
         self.names = [layer.name for layer in self._layers]
 
     def look(self, image: np.ndarray, name: str, truth: np.ndarray | None = None) -> Look:
         """image: uint8 (h, w, 3) RGB of any size. name: for titles. truth: as `truth_of` gives it."""
         cfg, engine = self._cfg, self._predictor.engine
         seen, scale, inputs = network_inputs(cfg, image)
-        arrays = engine.compute(inputs, wanted_outputs(self._layers) + bins.wanted_outputs(self._poolings))
+        arrays = engine.compute(inputs, wanted_outputs(self._layers) + pooling_outputs(self._poolings))
         shapes = engine.shapes({key: value.shape for key, value in inputs.items()})
         found = self._predictor.detections([image])[0]
         return Look(
@@ -56,8 +63,46 @@ class Looker:
             palette=PALETTE,
             checkpoint=self.checkpoint,
             filters=filters_inside(engine, inputs),
-            boxes=bins.moved_boxes(cfg, self._poolings, arrays, found, scale),
+            boxes=moved_boxes(cfg, self._poolings, arrays, found, scale),
         )
+
+
+def look_for_box(cfg, predictor: Predictor, data, numbers, found: list[Detections]) -> ChosenBox | None:
+    """Where the network looks for the largest box of a score of at least `SHOWN`, of the first picture that has one.
+
+    data: the test pictures. numbers: of those that may be taken. found: in all of them. None: nothing is found, nothing
+    in the network learns where to look, or its boxes come from a file.
+    """
+    numbers = [number for number in numbers if shown_detection(found[number], SHOWN) is not None]
+    if not numbers or from_file(cfg) or not looking_layers(predictor.engine.network.graph):
+        return None
+    record, one = data.records[numbers[0]], found[numbers[0]]
+    best = shown_detection(one, SHOWN)
+    image, box, kind = data.image(record), one.boxes[best], one.classes[best]
+    look = Looker(cfg, predictor).look(image, record.name)
+    pixel = look.seen_pixel((int(box[1::2].mean()), int(box[0::2].mean())))
+    name = f"{data.class_names[kind]} {one.scores[best]:.2f}"
+    return ChosenBox(name, pixel, look, pooled_bins(cfg, predictor, image, box, kind))
+
+
+def save_box(place: Path, chosen: ChosenBox | None) -> None:
+    """Keeps a box in two files in the folder `place`, or takes them away where none was chosen."""
+    for each in (LOOK, PARTS):
+        (place / each).unlink(missing_ok=True)
+    if chosen:
+        facts = {"name": np.array(chosen.name), "pixel": np.array(chosen.pixel)}
+        write_arrays(place / PARTS, {**facts, **{f"bins_{name}": np.stack(each) for name, each in chosen.bins.items()}})
+        looks.save(place / LOOK, chosen.look)
+
+
+def load_box(place: Path) -> ChosenBox | None:
+    """What `save_box` has kept there, None if there is nothing. Raises DamagedFile."""
+    if not (place / LOOK).is_file():
+        return None
+    arrays = read_arrays(place / PARTS, "evaluate again (./test.sh CONFIG)")
+    y, x = (int(each) for each in arrays["pixel"])
+    bins = {name.removeprefix("bins_"): (each[0], each[1]) for name, each in arrays.items() if name.startswith("bins_")}
+    return ChosenBox(str(arrays["name"]), (y, x), looks.load(place / LOOK), bins)
 
 
 def painted(found: Detections, size: tuple[int, int]) -> np.ndarray:

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Detections drawn over their picture."""
+"""Detections drawn over their picture, and where a network looks for one of them."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from PIL import Image
 
-from detection.data import is_coco
-from detection.predictor import Detections
+from detection.bins import ChosenBox
+from detection.data import class_names
+from detection.predictor import SHOWN, Detections
 from lib.data.boxes import Objects
-from lib.data.voc_boxes import CLASS_NAMES
 from lib.data.voc_labels import PALETTE
+from lib.pictures.bins import draw_bins
 from lib.pictures.boxes import draw_boxes
-
-SHOWN = 0.5  # score from which a detection is drawn
+from lib.pictures.sampling import draw_sampling, draw_trace
 
 
 def drawn(cfg, image: np.ndarray, found: Detections, names: tuple[str, ...] = ()) -> Image.Image:
@@ -30,8 +33,16 @@ def drawn_truth(image: np.ndarray, truth: Objects, names: tuple[str, ...]) -> Im
     return draw_boxes(image, truth.boxes, texts, PALETTE[truth.classes])
 
 
-def class_names(cfg) -> tuple[str, ...]:
-    """As far as the configuration tells them without its data; COCO's are numbers then."""
-    if is_coco(cfg):
-        return tuple(str(number) for number in range(cfg.dataset.NUM_CLASSES))
-    return ("__background__", *cfg.dataset.class_names) if cfg.dataset.class_names else CLASS_NAMES
+def box_panels(chosen: ChosenBox, layers: int = 1) -> list[Callable]:
+    """What draws, each into an axis, where a network looks for a box: the points of the last `layers` convolutions, of
+    up to three of them together, and the parts of the box where poolings move them."""
+    look, pixel, name = chosen.look, chosen.pixel, chosen.name
+    made: list[Callable] = []
+    for layer in look.layers[-layers:]:
+        title = f"{name}: {layer.name} reads here"
+        made.append(partial(draw_sampling, image=look.image, layer=layer, pixel=pixel, title=title))
+    if look.layers:
+        made.append(partial(draw_trace, image=look.image, layers=look.layers[-3:], pixel=pixel))
+    for pooling, (regular, moved) in chosen.bins.items():
+        made.append(partial(draw_bins, image=look.image, regular=regular, moved=moved, title=f"{name}: {pooling}"))
+    return made

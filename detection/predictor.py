@@ -20,6 +20,8 @@ from lib.boxes.proposals import within
 from lib.boxes.suppression import falling, nms
 from lib.data import images
 
+SHOWN = 0.5  # score from which a detection is drawn
+
 
 @dataclass(frozen=True)
 class Detections:

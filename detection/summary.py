@@ -1,33 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Draws what a run has learned into one picture, summary.png: what evaluation has found, and, of a network that learns
-where to look, where it looks for one of its boxes (for which the network sees that picture once more)."""
+where to look, where it looks for one of its boxes. No network runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from detection.bins import pooled_bins, shown_detection
 from detection.data import load_dataset
-from detection.evaluation import read_detections
-from detection.pictures import SHOWN, drawn, drawn_truth
-from detection.schema import from_file
-from lib.looking.layers import looking_layers
+from detection.evaluation import read_detections, shown
+from detection.looker import load_box
+from detection.pictures import box_panels, drawn, drawn_truth
 from lib.pictures import panels
-from lib.pictures.bins import draw_bins
 from lib.pictures.run_picture import WIDTH, draw_loss, write_summary
-from lib.pictures.sampling import draw_sampling, draw_trace
 from lib.pictures.style import picture
 from lib.run import folder
 from lib.run.program import tell
-from lib.run.threads import use_threads
-
-PICTURES = 3
 
 
 def summary(cfg) -> Path:
@@ -35,11 +26,11 @@ def summary(cfg) -> Path:
     results, zero = folder.read_results(cfg)
     tell(headline(cfg, results, zero))
     data = load_dataset(cfg, cfg.dataset.test_image_set)
-    chosen = np.unique(np.linspace(0, len(data.records) - 1, PICTURES + 2).astype(int)[1:-1])
+    chosen, box = shown(data), load_box(folder.results_path(cfg).with_suffix(""))
     columns = ["what is there", "what is found"] + (["with offsets set to 0"] if zero else [])
     height, width = data.records[chosen[0]].size
     heights = [len(chosen) * (WIDTH / len(columns)) * height / width + 0.6]
-    looks = _looks(cfg, results, data, chosen)
+    looks = box_panels(box) if box else []
     heights += [WIDTH / max(len(looks), 3) * height / width + 0.7] if looks else []
     heights += [3.9]
     figure = Figure(figsize=(WIDTH, sum(heights) + 0.5), layout="constrained")
@@ -69,37 +60,10 @@ def _pictures(block, cfg, data, chosen, columns) -> None:
     for row, number in enumerate(chosen):
         record = data.records[number]
         image = data.image(record)
-        shown = [drawn_truth(image, record.objects, data.class_names)]
-        shown += [drawn(cfg, image, each[number], data.class_names) for each in stored[: len(columns) - 1] if each]
-        for axis, title, one in zip(axes[row], columns, shown):
+        made = [drawn_truth(image, record.objects, data.class_names)]
+        made += [drawn(cfg, image, each[number], data.class_names) for each in stored[: len(columns) - 1] if each]
+        for axis, title, one in zip(axes[row], columns, made):
             picture(axis, np.asarray(one), title if row == 0 else "")
-
-
-def _looks(cfg, results: dict, data, chosen) -> list[Callable]:
-    """What draws, each into an axis, where the network looks for a box of the first chosen picture that has one."""
-    from detection.system import SYSTEM
-
-    layers = looking_layers(Path(f"{folder.prefix(cfg)}-symbol.json").read_text(encoding="utf-8"))
-    found = read_detections(folder.results_path(cfg).with_suffix(""))
-    numbers = [number for number in chosen if shown_detection(found[number], SHOWN) is not None]
-    if not layers or not numbers or from_file(cfg):
-        return []
-    use_threads(cfg.run.threads)  # before anything imports a framework
-    from lib.predictors import predictor
-
-    made, one = predictor(SYSTEM, cfg, results["epoch"]), found[numbers[0]]
-    image, best = data.image(data.records[numbers[0]]), shown_detection(one, SHOWN)
-    look, box = SYSTEM.looker(cfg, made).look(image, ""), one.boxes[best]
-    pixel = look.seen_pixel(tuple(int(each) for each in (box[1::2].mean(), box[0::2].mean())))
-    name = f"{data.class_names[one.classes[best]]} {one.scores[best]:.2f}"
-    draws: list[Callable] = []
-    if look.layers:
-        last = look.layers[-1]
-        draws.append(lambda axis: draw_sampling(axis, look.image, last, pixel, f"{name}: {last.name} reads here"))
-        draws.append(lambda axis: draw_trace(axis, look.image, look.layers[-3:], pixel))
-    for pooling, bins in pooled_bins(cfg, made, image, box, one.classes[best]).items():
-        draws.append(partial(draw_bins, image=look.image, regular=bins[0], moved=bins[1], title=f"{name}: {pooling}"))
-    return draws
 
 
 def _numbers(block, cfg, results: dict, zero: dict | None) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from flow import looker
 from flow.data import load_dataset
-from lib.data.flow_files import known, write_flow
+from lib.data.flow_files import known
 from lib.data.flow_pairs import FlowPairs, Pair
 from lib.data.prefetch import prefetch
 from lib.metrics.end_point_error import Sums, best_affine, end_point_error, near_edges
@@ -18,7 +18,6 @@ from lib.metrics.end_point_error import Sums, best_affine, end_point_error, near
 MAGNITUDES = (0, 5, 10, 20, np.inf)  # pixels
 REACH = 3  # pixels from an edge of the flow
 SHOWN = 4  # pairs
-EDGE = "edge.npz"  # where LS-DFN looks in the first of them
 
 
 def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
@@ -42,9 +41,9 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
                 for part, mask in masks.items():
                     sums.setdefault(name, Sums()).add(part, errors, mask)
             if pair.name in shown(data):
-                write_flow(place / f"{pair.name}.flo", flow)
+                looker.save_pair(place, pair, flow)
     if cfg.net.kind == "lsdfn":
-        looker.save(place / EDGE, looker.look(predictor, data.pair(shown(data)[0])))
+        looker.save(place / looker.EDGE, looker.look(predictor, data.pair(shown(data)[0])))
     means = {name: each.means() for name, each in sums.items()}
     own = means.pop("network")
     value = own.pop("all")

@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where LS-DFN looks at a moving edge, kept for the summary."""
+"""Pairs that were predicted, and where LS-DFN looks at a moving edge, kept for those who draw them."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from lib.data.flow_files import known
+from lib.data.flow_files import known, read_flow, write_flow
 from lib.data.flow_pairs import Pair
-from lib.looking.filters import Filter, FilterLayer
+from lib.looking.filters import Filter, as_plain, from_plain
 from lib.run.atomic import write_arrays
 from lib.run.damage import read_arrays
 
-_MAPS = ("kernel", "between", "position", "attention")
+EDGE = "edge.npz"  # where LS-DFN looks in the first pair that is shown
+_PAIR = ("first", "second", "flow")
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,32 @@ def look(predictor, pair: Pair) -> Edge:
 
 def save(path: Path, edge: Edge) -> None:
     """Completely or not at all."""
-    facts = np.array(json.dumps(asdict(edge.found.layer)))
-    maps = {name: getattr(edge.found, name) for name in _MAPS}
-    write_arrays(path, {"facts": facts, "image": edge.image, "pixel": np.array(edge.pixel), **maps}, compressed=True)
+    facts, maps = as_plain(edge.found)
+    write_arrays(
+        path,
+        {"facts": np.array(json.dumps(facts)), "image": edge.image, "pixel": np.array(edge.pixel), **maps},
+        compressed=True,
+    )
 
 
 def load(path: Path) -> Edge:
     """What `save` has written. Raises DamagedFile for anything else."""
     arrays = read_arrays(path, "evaluate again (./test.sh CONFIG)")
-    layer = FilterLayer(**json.loads(str(arrays["facts"])))
     y, x = (int(each) for each in arrays["pixel"])
-    return Edge(arrays["image"], (y, x), Filter(layer, **{name: arrays[name] for name in _MAPS}))
+    return Edge(arrays["image"], (y, x), from_plain(json.loads(str(arrays["facts"])), arrays))
+
+
+def save_pair(place: Path, pair: Pair, flow: np.ndarray) -> None:
+    """Keeps a pair with its true flow, pair_NAME.npz, and the flow that was predicted, NAME.flo, in a folder."""
+    write_arrays(place / f"pair_{pair.name}.npz", {name: getattr(pair, name) for name in _PAIR}, compressed=True)
+    write_flow(place / f"{pair.name}.flo", flow)
+
+
+def load_pairs(place: Path) -> list[tuple[Pair, np.ndarray]]:
+    """The pairs that `save_pair` has kept there, by name, each with its predicted flow; without their occlusions."""
+    found = []
+    for path in sorted(place.glob("pair_*.npz")):
+        name, arrays = path.stem.removeprefix("pair_"), read_arrays(path, "evaluate again (./test.sh CONFIG)")
+        pair = Pair(*(arrays[each] for each in _PAIR), occluded=None, name=name)
+        found.append((pair, read_flow(place / f"{name}.flo")))
+    return found

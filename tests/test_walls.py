@@ -187,7 +187,8 @@ def test_pictures_load_no_framework_until_they_need_a_network(name):
         assert not any(inside(module, package) for package in barred), f"{name} imports {module}"
 
 
-NOTEBOOK_MODULES = ["numpy", "matplotlib", "matplotlib_inline", "IPython", "lib.pictures", "lib.looking", "lib.run"]
+NOTEBOOK_MODULES = ["numpy", "matplotlib", "matplotlib_inline", "IPython", "lib.pictures", "lib.looking", "lib.run",
+                    *(f"{system}.{part}" for system in SYSTEMS for part in ("looker", "pictures"))]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").rglob("*.ipynb")), ids=lambda path: path.name)

@@ -17,8 +17,10 @@ from lib.run.atomic import write_arrays
 from tracking import protocol
 from tracking.data import load_sequences, part_of
 from tracking.looker import look_at
+from tracking.pictures import places_of
 
 SHOWN = 3
+STRIP = 6  # search pictures of each, at most 10
 BOXES = "boxes.npz"
 """Of the one pass: {sequence: (frames, 4)}, [x, y, width, height] from 0."""
 
@@ -26,9 +28,9 @@ BOXES = "boxes.npz"
 def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
     """Tracks all test sequences; nothing is cached, for that takes less time than to tell whether it may be used.
 
-    place: folder for the boxes. Gives metric (AUC), value, images (frames), parts (AUC by kind of film, or by
-    sequence), success (curve), precision, and of the runs with help accuracy, failures and EAO; by_part: the same for
-    each part.
+    place: folder for the boxes, and for looks at some films. Gives metric (AUC), value, images (frames), parts (AUC by
+    kind of film, or by sequence), success (curve), precision, and of the runs with help accuracy, failures and EAO;
+    by_part: the same for each part.
     """
     sequences = load_sequences(cfg, cfg.dataset.test_image_set)
     boxes, runs = {}, {}
@@ -38,7 +40,9 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
     place.mkdir(parents=True, exist_ok=True)
     write_arrays(place / BOXES, boxes)
     for each in shown(cfg, sequences):
-        looks.save(look_path(place, each), look_at(cfg, predictor, each, boxes[each.name], len(each) // 2))
+        for number, frame in enumerate(places_of(len(each) - 1, STRIP)):
+            look = look_at(cfg, predictor, each, boxes[each.name], frame + 1)
+            looks.save(place / f"look_{each.name}_{number}.npz", look)
     whole = measured(cfg, sequences, boxes, runs)
     parts: dict[str, list[Sequence]] = {}
     for each in sequences:
@@ -65,11 +69,6 @@ def shown(cfg, sequences: list[Sequence]) -> list[Sequence]:
     """Those that the summary shows: of each of the first parts the last one."""
     last = {part_of(cfg, each.name): each for each in sequences}
     return list(last.values())[:SHOWN]
-
-
-def look_path(place: Path, sequence: Sequence) -> Path:
-    """The file of the look at a search picture in the middle of a sequence."""
-    return place / f"look_{sequence.name}.npz"
 
 
 def measured(cfg, sequences: list[Sequence], boxes: Mapping, runs: Mapping) -> dict:

@@ -13,7 +13,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lib.data.sequences import Sequence
-from lib.looking import look as looks
 from lib.metrics.success import OVERLAPS
 from lib.pictures import panels
 from lib.pictures.run_picture import WIDTH, draw_loss, write_summary
@@ -24,8 +23,9 @@ from lib.run.atomic import write_bytes
 from lib.run.damage import read_arrays
 from lib.run.program import tell
 from tracking.data import load_sequences
-from tracking.evaluation import BOXES, look_path, shown
-from tracking.pictures import FOUND, FOUND_ZERO, TRUTH, beside, clip, framed, places_of
+from tracking.evaluation import BOXES, shown
+from tracking.looker import read_strips
+from tracking.pictures import FOUND, FOUND_ZERO, TRUTH, beside, clip, framed, places_of, target_pixel
 
 COLUMNS = 6
 
@@ -37,7 +37,8 @@ def summary(cfg) -> Path:
     tell(text)
     films = shown(cfg, load_sequences(cfg, cfg.dataset.test_image_set))
     found = {FOUND: _boxes(cfg, False), **({FOUND_ZERO: _boxes(cfg, True)} if zero else {})}
-    seen = [_look(cfg, film) for film in films]
+    strips = read_strips(folder.results_path(cfg).with_suffix(""))
+    seen = [strips[film.name][len(strips[film.name]) // 2] for film in films if film.name in strips]
     looking = bool(seen and seen[0].layers)
     image = films[0].image(0)
     high = WIDTH / COLUMNS * image.shape[0] / image.shape[1] + 0.12
@@ -67,10 +68,6 @@ def headline(cfg, results: dict, zero: dict | None) -> str:
 def _boxes(cfg, zero: bool) -> dict[str, np.ndarray]:
     path = folder.results_path(cfg, zero).with_suffix("") / BOXES
     return read_arrays(path, "evaluate again (./test.sh CONFIG)")
-
-
-def _look(cfg, film: Sequence):
-    return looks.load(look_path(folder.results_path(cfg).with_suffix(""), film))
 
 
 def _drawn(film: Sequence, frame: int, found: dict):
@@ -104,20 +101,9 @@ def _looks(block, seen: list) -> None:
         axis.axis("off")
     for axis, look in zip(axes, seen):
         layer = look.layers[-1]
-        inside = look.prediction > 0
-        middle = panels.middle_of(inside, reach=8) if inside.any() else (look.image.shape[0] // 2,) * 2
-        pixel = centre_of_cell(layer, middle)
         title = f"{look.picture}: {layer.name.rpartition('resnet.')[2]}, moved {layer.moved().mean():.2f} cells"
-        draw_sampling(axis, look.image, layer, pixel, title)
+        draw_sampling(axis, look.image, layer, target_pixel(look, layer), title)
         axis.title.set_fontsize(8)
-
-
-def centre_of_cell(layer, pixel: tuple[int, int]) -> tuple[int, int]:
-    """The pixel (y, x) in which the layer's cell nearest to a pixel has its centre: its regular grid is around that."""
-    geometry = layer.geometry
-    cell = np.clip(geometry.cell_of_place(np.array(pixel)), 0, np.subtract(geometry.size, 1))
-    y, x = geometry.to_image(geometry.regular(cell).mean(0)).round().astype(int)
-    return int(y), int(x)
 
 
 def _numbers(block, cfg, results: dict, zero: dict | None) -> None:

@@ -7,7 +7,8 @@ The law is that of the operator's room (operators/dynamic_filter/README.md); y b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from lib.looking.places import tap_indices
 from lib.run.module_text import read_module
 
 Pair = tuple[int, int]
+_MAPS = ("kernel", "between", "position", "attention")
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,18 @@ class Filter:
 
     def _inside(self, place) -> bool:
         return bool(((place >= 0) & (place < self.size)).all())
+
+
+def as_plain(found: Filter) -> tuple[dict, dict[str, np.ndarray]]:
+    """A filter for a file: facts for JSON, and its maps by name."""
+    return asdict(found.layer), {name: getattr(found, name) for name in _MAPS}
+
+
+def from_plain(facts: dict, arrays: Mapping[str, np.ndarray]) -> Filter:
+    """The filter of what `as_plain` gave; arrays may hold others, too, and its maps in float16."""
+    told: dict[str, Any] = {key: tuple(each) if isinstance(each, list) else each for key, each in facts.items()}
+    layer = FilterLayer(**told)
+    return Filter(layer, **{name: arrays[name].astype(np.float64) for name in _MAPS})
 
 
 def filter_layers(graph: Graph | str) -> list[FilterLayer]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lib.looking.bins import MovedBox
-from lib.looking.filters import Filter
+from lib.looking.filters import Filter, as_plain, from_plain
 from lib.looking.places import Geometry
 from lib.run.atomic import write_arrays
 from lib.run.damage import DamagedFile, read_arrays
@@ -69,7 +69,7 @@ class Look:
     uint8 (h, w). truth: the same, 255 = does not count, or None where nobody knows. zoom: network pixels per pixel of
     the picture's file. layers: in the order of the network. class_names: by train id. palette: (256, 3) uint8.
     checkpoint: SHA-256 of the .params file, '' where it was not kept with the look. filters: the dynamic filters.
-    boxes: detections whose parts a pooling moves, the surest first. These two are not kept.
+    boxes: detections whose parts a pooling moves, the surest first; not kept.
     """
 
     run: str
@@ -110,7 +110,7 @@ class Look:
 
         name: of the layer; '' means the last one.
 
-        Only cells whose taps, as moved, lie in the picture compete, where there are any.
+        Only the cells compete of whose taps, as moved, the most lie in the picture.
         """
         height, width = self.image.shape[:2]
         layer = self.layer(name) if name else self.layers[-1] if self.layers else None
@@ -124,8 +124,8 @@ class Look:
         base = np.stack([rows, columns], -1) * g.stride - np.asarray(g.pad)
         taps = np.asarray([g.regular((0, 0)) + g.pad])[..., None, None] + layer.offset
         places = g.to_image(base + np.moveaxis(taps, 2, -1))
-        inside = ((places >= 0) & (places < (height, width))).all((0, 1, -1))
-        h, w = np.unravel_index(np.where(inside, moved, -1 if inside.any() else moved).argmax(), moved.shape)
+        inside = ((places >= 0) & (places < (height, width))).all(-1).sum((0, 1))
+        h, w = np.unravel_index(np.where(inside == inside.max(), moved, -1).argmax(), moved.shape)
         y, x = (int(min((n + 0.5) * s, limit - 1)) for n, s, limit in zip((h, w), step, (height, width)))
         return y, x
 
@@ -143,6 +143,11 @@ def save(path: Path, look: Look) -> None:
         arrays[f"offset{number}"] = small(layer.offset)
         if layer.mask is not None:
             arrays[f"mask{number}"] = small(layer.mask)
+    facts["filters"] = []
+    for number, found in enumerate(look.filters):
+        told, maps = as_plain(found)
+        facts["filters"].append(told)
+        arrays.update({f"filter{number}_{name}": small(each) for name, each in maps.items()})
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"format": FORMAT, **facts, "layers": layers})
     write_arrays(path, {"facts": np.array(text), **arrays}, compressed=True)
@@ -169,9 +174,15 @@ def _look(facts: dict, arrays: dict[str, np.ndarray]) -> Look:
         offset, mask = arrays[f"offset{number}"].astype(np.float32), arrays.get(f"mask{number}")
         mask = None if mask is None else mask.astype(np.float32)
         layers.append(Layer(each["name"], each["kind"], geometry, offset, mask))
+    filters = []
+    for number, told in enumerate(facts.pop("filters", [])):  # earlier versions kept none
+        start = f"filter{number}_"
+        filters.append(
+            from_plain(told, {key.removeprefix(start): arrays[key] for key in arrays if key.startswith(start)})
+        )
     facts["class_names"] = tuple(facts["class_names"])
     maps: dict[str, Any] = {name: arrays[name] for name in ("image", "prediction", "palette")}
-    return Look(**maps, truth=arrays.get("truth"), layers=layers, **facts)
+    return Look(**maps, truth=arrays.get("truth"), layers=layers, filters=filters, **facts)
 
 
 def small(array: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 
 from lib.config import load_dict
 from lib.looking import look as looks
+from lib.looking.filters import filter_layers
 from lib.looking.layers import LookingLayer, looking_layers, named_by_layer
 from lib.looking.look import Look
 from lib.run import checkpoint, params
@@ -66,6 +67,12 @@ class Run:
         """The layers that learn where to look, as its graph has them; [] before the first checkpoint."""
         graph = Path(f"{self.prefix}-symbol.json")
         return looking_layers(graph.read_text(encoding="utf-8")) if graph.is_file() else []
+
+    @property
+    def filters(self) -> bool:
+        """Whether it has dynamic filters, as its graph says."""
+        graph = Path(f"{self.prefix}-symbol.json")
+        return graph.is_file() and bool(filter_layers(graph.read_text(encoding="utf-8")))
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, {self.kind}, {self.last} epochs)"
@@ -141,6 +148,11 @@ class Run:
         path = self.folder / self.config["dataset"]["test_image_set"].replace("+", "_") / name
         return read_json(path, "evaluate again (./test.sh CONFIG)") if path.is_file() else None
 
+    @property
+    def kept(self) -> Path:
+        """The folder of what evaluation has kept of the test set: looks, flows, detections, as its system does."""
+        return self.folder / self.config["dataset"]["test_image_set"].replace("+", "_") / "results"
+
     def look(self) -> Look:
         """What the network of the last epoch does with a picture: the first that `inspect` stored.
 
@@ -149,7 +161,8 @@ class Run:
         epoch = self.last  # once: a training may go on meanwhile
         for path in sorted((self.folder / "inspect").glob("*/look.npz")):
             stored = looks.load(path)
-            if stored.epoch == epoch and self._made_by(stored.checkpoint, epoch):
+            whole = stored.filters or not self.filters  # earlier versions kept none
+            if whole and stored.epoch == epoch and self._made_by(stored.checkpoint, epoch):
                 return stored
         looker, dataset = self._network(epoch)
         record = dataset.records[len(dataset.records) // 2]
@@ -200,6 +213,25 @@ def runs_in(output: str | Path) -> list[Run]:
     if not found:
         raise RunError(f"{output} holds no trained run; ./train.sh quick_acn makes one in output/streets")
     return found
+
+
+def find_tested(name: str, output: str | Path, kept: str = "") -> Run | None:
+    """The run of that name in <output>/*, after it has told the run's number; None where it is not there, not trained
+    or not tested, after it has told what makes it.
+
+    kept: a pattern of files that evaluation must have kept, such as look_*.npz; earlier versions kept less.
+    """
+    for folder in sorted(Path(output).glob(f"*/{glob.escape(name)}")):
+        run = Run(folder) if _training(folder) else None
+        result = run.result() if run else None
+        if run and result:
+            print(f"{name}: {result['metric']} {result['value']:.3f} after {result['epoch']} epochs")
+            if not kept or any(run.kept.glob(kept)):
+                return run
+            print(f"{run.kept} has no {kept}: ./test.sh {name} makes it")
+            return None
+    print(f"no tested run {name} in {output}: ./train.sh {name} makes one")
+    return None
 
 
 def find_run(text: str | Path, output: Path = Path("output")) -> Run:

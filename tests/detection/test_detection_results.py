@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import mxnet as mx
 import numpy as np
 import pytest
 from small_detection import Drawn, small
@@ -156,7 +157,8 @@ def test_detections_are_stored_for_the_parameters_that_made_them(streets, tmp_pa
         return [seen(record) for record in data.records][sum(calls) - len(pictures) : sum(calls)]
 
     log = SimpleNamespace(info=lambda *unused: None)
-    trained = SimpleNamespace(digest="one", detections=detections)
+    ordinary = SimpleNamespace(network=SimpleNamespace(graph=mx.sym.var("data").tojson()))
+    trained = SimpleNamespace(digest="one", detections=detections, engine=ordinary)
     numbers = evaluate(cfg, trained, tmp_path, False, log)
     assert numbers["value"] == 1 and numbers["images"] == 4 and calls == [2, 2]
     assert evaluate(cfg, trained, tmp_path, False, log) == numbers and calls == [2, 2]

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
 from small_detection import LOG, config_in, train_small
 
 from detection import bins as bins_of
 from detection.batches import network_inputs
 from detection.bins import pooled_bins, shown_detection
+from detection.looker import load_box, look_for_box, save_box
+from detection.pictures import box_panels
 from detection.predictor import Detections
 from detection.system import SYSTEM
 from lib.predictors import predictor
@@ -25,6 +28,7 @@ def test_a_run_is_tested_drawn_and_looked_at(tmp_path):
         assert 0 <= numbers["value"] <= 1 and numbers["images"] == 2
         folder.write_results(out, numbers, made, zero, {})
     assert Image.open(SYSTEM.summary(cfg)).width > 1000
+    check_kept_box(cfg, tmp_path)
     image = SYSTEM.dataset(cfg).image(SYSTEM.dataset(cfg).records[0])
     assert SYSTEM.draw(cfg, made, image).size == (96 * 7, 64 * 7)  # enlarged, so that texts can be read
     look = SYSTEM.looker(cfg, made).look(image, "one")
@@ -51,6 +55,32 @@ def test_a_run_is_tested_drawn_and_looked_at(tmp_path):
         assert np.array_equal(each.box, found.boxes[number] * scale)
         assert all(np.array_equal(each.bins[name], alone[name]) for name in alone)
     assert look.prediction.shape == look.image.shape[:2] == (64, 96)
+
+
+def check_kept_box(cfg, place):
+    """Of a box that is sure enough, what is kept is what is looked at."""
+    made, data = predictor(SYSTEM, cfg), SYSTEM.dataset(cfg)
+    sure = Detections(np.array([[8.0, 20, 40, 50]]), np.array([0.9]), np.array([2]))
+    found = [Detections(sure.boxes, np.array([0.1]), sure.classes), sure]
+    assert look_for_box(cfg, made, data, [0], found) is None
+    chosen = look_for_box(cfg, made, data, [0, 1], found)
+    save_box(place, chosen)
+    again = load_box(place)
+    assert again.name == f"{data.class_names[2]} 0.90" and again.pixel == (35, 24)
+    assert [layer.name for layer in again.look.layers] == ["res5a_branch2a", "res5a_branch2b"]
+    expected = pooled_bins(cfg, made, data.image(data.records[1]), sure.boxes[0], 2)
+    assert again.bins.keys() == expected.keys()
+    assert all(np.array_equal(again.bins[name], expected[name]) for name in expected)
+    figure = Figure()
+    drawings = box_panels(again, layers=3)
+    for axis, draw in zip(figure.subplots(1, len(drawings)), drawings, strict=True):
+        draw(axis)
+    assert [axis.get_title() for axis in figure.axes] == [
+        f"{again.name}: res5a_branch2a reads here", f"{again.name}: res5a_branch2b reads here",
+        figure.axes[2].get_title(), *(f"{again.name}: {name}" for name in expected),
+    ]  # fmt: skip
+    save_box(place, None)
+    assert load_box(place) is None
 
 
 def test_the_largest_detection_that_is_sure_enough_is_shown():

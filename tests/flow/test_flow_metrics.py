@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from flow.evaluation import floors, masks_of
-from flow.looker import moving_edge
+from flow.looker import load_pairs, moving_edge, save_pair
+from flow.pictures import draw_pairs
 from lib.data.flow_files import UNKNOWN
 from lib.data.flow_pairs import Pair
 from lib.metrics.end_point_error import Sums, best_affine, end_point_error, near_edges
@@ -79,3 +81,23 @@ def test_the_edge_that_is_looked_at_is_where_flow_jumps():
     flow[0, 0] = UNKNOWN
     picture = np.zeros((16, 24, 3), np.uint8)
     assert moving_edge(Pair(picture, picture, flow, None, "a")) == (6, 11)
+
+
+def test_pairs_are_kept_and_drawn_with_their_error(tmp_path):
+    picture = np.arange(8 * 12 * 3, dtype=np.uint8).reshape(8, 12, 3)
+    flow = np.full((8, 12, 2), 3, np.float32)
+    for name in ("00002", "00001"):
+        save_pair(tmp_path, Pair(picture, 255 - picture, flow, None, name), flow + (0, 2))
+    pairs = load_pairs(tmp_path)
+    assert [pair.name for pair, _ in pairs] == ["00001", "00002"]
+    for pair, found in pairs:
+        assert np.array_equal(pair.first, picture) and np.array_equal(pair.second, 255 - picture)
+        assert np.array_equal(pair.flow, flow) and np.array_equal(found, flow + (0, 2))
+    figure = Figure()
+    draw_pairs(figure, pairs)
+    assert [axis.get_title() for axis in figure.axes[2:5]] == [
+        "true flow, up to 4 px",
+        "predicted",
+        "error, mean 2.00 px",
+    ]
+    assert (np.asarray(figure.axes[4].images[0].get_array()) == 2).all()

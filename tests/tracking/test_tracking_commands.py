@@ -15,6 +15,7 @@ from tracker_configs import CONFIGS
 from lib.data.picture_file import DatasetError
 from lib.data.sequences import read_regions
 from lib.data.video import frames
+from tracking.looker import read_strips
 from tracking.run import main, parse_box
 
 pytest.importorskip("torch", reason="PyTorch is not installed")
@@ -64,6 +65,14 @@ def test_the_summary_shows_films_and_where_the_layer_looks(place):
         assert len(picture.convert("RGB").getcolors(1 << 24)) > 500
     with Image.open(place / "output/tracking/small/tracked.gif") as clip:
         assert clip.n_frames == 14 and clip.width == 3 * 384
+
+
+def test_looks_along_some_films_are_kept(place):
+    strips = read_strips(place / "output/tracking/small/val/results")
+    assert len(strips) == 3 and all(
+        [look.picture for look in strip] == [f"{film} {frame}" for frame in (1, 3, 6, 8, 11, 13)]
+        for film, strip in strips.items()
+    )
 
 
 def test_a_folder_of_pictures_is_followed(place):

@@ -7,10 +7,23 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from looks_made import layer, look
+from matplotlib.figure import Figure
 from PIL import Image, ImageColor
 
 from lib.pictures.gif import gif
-from tracking.pictures import FOUND, FOUND_ZERO, TRUTH, beside, clip, framed, places_of
+from tracking.pictures import (
+    FOUND,
+    FOUND_ZERO,
+    TRUTH,
+    around,
+    beside,
+    clip,
+    draw_strip,
+    framed,
+    places_of,
+    target_pixel,
+)  # fmt: skip
 from tracking.tracker import Found
 
 
@@ -68,3 +81,19 @@ def test_a_film_is_followed_frame_by_frame():
         follow(Right(), iter(film), np.array([41.0, 2, 3, 4]))
     with pytest.raises(ValueError, match="the film has no frames"):
         follow(Right(), iter([]), np.array([1.0, 2, 3, 4]))
+
+
+def test_a_strip_shows_boxes_and_what_is_read_from_the_middle_of_the_target():
+    seen = look(layer(offset=1.0))
+    mask = np.zeros(seen.image.shape[:2], np.uint8)
+    mask[20:50, 30:61] = 1
+    assert around(mask).tolist() == [30, 20, 31, 30]
+    assert np.isnan(around(mask * 0)).all() and np.isnan(around(None)).all()
+    seen.prediction, seen.truth = mask, None
+    y, x = target_pixel(seen, seen.layers[-1])
+    assert abs(y - 35) <= 8 and abs(x - 45) <= 8 and (y - 2) % 16 == 0 and (x - 2) % 16 == 0  # the middle of a cell
+    figure = Figure()
+    draw_strip(figure, [seen, seen])
+    assert [axis.get_title() for axis in figure.axes] == ["a_picture"] * 2 + ["moved 1.41 cells"] * 2
+    unknown, found = figure.axes[0].patches
+    assert found.get_bbox().bounds == (29.5, 19.5, 31, 30) and np.isnan(unknown.get_bbox().bounds).all()

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import mxnet as mx
 import numpy as np
 import pytest
+from looks_made import layer, look
 
+from lib.looking import look as looks
 from lib.looking.filters import filter_layers, filters_inside
 from lib.nets import operators
 from lib.pictures.windows import windows_figure
@@ -108,3 +111,13 @@ def test_only_the_largest_maps_are_given():
     symbol = mx.sym.Group(made)
     found = filters_inside(engine_of(symbol), {"data": np.ones((1, 18, 6, 6))})
     assert [each.layer.name for each in found] == ["whole"] and len(filter_layers(symbol.tojson())) == 2
+
+
+def test_filters_are_kept_with_a_look(tmp_path):
+    symbol = network(samples=(2, 4))
+    (found,) = filters_inside(engine_of(symbol), inputs_of(symbol))
+    looks.save(tmp_path / "look.npz", replace(look(layer()), filters=[found]))
+    (again,) = looks.load(tmp_path / "look.npz").filters
+    assert again.layer == found.layer
+    for name in ("kernel", "between", "position", "attention"):
+        np.testing.assert_allclose(getattr(again, name), getattr(found, name), rtol=1e-3, atol=1e-6)

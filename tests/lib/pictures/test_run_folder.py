@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from lib.pictures.runs import Run, RunError, find_run, runs_in
+from lib.pictures.runs import Run, RunError, find_run, find_tested, runs_in
 
 
 def leave(folder, name, **dataset):
@@ -43,3 +43,17 @@ def test_a_name_that_is_no_run_is_answered_with_each_run_once(tmp_path):
     (tmp_path / "voc/a/2007_train/m-0001.json").write_text("{}")  # a start that failed early has none
     with pytest.raises(RunError, match=f"no run b: .*runs in {tmp_path}: {tmp_path}/voc/a$"):
         find_run("b", tmp_path)
+
+
+def test_a_run_is_told_with_its_number_and_a_missing_one_with_what_makes_it(tmp_path, capsys):
+    leave(tmp_path / "voc/a", "2007_train", image_set="2007_train", test_image_set="2007_test")
+    assert find_tested("a", tmp_path) is None and find_tested("b", tmp_path) is None
+    assert capsys.readouterr().out.splitlines() == [
+        f"no tested run {name} in {tmp_path}: ./train.sh {name} makes one" for name in "ab"
+    ]
+    (tmp_path / "voc/a/2007_test").mkdir()
+    (tmp_path / "voc/a/2007_test/results.json").write_text('{"metric": "mAP", "value": 0.25, "epoch": 3}')
+    assert find_tested("a", tmp_path).kept == tmp_path / "voc/a/2007_test/results"
+    assert capsys.readouterr().out == "a: mAP 0.250 after 3 epochs\n"
+    assert find_tested("a", tmp_path, "look_*.npz") is None
+    assert capsys.readouterr().out.endswith("/voc/a/2007_test/results has no look_*.npz: ./test.sh a makes it\n")

@@ -47,7 +47,7 @@ def test_a_run_is_tested_drawn_and_looked_at(tmp_path):
     found = Detections(found.boxes[:2], np.array([0.6, 0.7]), np.array([2, 5]))
     layers = bins_of.poolings(made.engine.network.graph)
     seen, scale, inputs = network_inputs(cfg, image)
-    arrays = made.engine.compute(inputs, bins_of.wanted_outputs(layers))
+    arrays = made.engine.compute(inputs, bins_of.pooling_outputs(layers))
     boxes = bins_of.moved_boxes(cfg, layers, arrays, found, scale)
     assert [each.name for each in boxes] == ["motorcycle 0.70", "truck 0.60"]
     for each, number in zip(boxes, (1, 0)):

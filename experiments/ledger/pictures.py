@@ -17,24 +17,28 @@ SETTINGS = {"format": "png", "dpi": DPI, "metadata": {"Software": None}}  # the 
 
 
 def draw_values(book: Book, table: list[Entry], path: Path) -> None:
-    """Left what was published, right every seed and their mean, one row per line."""
+    """Left what was published, if anything was, right every seed and their mean, one row per line."""
     figure = Figure(figsize=(11, 0.27 * len(table) + 1.1), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True)
+    published = [(y, entry) for y, entry in enumerate(table) if entry.line.value is not None]
+    *lefts, right = figure.subplots(1, 2 if published else 1, sharey=True, squeeze=False)[0]
     colours = _colours(table)
+    for left in lefts:
+        for y, entry in published:
+            left.plot(entry.line.value, y, "D", color=colours[entry.line.name], markersize=6)
+        real = next((data.title for data in book.data if data.comparable), book.publication)
+        left.set_title(f"published, {real}: one run each", fontsize=10)
     for y, entry in enumerate(table):
         colour = colours[entry.line.name]
-        if entry.line.value is not None:
-            left.plot(entry.line.value, y, "D", color=colour, markersize=6)
         seeds = [run.value for run in entry.runs.values()]
         if seeds:
             right.plot(seeds, [y] * len(seeds), "o", color=colour, markersize=4, alpha=0.55)
             right.plot(np.mean(seeds), y, "|", color=colour, markersize=15, markeredgewidth=2.5)
-    left.set_yticks(range(len(table)), [entry.line.name for entry in table], fontsize=8.5)
-    left.invert_yaxis()
-    real = next((data.title for data in book.data if data.comparable), book.publication)
-    left.set_title(f"published, {real}: one run each", fontsize=10)
+    first = (*lefts, right)[0]
+    first.set_yticks(range(len(table)), [entry.line.name for entry in table], fontsize=8.5)
+    first.margins(y=max(0.05, 0.5 / max(len(table) - 1, 1)))  # half a row, where there are few
+    first.invert_yaxis()
     right.set_title("measured: a dot per seed, bar = mean", fontsize=10)
-    for axis in (left, right):
+    for axis in (*lefts, right):
         axis.set_xlabel(book.metric)
         axis.grid(axis="both", alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)

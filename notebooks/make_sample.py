@@ -7,6 +7,9 @@ OUTPUT, such as ./output, holds the runs listed below, which `./train.sh NAME` m
 without names all are made anew. Of RUNS it keeps the configuration, the log, the offsets of all epochs, one look,
 offsets on three pictures, and, where it says so, some of the last weights as float16; of SYSTEMS the configuration, the
 result, the losses or some of what evaluation has kept, and, where that is nothing, one look.
+
+Stored now are runs of several versions (each run.json has its commit): quick_rfcn and quick_v3plus with
+run.seed=100, the former on streets of that seed, quick_v2_lsdfn after 2 of its 8 epochs.
 """
 
 from __future__ import annotations

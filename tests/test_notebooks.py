@@ -11,7 +11,9 @@ import matplotlib.pyplot as plt
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
-NAMES = ("feature_map", "offset", "training_loss", "weight")
+NAMES = ("feature_map", "offset", "training_loss", "weight")  # of DeepLab's runs
+SYSTEMS = "systems"
+RUNS = ("quick_digits", "quick_rfcn", "quick_v2_lsdfn", "quick_flow", "quick_tracker", "quick_v3plus")
 SAMPLE_LINE = 'OUTPUT = "sample"'
 
 
@@ -30,18 +32,30 @@ def pictures(cells) -> int:
     return sum("image/" in kind for cell in cells for out in cell["outputs"] for kind in out.get("data", {}))
 
 
+def run_cells(name: str, output: Path, monkeypatch) -> dict:
+    """Runs its cells one after the other, without a kernel, on an output folder; gives their names."""
+    monkeypatch.chdir(FOLDER)
+    plt.switch_backend("Agg")
+    first, *others = ["".join(cell["source"]) for cell in cells_of(name)]
+    names = {"__builtins__": builtins}
+    for source in [first.replace(SAMPLE_LINE, f"OUTPUT = {str(output)!r}"), *others]:
+        exec(compile(source, f"{name}.ipynb", "exec"), names)
+    assert names["OUTPUT"] == str(output)
+    return names
+
+
 def test_notebooks_are_stored_executed_and_small():
-    assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == list(NAMES)
-    for name in NAMES:
+    assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == sorted([*NAMES, SYSTEMS])
+    for name in (*NAMES, SYSTEMS):
         cells = cells_of(name)
         assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1)), name
         assert all(out["output_type"] != "error" for cell in cells for out in cell["outputs"]), name
-        assert pictures(cells) > 0 and (FOLDER / f"{name}.ipynb").stat().st_size < 600_000, name
+        assert pictures(cells) > 0 and (FOLDER / f"{name}.ipynb").stat().st_size < 900_000, name
         assert cells[0]["source"][0].startswith(SAMPLE_LINE), name
-    assert sum(path.stat().st_size for path in (FOLDER / "sample").rglob("*") if path.is_file()) < 1_550_000
+    assert sum(path.stat().st_size for path in (FOLDER / "sample").rglob("*") if path.is_file()) < 2_600_000
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, SYSTEMS])
 def test_notebook_gives_again_what_is_stored(name):
     """To store them anew: jupyter nbconvert --execute --inplace notebooks/*.ipynb"""
     nbformat = pytest.importorskip("nbformat", reason="needs nbformat: pip install .[notebooks]")
@@ -64,12 +78,17 @@ def test_notebook_runs_on_a_fresh_run(name, run, trained, tmp_path, monkeypatch)
     """Its cells one after the other, without a kernel, on an output folder with that run alone."""
     pytest.importorskip("IPython", reason="needs IPython: pip install .[notebooks]")
     (tmp_path / run).symlink_to(trained / "output" / "streets" / run)
-    monkeypatch.chdir(FOLDER)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    plt.switch_backend("Agg")
-    first, *others = ["".join(cell["source"]) for cell in cells_of(name)]
-    names = {"__builtins__": builtins}
-    for source in [first.replace(SAMPLE_LINE, f"OUTPUT = {str(tmp_path)!r}"), *others]:
-        exec(compile(source, f"{name}.ipynb", "exec"), names)
+    run_cells(name, tmp_path, monkeypatch)
     plt.close("all")
-    assert names["OUTPUT"] == str(tmp_path)
+
+
+def test_every_system_shows_its_run_or_says_what_makes_it(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("IPython", reason="needs IPython: pip install .[notebooks]")
+    stored = "".join(texts(cells_of(SYSTEMS)))
+    assert [line.split(":")[0] for line in stored.splitlines()] == list(RUNS)
+    plt.close("all")
+    run_cells(SYSTEMS, tmp_path, monkeypatch)
+    said = capsys.readouterr().out.splitlines()
+    assert said == [f"no tested run {name} in {tmp_path}: ./train.sh {name} makes one" for name in RUNS]
+    assert not plt.get_fignums()

@@ -184,3 +184,15 @@ def test_a_parameter_without_momentum_begins_with_none(name):
     missing = engine.parameters([key])[0][key] - fresh.parameters([key])[0][key]
     np.testing.assert_allclose(missing, 0.9 * pushed, rtol=1e-3)
     assert pushed.any()
+
+
+@engines
+def test_momentum_keeps_the_rate_of_the_updates_that_made_it(name):
+    """A rate that drops, here to 0, does not slow what is moving already (docs/detection.md: the loss jumps then)."""
+    engine, key = engine_of(config("quick_acn", f"engine={name}", "TRAIN.momentum=0.9")), "fc6_bias"
+    batch = noise(engine)
+    engine.update(batch, 0.05)
+    before, pushed = engine.parameters([key])[0][key], engine.momentum()[key]
+    assert pushed.any()
+    engine.update(batch, 0.0)
+    np.testing.assert_allclose(engine.parameters([key])[0][key] - before, 0.9 * pushed, rtol=1e-3)

@@ -13,6 +13,7 @@ import sys
 from functools import partial
 
 import numpy as np
+from tqdm import tqdm
 
 from lib.commands.arguments import parse, parser, path, read_config_or_run
 from lib.run.program import program, tell
@@ -38,8 +39,10 @@ def main(arguments: list[str] | None = None) -> int:
     network = predictor(system, cfg, options.epoch, file=options.params)
     names = options.sets.split("+") if options.sets else [cfg.dataset.image_set, cfg.dataset.test_image_set]
     found: dict[str, np.ndarray] = {}
-    for data in (load_dataset(cfg, each) for each in dict.fromkeys(names)):
-        found.update((record.name, proposed(cfg, network, data.image(record))) for record in data.records)
+    for name in dict.fromkeys(names):
+        data = load_dataset(cfg, name)
+        for record in tqdm(data.records, desc=name, unit="image", dynamic_ncols=True, disable=None):
+            found[record.name] = proposed(cfg, network, data.image(record))
     target = path(options.files[0])
     target.parent.mkdir(parents=True, exist_ok=True)
     write_with(target, partial(np.savez_compressed, **found))

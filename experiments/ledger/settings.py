@@ -41,9 +41,10 @@ class Expected:
         return self._trees[data]
 
     def data_of(self, config: dict) -> str | None:
-        """The kind of data that a run of this configuration is nearest to, None if it is not a line's."""
-        name = config.get("run", {}).get("name")
-        if any(name not in trees for trees in self._trees.values()):
+        """The kind of data that a run of this configuration is nearest to, None if it is not a line's: of another name,
+        or of another network, as where two systems have a line called `plain`."""
+        name, symbol = config.get("run", {}).get("name"), config.get("symbol")
+        if any(name not in trees or trees[name]["symbol"] != symbol for trees in self._trees.values()):
             return None
         return min(self._trees, key=lambda data: len(self.differences(self._trees[data][name], config)))
 

@@ -142,6 +142,7 @@ def test_a_run_counts_only_with_its_lines_settings(tmp_path, expected):
     changed = {**small["acn_naive"], "net": {**small["acn_naive"]["net"], "width": 99}}
     leave_run(tmp_path / "d", changed, 0.6)
     leave_run(tmp_path / "e", {**small["acn_lr1"], "run": {"name": "something else"}}, 0.9)
+    leave_run(tmp_path / "other_system", {**small["acn_lr1"], "symbol": "resnet_v1_101_rfcn"}, 0.9)
     runs, left_out = find(BOOK, tmp_path, expected)
     assert [(run.config, run.data, run.seed, run.value) for run in runs] == [
         ("acn_lr1", "stand-in", 1, 0.5), ("deeplab_dil3", "cityscapes", 2, 0.7)]  # fmt: skip

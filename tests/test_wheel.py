@@ -124,7 +124,7 @@ def test_it_runs_in_another_python_with_its_newest_numpy(wheel, tmp_path):
     assert done.stdout == "right\n", done.stderr
     done = run([python, "-c", "import operators.for_torch"], cwd=tmp_path, env=alone)
     assert done.returncode == 1
-    assert "ImportError: torch not installed: pip install 'active-convnets[torch]'" in done.stderr
+    assert "MissingExtra: torch not installed: pip install 'active-convnets[torch]'" in done.stderr
 
 
 def test_it_runs_where_there_is_no_compiler(wheel, tmp_path):

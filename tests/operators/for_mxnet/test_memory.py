@@ -19,7 +19,8 @@ def _resident_bytes() -> int:
 @pytest.mark.parametrize("static", [None, False, True])
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_memory_stays_flat(operator, static):
-    """A step handles more than 1/4 MiB of arrays, so one array kept per step would show."""
+    """A step handles more than 1/4 MiB of arrays, so one array kept per step would show in every stretch of steps; what
+    the process has grown by once, whoever in it did, shows in one."""
     one = wide_sample(operator, (1, 64, 64))
     layer, inputs = Layer(one), one.ndarrays("float32")
     assert sum(array.size * 4 for array in inputs.values()) > MIB / 4
@@ -33,6 +34,6 @@ def test_memory_stays_flat(operator, static):
             loss = layer(*inputs.values()).sum()
         loss.backward()
         mx.nd.waitall()  # else a slow machine has more steps under way at the end than in the middle
-        if step in (100, 199):
+        if step in (50, 125, 199):
             sizes.append(_resident_bytes())
-    assert sizes[1] - sizes[0] < 8 * MIB
+    assert min(sizes[1] - sizes[0], sizes[2] - sizes[1]) < 8 * MIB

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from lib.data import images
-from lib.data.flow_files import read_flow
+from lib.data.flow_files import UNKNOWN, known, read_flow
 from lib.data.picture_file import DatasetError
 
 
 @dataclass(frozen=True)
 class Pair:
     """first, second: uint8 (h, w, 3) RGB. flow: float32 (h, w, 2), (u, v) to the right and down, of the first picture's
-    pixels. occluded: bool (h, w), or None where nobody knows. name: of its files."""
+    pixels. occluded: bool (h, w), of the pixels whose flow is known, or None where nobody knows. name: of its files."""
 
     first: np.ndarray
     second: np.ndarray
@@ -28,12 +28,14 @@ class Pair:
 
 @dataclass(frozen=True)
 class Files:
-    """Of one pair. hidden: None, or what tells the occluded pixels."""
+    """Of one pair. hidden: tells the occluded pixels; invalid: those whose flow is not to be trusted. Neither of the two
+    need be there."""
 
     first: Path
     second: Path
     flow: Path
     hidden: Path | None = None
+    invalid: Path | None = None
 
 
 class FlowPairs(ABC):
@@ -61,18 +63,25 @@ class FlowPairs(ABC):
     def pair(self, name: str) -> Pair:
         """Raises DatasetError for a broken file, or sizes that differ."""
         files = self._files[name]
-        first, second = images.read_image(files.first), images.read_image(files.second)
-        flow, occluded = self._truth(files)
-        hidden = [(files.hidden, occluded)] if occluded is not None else []
-        for path, each in ((files.second, second), (files.flow, flow), *hidden):
-            if each.shape[:2] != first.shape[:2]:
-                raise DatasetError(
-                    f"{path}: {each.shape[1]} x {each.shape[0]} pixels (width x height), but {files.first} has "
-                    f"{first.shape[1]} x {first.shape[0]}"
-                )
+        first = images.read_image(files.first)
+
+        def fitting(path: Path, values: np.ndarray) -> np.ndarray:
+            images.check_sizes(files.first, path, first, values if values.ndim == 2 else values[..., 0])
+            return values
+
+        second = fitting(files.second, images.read_image(files.second))
+        flow, occluded = fitting(files.flow, self._flow(files.flow)), None
+        if files.invalid and files.invalid.is_file():
+            wrong = fitting(files.invalid, images.read_label(files.invalid)) > 0
+            flow = np.where(wrong[..., None], np.float32(UNKNOWN), flow)
+        if files.hidden and files.hidden.is_file():
+            occluded = fitting(files.hidden, self._hidden(files.hidden)) & known(flow)
         return Pair(first, second, flow, occluded, name)
 
-    def _truth(self, files: Files) -> tuple[np.ndarray, np.ndarray | None]:
-        """Flow (h, w, 2) and what is occluded, bool (h, w) or None."""
-        hidden = files.hidden
-        return read_flow(files.flow), images.read_label(hidden) > 0 if hidden and hidden.is_file() else None
+    def _flow(self, path: Path) -> np.ndarray:
+        """float32 (h, w, 2)."""
+        return read_flow(path)
+
+    def _hidden(self, path: Path) -> np.ndarray:
+        """bool (h, w): pixels that are not to be seen in the second picture."""
+        return images.read_label(path) > 0

@@ -27,7 +27,7 @@ class FlyingChairs(FlowPairs):
     """
 
     def __init__(self, root: str | Path, image_set: str):
-        super().__init__(root, image_set, tuple(SPLITS), SPLIT_FILE)
+        super().__init__(root, image_set, tuple(SPLITS), "FlyingChairs")
 
     def _found(self) -> dict[str, Files]:
         path = self.root / SPLIT_FILE

@@ -48,14 +48,11 @@ class KittiFlow(FlowPairs):
             for path in flows
         }  # fmt: skip
 
-    def _truth(self, files: Files) -> tuple[np.ndarray, np.ndarray | None]:
-        flow = read_flow_png(files.flow)
-        if files.hidden is None or not files.hidden.is_file():
-            return flow, None
-        seen = known(read_flow_png(files.hidden))
-        if seen.shape != flow.shape[:2]:
-            raise DatasetError(f"{files.hidden}: {seen.shape[1]} x {seen.shape[0]} pixels, not those of {files.flow}")
-        return flow, known(flow) & ~seen
+    def _flow(self, path: Path) -> np.ndarray:
+        return read_flow_png(path)
+
+    def _hidden(self, path: Path) -> np.ndarray:
+        return ~known(read_flow_png(path))
 
 
 def read_flow_png(path: str | Path) -> np.ndarray:

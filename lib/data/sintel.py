@@ -11,10 +11,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
-from lib.data import images
-from lib.data.flow_files import UNKNOWN
 from lib.data.flow_pairs import Files, FlowPairs
 from lib.data.picture_file import DatasetError
 
@@ -45,15 +41,6 @@ class Sintel(FlowPairs):
         if not number.isdigit():
             raise DatasetError(f"{flow}: expected frame_NUMBER.flo")
         following = f"frame_{int(number) + 1:0{len(number)}d}.png"
-        hidden = training / "occlusions" / scene / f"{flow.stem}.png"
-        return Files(pictures / f"{flow.stem}.png", pictures / following, flow, hidden)
-
-    def _truth(self, files: Files) -> tuple[np.ndarray, np.ndarray | None]:
-        flow, occluded = super()._truth(files)
-        invalid = files.flow.parents[2] / "invalid" / files.flow.parent.name / f"{files.flow.stem}.png"
-        if invalid.is_file():
-            wrong = images.read_label(invalid) > 0
-            if wrong.shape != flow.shape[:2]:
-                raise DatasetError(f"{invalid}: {wrong.shape[1]} x {wrong.shape[0]} pixels, not those of {files.flow}")
-            flow = np.where(wrong[..., None], np.float32(UNKNOWN), flow)
-        return flow, occluded
+        name = f"{scene}/{flow.stem}.png"
+        return Files(pictures / f"{flow.stem}.png", pictures / following, flow, training / "occlusions" / name,
+                     training / "invalid" / name)  # fmt: skip

@@ -134,7 +134,11 @@ def test_what_is_wrong_with_kitti_is_told(kitti, tmp_path):
     with pytest.raises(DatasetError, match="nowhere.png: No such file"):
         read_flow_png(tmp_path / "nowhere.png")
     flow_png(wrong, np.zeros((6, 7)), np.zeros((6, 7)), np.ones((6, 7)))
-    with pytest.raises(DatasetError, match="flow_noc/000000_10.png: 8 x 6 pixels, not those of"):
+    with pytest.raises(DatasetError, match=r"flow_occ/000000_10.png: 7 x 6 pixels .* has 8 x 6"):
+        KittiFlow(kitti, "training").pair("000000_10")
+    flow_png(wrong, np.zeros((6, 8)), np.zeros((6, 8)), np.ones((6, 8)))
+    flow_png(kitti / "training/flow_noc/000000_10.png", np.zeros((5, 8)), np.zeros((5, 8)), np.ones((5, 8)))
+    with pytest.raises(DatasetError, match=r"flow_noc/000000_10.png: 8 x 5 pixels .* has 8 x 6"):
         KittiFlow(kitti, "training").pair("000000_10")
 
 

@@ -53,10 +53,15 @@ class Looker:
         )
 
 
+def look_path(place: Path, number: int) -> Path:
+    """The file in the folder `place` of the look at a test picture."""
+    return place / f"look_{number}.npz"
+
+
 def read_looks(place: Path) -> dict[int, Look]:
     """The looks that evaluation has kept in the folder `place`, by the number of the test picture."""
-    found = {int(path.stem.removeprefix("look_")): path for path in place.glob("look_*.npz")}
-    return {number: looks.load(found[number]) for number in sorted(found)}
+    numbers = sorted(int(path.stem.removeprefix("look_")) for path in place.glob("look_*.npz"))
+    return {number: looks.load(look_path(place, number)) for number in numbers}
 
 
 def names_of(cfg) -> tuple[str, ...]:

@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 
 from classify.data import load_dataset
 from classify.evaluation import shown
-from classify.looker import read_looks
+from classify.looker import look_path
 from classify.pictures import draw_looks, draw_pictures
+from lib.looking import look as looks
 from lib.pictures import panels
 from lib.pictures.run_picture import WIDTH, draw_loss, write_summary
 from lib.run import folder
@@ -29,8 +30,8 @@ def summary(cfg) -> Path:
     tell(text)
     data = load_dataset(cfg, cfg.dataset.test_image_set)
     place = folder.results_path(cfg).with_suffix("")
-    numbers, stored = shown(data), read_looks(place)
-    seen = [stored[number] for number in numbers]
+    numbers = shown(data)
+    seen = [looks.load(look_path(place, number)) for number in numbers]
     looking = bool(seen[0].layers)
     heights = [2.3, *([2.3] if looking else []), 3.6]
     figure = Figure(figsize=(WIDTH, sum(heights) + 0.5), layout="constrained")

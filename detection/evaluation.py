@@ -30,10 +30,11 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
     """
     data = load_dataset(cfg, cfg.dataset.test_image_set)
     place.mkdir(parents=True, exist_ok=True)
-    made_by = _made_by(cfg, predictor, data)
+    proposals = read_proposals(cfg, data.records)
+    made_by = _made_by(cfg, predictor, data, proposals)
     found = None if ignore_cache else read_detections(place, made_by)
     if found is None:
-        found = _predict(cfg, data, predictor, log)
+        found = _predict(cfg, data, predictor, proposals, log)
         _store(place, made_by, found)
     else:
         log.info("using the detections stored in %s; --ignore_cache predicts them again", place / STORED)
@@ -55,11 +56,11 @@ def shown(data) -> np.ndarray:
     return np.unique(np.linspace(0, len(data.records) - 1, PICTURES + 2).astype(int)[1:-1])
 
 
-def _made_by(cfg, predictor, data) -> str:
+def _made_by(cfg, predictor, data, proposals: dict[str, np.ndarray]) -> str:
     """What detections depend on: parameters, network, scale, thresholds, pictures, the proposals of a file."""
     told = [cfg.symbol, str(cfg.net), str(cfg.SCALES), str(cfg.network), str(cfg.TEST), cfg.engine, cfg.run.precision,
             predictor.digest, *(f"{each.name} {each.size}" for each in data.records)]  # fmt: skip
-    told += [hashlib.sha256(each.tobytes()).hexdigest() for each in read_proposals(cfg, data.records).values()]
+    told += [hashlib.sha256(each.tobytes()).hexdigest() for each in proposals.values()]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
@@ -82,10 +83,9 @@ def read_detections(place: Path, made_by: str = "") -> list[Detections] | None:
     return [Detections(*each) for each in zip(*parts)]
 
 
-def _predict(cfg, data, predictor, log) -> list[Detections]:
+def _predict(cfg, data, predictor, proposals: dict[str, np.ndarray], log) -> list[Detections]:
     size, count = cfg.TEST.BATCH_IMAGES, len(data.records)
     groups = [data.records[first : first + size] for first in range(0, count, size)]
-    proposals = read_proposals(cfg, data.records)
     seconds, clock, found = np.zeros(2), time.perf_counter(), []
     with tqdm(total=count, unit="image", desc="testing", dynamic_ncols=True, disable=None) as bar:
         for names, group in prefetch(lambda: (_read(data, each) for each in groups)):

@@ -36,6 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     from lib.predictors import predictor
     from lib.run.atomic import write_with
 
+    target = path(options.files[0])
+    target.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written to is told before the work
     network = predictor(system, cfg, options.epoch, file=options.params)
     names = options.sets.split("+") if options.sets else [cfg.dataset.image_set, cfg.dataset.test_image_set]
     found: dict[str, np.ndarray] = {}
@@ -43,8 +45,6 @@ def main(arguments: list[str] | None = None) -> int:
         data = load_dataset(cfg, name)
         for record in tqdm(data.records, desc=name, unit="image", dynamic_ncols=True, disable=None):
             found[record.name] = proposed(cfg, network, data.image(record))
-    target = path(options.files[0])
-    target.parent.mkdir(parents=True, exist_ok=True)
     write_with(target, partial(np.savez_compressed, **found))
     tell(f"{target}: {sum(map(len, found.values()))} boxes of {len(found)} pictures")
     return 0

@@ -30,7 +30,8 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
     """
     data, sums = load_dataset(cfg, cfg.dataset.test_image_set), {}
     place.mkdir(parents=True, exist_ok=True)
-    records = data.records
+    looker.forget_pairs(place)
+    records, kept = data.records, shown(data)
     size = cfg.TEST.BATCH_IMAGES
     groups = [records[first : first + size] for first in range(0, len(records), size)]
     for pairs in prefetch(lambda: (same for group in groups for same in _of_one_size(map(data.pair, group)))):
@@ -40,10 +41,10 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
                 errors = end_point_error(guess, pair.flow)
                 for part, mask in masks.items():
                     sums.setdefault(name, Sums()).add(part, errors, mask)
-            if pair.name in shown(data):
+            if pair.name in kept:
                 looker.save_pair(place, pair, flow)
     if cfg.net.kind == "lsdfn":
-        looker.save(place / looker.EDGE, looker.look(predictor, data.pair(shown(data)[0])))
+        looker.save(place / looker.EDGE, looker.look(predictor, data.pair(kept[0])))
     means = {name: each.means() for name, each in sums.items()}
     own = means.pop("network")
     value = own.pop("all")

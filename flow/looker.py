@@ -71,11 +71,22 @@ def save_pair(place: Path, pair: Pair, flow: np.ndarray) -> None:
     write_flow(place / f"{pair.name}.flo", flow)
 
 
+def forget_pairs(place: Path) -> None:
+    """Takes away what `save_pair` has kept there: of other data it may be of other names."""
+    for path in place.glob("pair_*.npz"):
+        path.unlink()
+
+
 def load_pairs(place: Path) -> list[tuple[Pair, np.ndarray]]:
-    """The pairs that `save_pair` has kept there, by name, each with its predicted flow; without their occlusions."""
+    """The pairs that `save_pair` has kept there, by name, each with its predicted flow; without their occlusions.
+
+    Raises ValueError where there is none, as an earlier version's evaluation leaves it.
+    """
     found = []
     for path in sorted(place.glob("pair_*.npz")):
         name, arrays = path.stem.removeprefix("pair_"), read_arrays(path, "evaluate again (./test.sh CONFIG)")
         pair = Pair(*(arrays[each] for each in _PAIR), occluded=None, name=name)
         found.append((pair, read_flow(place / f"{name}.flo")))
+    if not found:
+        raise ValueError(f"{place}: has no pair_*.npz; evaluate again (./test.sh CONFIG)")
     return found

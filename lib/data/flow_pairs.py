@@ -28,8 +28,8 @@ class Pair:
 
 @dataclass(frozen=True)
 class Files:
-    """Of one pair. hidden: tells the occluded pixels; invalid: those whose flow is not to be trusted. Neither of the two
-    need be there."""
+    """Of one pair. hidden: tells the occluded pixels; invalid: those whose flow is not to be trusted. These two may be
+    missing."""
 
     first: Path
     second: Path

@@ -65,14 +65,20 @@ class Run:
     @property
     def layers(self) -> list[LookingLayer]:
         """The layers that learn where to look, as its graph has them; [] before the first checkpoint."""
-        graph = Path(f"{self.prefix}-symbol.json")
-        return looking_layers(graph.read_text(encoding="utf-8")) if graph.is_file() else []
+        graph = self._graph
+        return looking_layers(graph) if graph else []
 
     @property
     def filters(self) -> bool:
         """Whether it has dynamic filters, as its graph says."""
-        graph = Path(f"{self.prefix}-symbol.json")
-        return graph.is_file() and bool(filter_layers(graph.read_text(encoding="utf-8")))
+        graph = self._graph
+        return bool(graph and filter_layers(graph))
+
+    @property
+    def _graph(self) -> str:
+        """The text of its graph, '' before the first checkpoint."""
+        path = Path(f"{self.prefix}-symbol.json")
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, {self.kind}, {self.last} epochs)"
@@ -145,13 +151,17 @@ class Run:
     def result(self, zero_offsets: bool = False) -> dict | None:
         """What evaluation wrote, or None if there was none."""
         name = f"results{'_zero_offsets' if zero_offsets else ''}.json"
-        path = self.folder / self.config["dataset"]["test_image_set"].replace("+", "_") / name
+        path = self._tested / name
         return read_json(path, "evaluate again (./test.sh CONFIG)") if path.is_file() else None
 
     @property
     def kept(self) -> Path:
         """The folder of what evaluation has kept of the test set: looks, flows, detections, as its system does."""
-        return self.folder / self.config["dataset"]["test_image_set"].replace("+", "_") / "results"
+        return self._tested / "results"
+
+    @property
+    def _tested(self) -> Path:
+        return self.folder / self.config["dataset"]["test_image_set"].replace("+", "_")
 
     def look(self) -> Look:
         """What the network of the last epoch does with a picture: the first that `inspect` stored.

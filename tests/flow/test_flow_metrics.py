@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
 
 from flow.evaluation import floors, masks_of
-from flow.looker import load_pairs, moving_edge, save_pair
+from flow.looker import forget_pairs, load_pairs, moving_edge, save_pair
 from flow.pictures import draw_pairs
 from lib.data.flow_files import UNKNOWN
 from lib.data.flow_pairs import Pair
@@ -101,3 +102,6 @@ def test_pairs_are_kept_and_drawn_with_their_error(tmp_path):
         "error, mean 2.00 px",
     ]
     assert (np.asarray(figure.axes[4].images[0].get_array()) == 2).all()
+    forget_pairs(tmp_path)
+    with pytest.raises(ValueError, match=r"has no pair_\*.npz; evaluate again"):
+        load_pairs(tmp_path)

@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     made.add_argument("--epoch", type=int, default=0, help="default: TEST.test_epoch, else the last one")
     options = parse(made, arguments)
     no_files(made, options)
-    system, cfg, _ = read_config_or_run(options)
+    system, cfg, _ = read_config_or_run(options, of="detection")
     use_threads(cfg.run.threads)  # before anything imports a framework
     from lib.predictors import predictor
 

@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(made, arguments)
     if len(options.files) != 1 or not options.files[0].endswith(".npz"):
         made.error(f"expected one file to write, FILE.npz, got {' '.join(options.files) or 'none'}")
-    system, cfg, _ = read_config_or_run(options)
+    system, cfg, _ = read_config_or_run(options, of="detection")
     use_threads(cfg.run.threads)  # before anything imports a framework
     from detection.data import load_dataset
     from lib.predictors import predictor

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 
 from lib.commands.arguments import parse, parser, path, read_config_or_run
-from lib.config import ConfigError
 from lib.run.atomic import write_with
 from lib.run.program import program, tell
 from lib.run.threads import use_threads
@@ -35,9 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     if len(pictures) != 2:
         made.error(f"expected two pictures, got {len(pictures)}")
     options.config = options.run
-    system, cfg, _ = read_config_or_run(options)
-    if system.name != "flow":
-        raise ConfigError(f"--run {options.run}: a configuration of {system.name}, expected one of flow")
+    system, cfg, _ = read_config_or_run(options, of="flow")
     use_threads(cfg.run.threads)
     return _predict(system, cfg, options, pictures)
 

@@ -46,9 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         made.error(f"--every: expected a number from 1 on, got {options.every}")
     box = parse_box(options.box)
     shown = frames(options.film)
-    system, cfg, _ = read_config_or_run(options)
-    if system.name != "tracking":
-        raise ValueError(f"--run {options.config}: a network of {system.name}, not a tracker")
+    system, cfg, _ = read_config_or_run(options, of="tracking")
     use_threads(cfg.run.threads)
     return _run(system, cfg, options, shown, box)
 

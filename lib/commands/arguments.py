@@ -73,12 +73,21 @@ def no_files(made: argparse.ArgumentParser, options: argparse.Namespace) -> None
         made.error(f"expected key=value, got {' '.join(options.files)}")
 
 
-def read_config_or_run(options: argparse.Namespace, run_first: bool = False) -> tuple[System, Any, Run | None]:
+def read_config_or_run(
+    options: argparse.Namespace, run_first: bool = False, of: str = ""
+) -> tuple[System, Any, Run | None]:
     """System, configuration and, if the first word is a trained run, that; its own settings then count.
 
     A name that both a configuration and runs have is the configuration's, or with `run_first` the run's.
-    Raises ConfigError, RunError.
+    of: the only system that the program serves; '' for every one. Raises ConfigError, RunError.
     """
+    system, cfg, run = _read(options, run_first)
+    if of and system.name != of:
+        raise ConfigError(f"{options.config}: a configuration of {system.name}, expected one of {of}")
+    return system, cfg, run
+
+
+def _read(options: argparse.Namespace, run_first: bool) -> tuple[System, Any, Run | None]:
     text = options.config
     if is_config(text) and not (run_first and _is_run(text)):
         system, cfg = read(text, options.settings)

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from deeplab import summary
 from deeplab.schema import load
@@ -133,3 +135,17 @@ def test_configuration_is_found_from_another_folder(tmp_path, script):
         )
         assert launched.endswith("my.yaml --workers 2 --servers=1 TRAIN.lr=1")
         assert evaluated.endswith("my.yaml --both TRAIN.lr=1")
+
+
+@pytest.mark.parametrize("program, arguments, of", [
+    ("detection.propose", ["quick_digits", "boxes.npz"], "detection"),
+    ("detection.dilations", ["quick_digits"], "detection"),
+    ("flow.predict", ["a.png", "b.png", "--run", "quick_digits"], "flow"),
+    ("tracking.run", ["{film}", "--box", "1,1,4,4", "--run", "quick_digits"], "tracking"),
+])  # fmt: skip
+def test_a_program_of_one_system_refuses_the_others(program, arguments, of, tmp_path, capsys):
+    for number in (1, 2):
+        Image.new("RGB", (16, 16)).save(tmp_path / f"{number}.png")
+    main = importlib.import_module(program).main
+    assert main([each.format(film=tmp_path) for each in arguments]) == 1
+    assert f"quick_digits: a configuration of classify, expected one of {of}" in capsys.readouterr().err

@@ -37,7 +37,11 @@ def summary(cfg) -> Path:
     tell(text)
     films = shown(cfg, load_sequences(cfg, cfg.dataset.test_image_set))
     found = {FOUND: _boxes(cfg, False), **({FOUND_ZERO: _boxes(cfg, True)} if zero else {})}
-    strips = read_strips(folder.results_path(cfg).with_suffix(""))
+    kept = folder.results_path(cfg).with_suffix("")
+    strips = read_strips(kept)
+    missing = [film.name for film in films if len(film) > 1 and film.name not in strips]
+    if missing:  # an earlier version's evaluation
+        raise ValueError(f"{kept}: has no look_{missing[0]}_0.npz; evaluate again (./test.sh CONFIG)")
     seen = [strips[film.name][len(strips[film.name]) // 2] for film in films if film.name in strips]
     looking = bool(seen and seen[0].layers)
     image = films[0].image(0)

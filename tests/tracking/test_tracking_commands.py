@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from importlib.util import find_spec
 
 import numpy as np
@@ -73,6 +74,14 @@ def test_looks_along_some_films_are_kept(place):
         [look.picture for look in strip] == [f"{film} {frame}" for frame in (1, 3, 6, 8, 11, 13)]
         for film, strip in strips.items()
     )
+
+
+def test_a_summary_tells_which_looks_are_missing(place, tmp_path):
+    shutil.copytree(place, tmp_path, dirs_exist_ok=True)
+    for path in (tmp_path / "output/tracking/small/val/results").glob("look_growing_*.npz"):
+        path.unlink()
+    said = call(tmp_path, "lib.commands.summary", "small.yaml", status=1)
+    assert "results: has no look_growing_001_0.npz; evaluate again" in said
 
 
 def test_a_folder_of_pictures_is_followed(place):

@@ -53,6 +53,7 @@ fi
 
 echo "setup: installing with [$extras] and building the operators (some minutes the first time)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check 'pip>=22'
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 -e ".[$extras]"
+# --no-compile: Python compiles a module when it is first imported; all of them, most never imported, take a minute.
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --use-pep517 -e ".[$extras]"
 { echo "$now"; { echo "$have"; tr ',' '\n' <<<"$extras"; } | sed '/^$/d' | sort -u; } > "$stamp.new"
 mv "$stamp.new" "$stamp"

@@ -8,7 +8,7 @@ from pathlib import Path
 from lib.data.boxes import BoxData
 from lib.data.coco import coco
 from lib.data.images import DatasetError
-from lib.data.streets.boxes import BoxSettings, generate_boxes
+from lib.data.streets.boxes import box_settings, generate_boxes
 from lib.data.voc_boxes import CLASS_NAMES, voc_boxes
 
 STREETS = Path("data/streets_boxes")
@@ -24,7 +24,8 @@ def load_dataset(cfg, image_set: str) -> BoxData:
     settings, streets = cfg.dataset, cfg.dataset.streets
     kind = is_coco(cfg)
     if streets.train:
-        generate_boxes(settings.dataset_path, BoxSettings(streets.train, streets.val, *cfg.SCALES[0], streets.seed))
+        made = box_settings(streets.train, streets.val, *cfg.SCALES[0], streets.seed, streets.decoys)
+        generate_boxes(settings.dataset_path, made)
     if kind:
         data = coco(settings.dataset_path, image_set)
     else:

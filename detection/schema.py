@@ -43,6 +43,7 @@ class Streets:
     train: int = 0  # pictures; 0 = dataset_path holds a data set, nothing is made
     val: int = 0
     seed: int = 1
+    decoys: bool = False  # each mast carries a second flag, which says nothing
 
 
 @dataclass

@@ -53,12 +53,12 @@ class Detection(System):
 
     def prepare(self, cfg, log=tell) -> None:
         from detection.data import STREETS
-        from lib.data.streets.boxes import BoxSettings, generate_boxes
+        from lib.data.streets.boxes import box_settings, generate_boxes
 
         path = Path(cfg.dataset.dataset_path)
         if path == STREETS and not path.exists() and not cfg.dataset.streets.train:
             log(f"making the generated streets in {path}")
-            generate_boxes(path, BoxSettings(train=320, val=200, height=128, width=192, seed=7))
+            generate_boxes(path, box_settings(train=320, val=200, height=128, width=192, seed=7))
 
 
 SYSTEM = Detection()

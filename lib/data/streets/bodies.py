@@ -39,6 +39,9 @@ SMALLEST, LARGEST = 12.0, 38.0
 MAST = 1.3
 """Mast length over body height."""
 
+DECOY = 0.5
+"""Where a decoy hangs, over the mast's length: as far from its body as the true flag of one half as high."""
+
 FLAG = 9.0
 """Width and height of a flag in units; flags do not shrink with distance."""
 
@@ -89,14 +92,26 @@ def _find_room(view: View, rng: np.random.Generator, taken: list, kind: str) -> 
     return None
 
 
-def draw_body(canvas: Canvas, view: View, rng: np.random.Generator, body: Body) -> None:
-    """Draw one body with its mast and flag, which belong to it: they carry its label."""
+def decoy_of(rng: np.random.Generator, body: Body) -> str:
+    """A class of the body's kind, drawn without regard to the body's own: it says nothing about that."""
+    names = list(KINDS[body.kind])
+    return names[rng.integers(len(names))]
+
+
+def draw_body(canvas: Canvas, view: View, rng: np.random.Generator, body: Body, decoy: str | None = None) -> None:
+    """Draw one body with its mast and flag, which belong to it: they carry its label.
+
+    decoy : the class whose flag hangs halfway up the mast, too, behind the true one
+    """
     _DRAW[body.kind](canvas, rng, body)
     u, half = view.unit, FLAG * view.unit / 2
-    label, middle, edge = ID[body.name], body.feet - body.height * (1 + MAST), half + 0.8 * u
-    canvas.box(body.x - 0.5 * u, middle, body.x + 0.5 * u, body.feet - body.height, (60, 60, 64), label)
-    canvas.box(body.x - edge, middle - edge, body.x + edge, middle + edge, (250, 250, 250), label)
-    canvas.box(body.x - half, middle - half, body.x + half, middle + half, KINDS[body.kind][body.name], label)
+    label, edge, top = ID[body.name], half + 0.8 * u, body.feet - body.height
+    canvas.box(body.x - 0.5 * u, top - body.height * MAST, body.x + 0.5 * u, top, (60, 60, 64), label)
+    for name, up in ((decoy, MAST * DECOY), (body.name, MAST)):
+        if name is not None:
+            middle = top - body.height * up
+            canvas.box(body.x - edge, middle - edge, body.x + edge, middle + edge, (250, 250, 250), label)
+            canvas.box(body.x - half, middle - half, body.x + half, middle + half, KINDS[body.kind][name], label)
 
 
 class _Pen:

@@ -34,6 +34,18 @@ class BoxSettings(Settings):
     boxes: int = 1
 
 
+@dataclass(frozen=True)
+class DecoySettings(BoxSettings):
+    """The harder grammar: halfway up each mast hangs a second flag, which says nothing. decoys counts up, too."""
+
+    decoys: int = 1
+
+
+def box_settings(train: int, val: int, height: int, width: int, seed: int, decoys: bool = False) -> BoxSettings:
+    """As `Settings`; decoys : in the harder grammar."""
+    return (DecoySettings if decoys else BoxSettings)(train, val, height, width, seed)
+
+
 def generate_boxes(out: str | Path, settings: BoxSettings, replace: bool = False, workers: int = 1) -> bool:
     """Make the data set `out` unless it is there already, see `lib.data.streets.write.generate`."""
     return generate(out, settings, replace, workers, _write)
@@ -51,7 +63,8 @@ def _write(root: Path, settings: Settings, workers: int) -> None:
     for folder in (kit / "JPEGImages", kit / "Annotations", kit / "ImageSets" / "Main", root / "annotations",
                    root / "images"):  # fmt: skip
         folder.mkdir(parents=True)
-    do_all(_write_one, tasks(kit, settings), settings, workers)
+    decoys = isinstance(settings, DecoySettings)
+    do_all(_write_one, [(*task, decoys) for task in tasks(kit, settings)], settings, workers)
     for split, every in names(settings).items():
         write_text(kit / "ImageSets" / "Main" / f"{split}.txt", "".join(f"{each}\n" for each in every))
         os.symlink(os.path.relpath(kit / "JPEGImages", root / "images"), root / "images" / split)
@@ -64,8 +77,8 @@ def _boxes(bodies: list[Body], height: int, width: int) -> list[tuple[str, tuple
 
 
 def _write_one(task: tuple) -> None:
-    kit, seed, split, number, height, width = task
-    image, _, bodies = render_with_bodies(seed, split, number, height, width)
+    kit, seed, split, number, height, width, decoys = task
+    image, _, bodies = render_with_bodies(seed, split, number, height, width, decoys)
     called = name(split, number)
     path = kit / "JPEGImages" / f"{called}.png"
     write_with(path, lambda file: Image.fromarray(image).save(file, format="PNG", compress_level=3))

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from lib.data.labels import ID_OF_NAME as ID
-from lib.data.streets.bodies import Body, draw_body, place_bodies
+from lib.data.streets.bodies import Body, decoy_of, draw_body, place_bodies
 from lib.data.streets.canvas import Canvas
 from lib.data.streets.furniture import Post, draw_post, place_posts
 from lib.data.streets.scenery import draw_scenery
@@ -30,9 +30,10 @@ def render(seed: int, split: str, index: int, height: int, width: int) -> tuple[
     return render_with_bodies(seed, split, index, height, width)[:2]
 
 
-def render_with_bodies(seed: int, split: str, index: int, height: int, width: int):
-    """The same, and the list of bodies in it."""
+def render_with_bodies(seed: int, split: str, index: int, height: int, width: int, decoys: bool = False):
+    """The same, and the list of bodies in it. decoys : each mast carries a second flag, which says nothing."""
     rng = np.random.default_rng((seed, SPLITS.index(split), index))
+    rng_of_decoys = np.random.default_rng((seed, SPLITS.index(split), index, 1))  # all else is as without them
     view = look(rng, height, width)
     canvas = Canvas(height, width, ID["terrain"])
     draw_scenery(canvas, view, rng)
@@ -42,7 +43,7 @@ def render_with_bodies(seed: int, split: str, index: int, height: int, width: in
     things: list[Body | Post] = [*posts, *bodies]
     for thing in sorted(things, key=lambda thing: thing.feet):
         if isinstance(thing, Body):
-            draw_body(canvas, view, rng, thing)
+            draw_body(canvas, view, rng, thing, decoy_of(rng_of_decoys, thing) if decoys else None)
         else:
             draw_post(canvas, view, rng, thing)
     _bonnet(canvas, view)

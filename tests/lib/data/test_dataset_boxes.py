@@ -12,8 +12,8 @@ from PIL import Image
 
 from lib.data.coco import coco
 from lib.data.images import DatasetError
-from lib.data.streets.bodies import Body
-from lib.data.streets.boxes import CLASS_NAMES, BoxSettings, box_of, generate_boxes
+from lib.data.streets.bodies import DECOY, KINDS, MAST, Body, decoy_of
+from lib.data.streets.boxes import CLASS_NAMES, BoxSettings, box_of, box_settings, generate_boxes
 from lib.data.streets.scene import render_with_bodies
 from lib.data.voc_boxes import voc_boxes
 
@@ -208,3 +208,34 @@ def test_a_box_holds_the_body_alone():
     assert box_of(body, 1, 100, 100) == (15, 30, 24, 49)
     assert box_of(Body("figure", "person", x=2, feet=50, width=10, height=20), 1, 40, 100) == (0, 30, 6, 39)
     assert box_of(Body("figure", "person", x=-20, feet=50, width=10, height=20), 1, 100, 100) is None
+
+
+def test_decoys_hang_halfway_up_the_masts_and_nothing_else_changes(tmp_path):
+    plain, _, bodies = render_with_bodies(3, "val", 1, 256, 384)
+    decoys, _, same = render_with_bodies(3, "val", 1, 256, 384, decoys=True)
+    assert same == bodies and len(bodies) > 3
+    changed, inside = (plain != decoys).any(axis=2), np.zeros(plain.shape[:2], bool)
+    for body in bodies:
+        left, top, right, bottom = (round(each) for each in body.bounds(2)[1])
+        inside[max(top, 0) : bottom + 1, left : right + 1] = True
+        middle = round(body.feet - body.height * (1 + MAST * DECOY))
+        assert changed[middle - 6 : middle + 6, round(body.x) - 6 : round(body.x) + 6].mean() > 0.5
+        own = round(body.feet - body.height * (1 + MAST))
+        assert not changed[own - 8 : own + 8, round(body.x) - 8 : round(body.x) + 8].any()
+    assert not changed[~inside].any()
+
+    settings = {"train": 1, "val": 2, "height": 64, "width": 96, "seed": 3}
+    assert generate_boxes(tmp_path / "s", box_settings(**settings, decoys=True))
+    data = voc_boxes(tmp_path / "s", "2012_val", CLASS_NAMES)
+    assert np.array_equal(data.image(data.records[1]), render_with_bodies(3, "val", 1, 64, 96, decoys=True)[0])
+    with pytest.raises(DatasetError, match="other settings .*decoys 1 there"):
+        generate_boxes(tmp_path / "s", box_settings(**settings))
+
+
+def test_a_decoy_says_nothing_about_its_body():
+    random = np.random.default_rng(5)
+    for kind, classes in KINDS.items():
+        for name in classes:
+            drawn = [decoy_of(random, Body(kind, name, 0, 0, 1, 1)) for _ in range(2000)]
+            for other in classes:
+                assert abs(drawn.count(other) / 2000 - 1 / len(classes)) < 0.05, (name, other)

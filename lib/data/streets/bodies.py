@@ -39,8 +39,8 @@ SMALLEST, LARGEST = 12.0, 38.0
 MAST = 1.3
 """Mast length over body height."""
 
-DECOY = 0.5
-"""Where a decoy hangs, over the mast's length: as far from its body as the true flag of one half as high."""
+DECOYS = (0.5, 1.5)
+"""Where a decoy may hang, over the mast's length: as far from its body as the true flag of a smaller or larger one."""
 
 FLAG = 9.0
 """Width and height of a flag in units; flags do not shrink with distance."""
@@ -92,26 +92,44 @@ def _find_room(view: View, rng: np.random.Generator, taken: list, kind: str) -> 
     return None
 
 
-def decoy_of(rng: np.random.Generator, body: Body) -> str:
-    """A class of the body's kind, drawn without regard to the body's own: it says nothing about that."""
+@dataclass(frozen=True)
+class Decoy:
+    """A second flag on a body's mast: its class, which says nothing about the body's, and its place of DECOYS."""
+
+    name: str
+    up: float
+
+
+def decoy_of(view: View, rng: np.random.Generator, body: Body, taken: list) -> Decoy:
+    """Its class is one of the body's kind, drawn without regard to the body's own. It hangs above the true flag as
+    often as below, except where it would leave the picture or hide something of `taken`; it is added there.
+    """
     names = list(KINDS[body.kind])
-    return names[rng.integers(len(names))]
+    name, up = names[rng.integers(len(names))], DECOYS[rng.integers(len(DECOYS))]
+    own = body.bounds(view.unit)[1]
+    left, top, right, _ = own
+    above = (left, top - (max(DECOYS) - 1) * MAST * body.height, right, top)
+    if up < 1 or above[1] < 0 or not is_free([each for each in taken if each != own], above):
+        return Decoy(name, min(DECOYS))
+    taken.append(above)
+    return Decoy(name, up)
 
 
-def draw_body(canvas: Canvas, view: View, rng: np.random.Generator, body: Body, decoy: str | None = None) -> None:
+def draw_body(canvas: Canvas, view: View, rng: np.random.Generator, body: Body, decoy: Decoy | None = None) -> None:
     """Draw one body with its mast and flag, which belong to it: they carry its label.
 
-    decoy : the class whose flag hangs halfway up the mast, too, behind the true one
+    decoy : hangs on the mast, too, which then ends above all flags, so that no flag looks like the last one
     """
     _DRAW[body.kind](canvas, rng, body)
     u, half = view.unit, FLAG * view.unit / 2
     label, edge, top = ID[body.name], half + 0.8 * u, body.feet - body.height
-    canvas.box(body.x - 0.5 * u, top - body.height * MAST, body.x + 0.5 * u, top, (60, 60, 64), label)
-    for name, up in ((decoy, MAST * DECOY), (body.name, MAST)):
-        if name is not None:
-            middle = top - body.height * up
-            canvas.box(body.x - edge, middle - edge, body.x + edge, middle + edge, (250, 250, 250), label)
-            canvas.box(body.x - half, middle - half, body.x + half, middle + half, KINDS[body.kind][name], label)
+    flags = [*([(decoy.name, decoy.up)] if decoy else []), (body.name, 1.0)]
+    length = body.height * MAST * max(DECOYS) + FLAG * u if decoy else body.height * MAST
+    canvas.box(body.x - 0.5 * u, top - length, body.x + 0.5 * u, top, (60, 60, 64), label)
+    for name, up in flags:
+        middle = top - body.height * MAST * up
+        canvas.box(body.x - edge, middle - edge, body.x + edge, middle + edge, (250, 250, 250), label)
+        canvas.box(body.x - half, middle - half, body.x + half, middle + half, KINDS[body.kind][name], label)
 
 
 class _Pen:

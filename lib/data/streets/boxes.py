@@ -36,7 +36,7 @@ class BoxSettings(Settings):
 
 @dataclass(frozen=True)
 class DecoySettings(BoxSettings):
-    """The harder grammar: halfway up each mast hangs a second flag, which says nothing. decoys counts up, too."""
+    """The harder grammar: each mast carries a second flag, which says nothing. decoys counts up, too."""
 
     decoys: int = 1
 

@@ -40,10 +40,11 @@ def render_with_bodies(seed: int, split: str, index: int, height: int, width: in
     taken: list = []
     posts = place_posts(view, rng, taken)
     bodies = place_bodies(view, rng, taken)
+    decoy = {body: decoy_of(view, rng_of_decoys, body, taken) for body in bodies} if decoys else {}
     things: list[Body | Post] = [*posts, *bodies]
     for thing in sorted(things, key=lambda thing: thing.feet):
         if isinstance(thing, Body):
-            draw_body(canvas, view, rng, thing, decoy_of(rng_of_decoys, thing) if decoys else None)
+            draw_body(canvas, view, rng, thing, decoy.get(thing))
         else:
             draw_post(canvas, view, rng, thing)
     _bonnet(canvas, view)

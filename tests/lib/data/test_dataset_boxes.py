@@ -12,9 +12,10 @@ from PIL import Image
 
 from lib.data.coco import coco
 from lib.data.images import DatasetError
-from lib.data.streets.bodies import DECOY, KINDS, MAST, Body, decoy_of
+from lib.data.streets.bodies import DECOYS, KINDS, MAST, Body, decoy_of
 from lib.data.streets.boxes import CLASS_NAMES, BoxSettings, box_of, box_settings, generate_boxes
 from lib.data.streets.scene import render_with_bodies
+from lib.data.streets.view import look
 from lib.data.voc_boxes import voc_boxes
 
 SIDES = ("xmin", "ymin", "xmax", "ymax")
@@ -210,18 +211,19 @@ def test_a_box_holds_the_body_alone():
     assert box_of(Body("figure", "person", x=-20, feet=50, width=10, height=20), 1, 100, 100) is None
 
 
-def test_decoys_hang_halfway_up_the_masts_and_nothing_else_changes(tmp_path):
+def test_decoys_hang_on_the_masts_and_nothing_else_changes(tmp_path):
     plain, _, bodies = render_with_bodies(3, "val", 1, 256, 384)
     decoys, _, same = render_with_bodies(3, "val", 1, 256, 384, decoys=True)
     assert same == bodies and len(bodies) > 3
     changed, inside = (plain != decoys).any(axis=2), np.zeros(plain.shape[:2], bool)
     for body in bodies:
-        left, top, right, bottom = (round(each) for each in body.bounds(2)[1])
-        inside[max(top, 0) : bottom + 1, left : right + 1] = True
-        middle = round(body.feet - body.height * (1 + MAST * DECOY))
-        assert changed[middle - 6 : middle + 6, round(body.x) - 6 : round(body.x) + 6].mean() > 0.5
+        left, _, right, bottom = (round(each) for each in body.bounds(2)[1])
+        inside[: bottom + 1, left : right + 1] = True
+        column = changed[:, round(body.x) - 6 : round(body.x) + 6]
+        places = [round(body.feet - body.height * (1 + MAST * up)) for up in DECOYS]
+        assert max(column[max(place - 6, 0) : place + 6].mean() for place in places) > 0.5
         own = round(body.feet - body.height * (1 + MAST))
-        assert not changed[own - 8 : own + 8, round(body.x) - 8 : round(body.x) + 8].any()
+        assert not column[own - 6 : own + 6].any()
     assert not changed[~inside].any()
 
     settings = {"train": 1, "val": 2, "height": 64, "width": 96, "seed": 3}
@@ -233,9 +235,20 @@ def test_decoys_hang_halfway_up_the_masts_and_nothing_else_changes(tmp_path):
 
 
 def test_a_decoy_says_nothing_about_its_body():
-    random = np.random.default_rng(5)
+    random, view = np.random.default_rng(5), look(np.random.default_rng(5), 128, 192)
     for kind, classes in KINDS.items():
         for name in classes:
-            drawn = [decoy_of(random, Body(kind, name, 0, 0, 1, 1)) for _ in range(2000)]
+            body = Body(kind, name, 96, 110, 20, 20)
+            drawn = [decoy_of(view, random, body, [*body.bounds(1)]) for _ in range(2000)]
             for other in classes:
-                assert abs(drawn.count(other) / 2000 - 1 / len(classes)) < 0.05, (name, other)
+                assert abs(sum(each.name == other for each in drawn) / 2000 - 1 / len(classes)) < 0.05, (name, other)
+            assert abs(sum(each.up > 1 for each in drawn) / 2000 - 0.5) < 0.05
+
+
+def test_a_decoy_hides_nothing():
+    view, body = look(np.random.default_rng(5), 128, 192), Body("figure", "person", 96, 110, 20, 20)
+    random, (whole, mast) = np.random.default_rng(5), body.bounds(1)
+    taken = [whole, mast, (mast[0] - 5, mast[1] - 5, mast[0] + 1, mast[1] - 4)]
+    assert {decoy_of(view, random, body, taken).up for _ in range(50)} == {min(DECOYS)} and len(taken) == 3
+    tall = Body("figure", "person", 96, 110, 20, 38)
+    assert {decoy_of(view, random, tall, [*tall.bounds(1)]).up for _ in range(50)} == {min(DECOYS)}

@@ -15,6 +15,7 @@ from detection.looker import look_for_box, save_box
 from detection.predictor import Detections
 from detection.proposals import read_proposals
 from detection.results import coco_numbers, voc_numbers, write_coco, write_voc
+from lib.data.images import DatasetError
 from lib.data.prefetch import prefetch
 from lib.run.atomic import write_with
 
@@ -59,9 +60,18 @@ def shown(data) -> np.ndarray:
 def _made_by(cfg, predictor, data, proposals: dict[str, np.ndarray]) -> str:
     """What detections depend on: parameters, network, scale, thresholds, pictures, the proposals of a file."""
     told = [cfg.symbol, str(cfg.net), str(cfg.SCALES), str(cfg.network), str(cfg.TEST), cfg.engine, cfg.run.precision,
-            predictor.digest, *(f"{each.name} {each.size}" for each in data.records)]  # fmt: skip
+            str(cfg.CLASS_AGNOSTIC), str(cfg.TRAIN.BBOX_MEANS), str(cfg.TRAIN.BBOX_STDS), predictor.digest,
+            *(f"{each.name} {each.size} {_bytes(each.image)}" for each in data.records)]  # fmt: skip
     told += [hashlib.sha256(each.tobytes()).hexdigest() for each in proposals.values()]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+def _bytes(picture: Path) -> int:
+    """A file's size tells other pictures of the same names: cheap, and it survives copying, unlike times."""
+    try:
+        return picture.stat().st_size
+    except OSError as error:
+        raise DatasetError(f"{picture}: {error.strerror}") from None
 
 
 def _store(place: Path, made_by: str, found: list[Detections]) -> None:

@@ -163,7 +163,17 @@ def test_detections_are_stored_for_the_parameters_that_made_them(streets, tmp_pa
     assert numbers["value"] == 1 and numbers["images"] == 4 and calls == [2, 2]
     assert evaluate(cfg, trained, tmp_path, False, log) == numbers and calls == [2, 2]
     assert len(read_detections(tmp_path)) == 4 and read_detections(tmp_path, "another") is None
-    calls.clear()
+
+    def again():
+        calls.clear()
+        evaluate(cfg, trained, tmp_path, False, log)
+        return calls == [2, 2]
+
     trained.digest = "two"
-    evaluate(cfg, trained, tmp_path, False, log)
-    assert calls == [2, 2]
+    assert again() and not again()
+    cfg.TRAIN.BBOX_STDS = [0.2, 0.2, 0.2, 0.2]  # deltas are scaled back by them
+    assert again() and not again()
+    other = tmp_path / "other"  # has pictures of the same names and sizes
+    generate_boxes(other, BoxSettings(train=1, val=4, height=64, width=96, seed=4))
+    cfg.dataset.dataset_path = str(other)
+    assert again() and not again()

@@ -24,7 +24,7 @@ def coco(root: str | Path, image_set: str) -> BoxData:
     parts: list[BoxData] = []
     for one in image_sets(image_set):
         path = annotation_file(root, one)
-        content = _read(path)
+        content = read_annotations(path)
         try:
             part = _part(Path(root), one, path, content)
         except DatasetError:
@@ -48,7 +48,8 @@ def annotation_file(root: str | Path, image_set: str) -> Path:
     return Path(root) / "annotations" / f"{kind}_{image_set}.json"
 
 
-def _read(path: Path) -> dict:
+def read_annotations(path: Path) -> dict:
+    """What a set's file holds. Raises DatasetError naming it."""
     if not path.is_file():
         there = ", ".join(sorted(each.name for each in path.parent.glob("*.json"))) or "no .json file"
         raise DatasetError(f"{path}: no such file; its folder has {there}")

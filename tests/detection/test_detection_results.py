@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from types import SimpleNamespace
 
 import mxnet as mx
@@ -79,6 +81,25 @@ def test_cocos_numbers_through_pycocotools(streets, tmp_path):
     assert lines[1] == f"{'all':<15s} 100.0" and any("Average Precision" in line for line in lines)
     path = write_coco(tmp_path, data, "val", [NOTHING] * 4)
     assert coco_numbers(path, data, "val")[0]["value"] == 0
+
+
+def test_cocos_numbers_of_two_sets_that_are_joined(streets, tmp_path):
+    """Whose files count their annotations from 1 each."""
+    pytest.importorskip("pycocotools", reason="needs the extra `detection`")
+    shutil.copytree(streets, tmp_path / "kit", symlinks=True)
+    files = tmp_path / "kit" / "annotations"
+    content = json.loads((files / "instances_val.json").read_text())
+    for each in (*content["images"], *content["annotations"]):
+        key = "image_id" if "image_id" in each else "id"
+        each[key] += 100
+    (files / "instances_more.json").write_text(json.dumps(content))
+    (tmp_path / "kit" / "images" / "more").symlink_to("val")
+    data = coco(tmp_path / "kit", "val+more")
+    path = write_coco(tmp_path, data, "val+more", [seen(record) for record in data.records])
+    assert coco_numbers(path, data, "val+more")[0]["value"] == pytest.approx(1)
+    half = [seen(record) if number < 4 else NOTHING for number, record in enumerate(data.records)]
+    path = write_coco(tmp_path, data, "val+more", half)
+    assert coco_numbers(path, data, "val+more")[0]["value"] == pytest.approx(0.5, abs=0.02)
 
 
 class Engine:

@@ -58,6 +58,9 @@ def _steps(number, first, stride) -> list:
 def _moved(maps, step):
     """maps (N, K, H, W) read at y + step[0], x + step[1]; 0 outside."""
     (dy, dx), (height, width) = step, maps.shape[2:]
+    known = isinstance(height, int) and isinstance(width, int)
+    if known and (abs(dy) >= height or abs(dx) >= width):  # or what is padded is as large as the step
+        return torch.zeros_like(maps)
     wide = pad(maps, (max(-dx, 0), max(dx, 0), max(-dy, 0), max(dy, 0)))
     return wide[:, :, max(dy, 0) : max(dy, 0) + height, max(dx, 0) : max(dx, 0) + width]
 

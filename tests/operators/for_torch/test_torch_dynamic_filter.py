@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import pytest
 
@@ -47,6 +48,20 @@ def test_the_gradient_of_a_tensor_alone_is_the_same():
         one = [t.detach().requires_grad_(i == j) for j, t in enumerate(given)]
         (got,) = torch.autograd.grad(dynamic_filter2d(*one).square().sum(), one[i : i + 1])
         torch.testing.assert_close(got, gradient)
+
+
+def test_derivatives_do_not_need_the_memory_of_steps_that_leave_the_map():
+    """Forward mode pads the map; with samples or taps a million pixels apart that would be terabytes."""
+    given = tensors()
+    primal = (given[0],)
+    for far in ({"sample_stride": 1 << 20}, {"dilation": (1, 1 << 20)}):
+        out, tangent = torch.func.jvp(partial(filtered, given[1:], far), primal, primal)
+        torch.testing.assert_close(out, dynamic_filter2d(*given, **far))
+        torch.testing.assert_close(tangent, out)  # it is linear in data
+
+
+def filtered(others, settings, data):
+    return dynamic_filter2d(data, *others, **settings)
 
 
 def changed(number, shape):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import numbers
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,9 @@ from operators.for_torch.operation import NAMESPACE, REGISTRY
 from operators.library import OperatorError
 
 _NUMBERS = (numbers.Real, torch.SymFloat, torch.SymInt, torch.Tensor)
-_KINDS = {  # of a schema: what fits, and what that is called; sizes are told by `arguments.pair`
+_KINDS: dict[
+    str, tuple[Any, str]
+] = {  # of a schema: what fits, and what that is called; sizes are told by `arguments.pair`
     "Tensor": (torch.Tensor, "a tensor"),
     "Tensor?": ((torch.Tensor, type(None)), "a tensor or None"),
     "str": (str, "a text"),

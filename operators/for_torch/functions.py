@@ -16,9 +16,8 @@ from operators.for_torch.operation import NAMESPACE, REGISTRY
 from operators.library import OperatorError
 
 _NUMBERS = (numbers.Real, torch.SymFloat, torch.SymInt, torch.Tensor)
-_KINDS: dict[
-    str, tuple[Any, str]
-] = {  # of a schema: what fits, and what that is called; sizes are told by `arguments.pair`
+# Of a schema: what fits, and what that is called; sizes are told by `arguments.pair`.
+_KINDS: dict[str, tuple[Any, str]] = {
     "Tensor": (torch.Tensor, "a tensor"),
     "Tensor?": ((torch.Tensor, type(None)), "a tensor or None"),
     "str": (str, "a text"),

@@ -186,8 +186,21 @@ class DynamicFilter2d(nn.Module):
         return {name: getattr(self, name) for name in names}
 
     def forward(self, data, channel_kernel, spatial_kernel, position_attention, sample_attention):
-        tensors = (data, channel_kernel, spatial_kernel, position_attention, sample_attention)
-        return dynamic_filter2d(*tensors, **self._settings())
+        return dynamic_filter2d(  # one by one, as TorchScript takes them
+            data,
+            channel_kernel,
+            spatial_kernel,
+            position_attention,
+            sample_attention,
+            self.kernel_size,
+            self.samples,
+            self.sample_stride,
+            self.dilation,
+            self.fusion,
+            self.residual,
+            self.attention_at,
+            self.softmax,
+        )
 
     def extra_repr(self) -> str:
         return ", ".join(f"{name}={value!r}" for name, value in self._settings().items())

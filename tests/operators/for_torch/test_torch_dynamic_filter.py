@@ -41,6 +41,12 @@ def test_one_image_and_the_module():
     assert "samples=(2, 3)" in repr(module) and not list(module.parameters())
 
 
+def test_the_module_in_torchscript():
+    given = tensors(taps=6, samples=6)
+    module = DynamicFilter2d((3, 2), samples=(2, 3), fusion="mean", residual=False, attention_at="output", softmax=True)
+    torch.testing.assert_close(torch.jit.script(module)(*given), module(*given), rtol=0, atol=0)
+
+
 def test_the_gradient_of_a_tensor_alone_is_the_same():
     given = tensors()
     want = torch.autograd.grad(dynamic_filter2d(*(t.requires_grad_() for t in given)).square().sum(), given)

@@ -21,6 +21,7 @@ from lib.data.coco import coco
 from lib.data.images import DatasetError
 from lib.data.streets.boxes import CLASS_NAMES, BoxSettings, generate_boxes
 from lib.data.voc_boxes import voc_boxes
+from lib.run.damage import DamagedFile
 
 NOTHING = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
 
@@ -184,6 +185,12 @@ def test_detections_are_stored_for_the_parameters_that_made_them(streets, tmp_pa
     assert numbers["value"] == 1 and numbers["images"] == 4 and calls == [2, 2]
     assert evaluate(cfg, trained, tmp_path, False, log) == numbers and calls == [2, 2]
     assert len(read_detections(tmp_path)) == 4 and read_detections(tmp_path, "another") is None
+    (place := tmp_path / "damaged").mkdir()
+    np.savez(place / "detections.npz", boxes=[], classes=[])
+    for told in ("no counts, made_by, scores in it", "BadZipFile"):
+        with pytest.raises(DamagedFile, match=f"detections.npz: damaged .{told}.*--ignore_cache predicts them again"):
+            evaluate(cfg, trained, place, False, log)
+        (place / "detections.npz").write_bytes(b"PK\x03\x04")
 
     def again():
         calls.clear()

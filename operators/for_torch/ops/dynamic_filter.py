@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.functional import pad
 
-from operators.for_torch.arguments import given, pair
+from operators.for_torch.arguments import as_batch, given, pair
 from operators.for_torch.functions import public
 from operators.for_torch.operation import Operation
 from operators.library import OperatorError
@@ -144,9 +144,14 @@ def dynamic_filter2d(
     Returns (N, C', H, W). Source: Wu et al., Dynamic Filtering with Large Sampling Field for ConvNets, ECCV 2018.
     """
     name = _DYNAMIC_FILTER2D.name
-    tensors = (data, channel_kernel, spatial_kernel, position_attention, sample_attention)
-    single = data.dim() == 3
-    tensors = tuple(tensor.unsqueeze(0) for tensor in tensors) if single else tensors
+    single, *tensors = as_batch(
+        name,
+        data=data,
+        channel_kernel=channel_kernel,
+        spatial_kernel=spatial_kernel,
+        position_attention=position_attention,
+        sample_attention=sample_attention,
+    )
     sizes = (
         ("kernel_size", kernel_size),
         ("samples", samples),

@@ -87,6 +87,7 @@ def changed(number, shape):
         (changed(1, (2, 7, 6, 7)), {}, "channels of channel_kernel must be a multiple of those of data, got 7 and 3"),
         (changed(1, (2, 6, 42)), {}, "channel_kernel must have 4 dimensions (N, channels, H, W), got shape (2, 6, 42)"),
         (changed(0, (3, 6)), {}, "data must have 4 dimensions"),
+        (changed(0, (3, 6, 7)), {}, "channel_kernel must have 3 dimensions because data is one image (C, H, W)"),
         (changed(3, (2, 9, 6, 6)), {}, "position_attention must have shape (2, 9, 6, 7)"),
         (changed(4, (1, 25, 6, 7)), {}, "sample_attention must have shape (2, 25, 6, 7)"),
     ],

@@ -15,10 +15,14 @@ from detection.looker import look_for_box, save_box
 from detection.predictor import Detections
 from detection.proposals import read_proposals
 from detection.results import coco_numbers, voc_numbers, write_coco, write_voc
+from lib.data.images import DatasetError
 from lib.data.prefetch import prefetch
 from lib.run.atomic import write_with
+from lib.run.damage import DamagedFile, read_arrays
 
 STORED = "detections.npz"
+PARTS = ("boxes", "scores", "classes")
+REMEDY = "./test.sh CONFIG --ignore_cache predicts them again"
 PICTURES = 3  # that the summary shows
 
 
@@ -59,28 +63,38 @@ def shown(data) -> np.ndarray:
 def _made_by(cfg, predictor, data, proposals: dict[str, np.ndarray]) -> str:
     """What detections depend on: parameters, network, scale, thresholds, pictures, the proposals of a file."""
     told = [cfg.symbol, str(cfg.net), str(cfg.SCALES), str(cfg.network), str(cfg.TEST), cfg.engine, cfg.run.precision,
-            predictor.digest, *(f"{each.name} {each.size}" for each in data.records)]  # fmt: skip
+            str(cfg.CLASS_AGNOSTIC), str(cfg.TRAIN.BBOX_MEANS), str(cfg.TRAIN.BBOX_STDS), predictor.digest,
+            *(f"{each.name} {each.size} {_bytes(each.image)}" for each in data.records)]  # fmt: skip
     told += [hashlib.sha256(each.tobytes()).hexdigest() for each in proposals.values()]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
+def _bytes(picture: Path) -> int:
+    """A file's size tells other pictures of the same names: cheap, and it survives copying, unlike times."""
+    try:
+        return picture.stat().st_size
+    except OSError as error:
+        raise DatasetError(f"{picture}: {error.strerror}") from None
+
+
 def _store(place: Path, made_by: str, found: list[Detections]) -> None:
     counts = np.array([len(each.scores) for each in found])
-    arrays = {name: np.concatenate([getattr(each, name) for each in found]) for name in ("boxes", "scores", "classes")}
+    arrays = {name: np.concatenate([getattr(each, name) for each in found]) for name in PARTS}
     write_with(place / STORED, lambda file: np.savez(file, counts=counts, made_by=np.array(made_by), **arrays))
 
 
 def read_detections(place: Path, made_by: str = "") -> list[Detections] | None:
-    """What `evaluate` has stored; None if there is nothing, or it was made by something else."""
+    """What `evaluate` has stored; None if there is nothing, or it was made by something else. Raises DamagedFile."""
     path = place / STORED
     if not path.is_file():
         return None
-    with np.load(path, allow_pickle=False) as file:
-        if made_by and str(file["made_by"]) != made_by:
-            return None
-        cuts = np.cumsum(file["counts"])[:-1]
-        parts = [np.split(file[name], cuts) for name in ("boxes", "scores", "classes")]
-    return [Detections(*each) for each in zip(*parts)]
+    stored = read_arrays(path, REMEDY)
+    if missing := {"made_by", "counts", *PARTS} - set(stored):
+        raise DamagedFile(f"{path}: damaged (no {', '.join(sorted(missing))} in it); {REMEDY}")
+    if made_by and str(stored["made_by"]) != made_by:
+        return None
+    cuts = np.cumsum(stored["counts"])[:-1]
+    return [Detections(*each) for each in zip(*(np.split(stored[name], cuts) for name in PARTS))]
 
 
 def _predict(cfg, data, predictor, proposals: dict[str, np.ndarray], log) -> list[Detections]:

@@ -15,9 +15,9 @@ from detection.schema import from_file
 from lib.data import images
 from lib.data.boxes import Objects
 from lib.data.images import DatasetError
-from lib.data.labels import IGNORE
+from lib.data.labels import ignored
 from lib.data.voc_boxes import read_annotation
-from lib.data.voc_labels import PALETTE
+from lib.data.voc_labels import colours
 from lib.looking import look as looks
 from lib.looking.filters import filters_inside
 from lib.looking.layers import looking_layers
@@ -55,12 +55,12 @@ class Looker:
             epoch=self._predictor.epoch,
             picture=name,
             image=seen,
-            prediction=images.resize_label(painted(found, image.shape[:2]), seen.shape[:2]),
+            prediction=images.resize_label(painted(found, image.shape[:2], len(class_names(cfg))), seen.shape[:2]),
             truth=None if truth is None else images.resize_label(truth, seen.shape[:2]),
             zoom=seen.shape[0] / image.shape[0],
             layers=seen_layers(self._graph, arrays, shapes),
             class_names=class_names(cfg),
-            palette=PALETTE,
+            palette=colours(ignored(len(class_names(cfg))) + 1),
             checkpoint=self.checkpoint,
             filters=filters_inside(engine, inputs),
             boxes=moved_boxes(cfg, self._poolings, arrays, found, scale),
@@ -105,16 +105,16 @@ def load_box(place: Path) -> ChosenBox | None:
     return ChosenBox(str(arrays["name"]), (y, x), looks.load(place / LOOK), bins)
 
 
-def painted(found: Detections, size: tuple[int, int]) -> np.ndarray:
-    """Classes as a map, uint8 (height, width): the boxes of a score of at least `SHOWN`, the best on top."""
+def painted(found: Detections, size: tuple[int, int], classes: int) -> np.ndarray:
+    """Classes as a map (height, width): the boxes of a score of at least `SHOWN`, the best on top."""
     order = [each for each in np.argsort(found.scores, kind="stable") if found.scores[each] >= SHOWN]
-    return _map(found.boxes[order], found.classes[order], size)
+    return _map(found.boxes[order], found.classes[order], size, classes)
 
 
 def truth_of(cfg, image: str | Path) -> np.ndarray | None:
-    """The objects of a picture in a VOC kit's JPEGImages as a map, uint8 (height, width), or None.
+    """The objects of a picture in a VOC kit's JPEGImages as a map (height, width), or None.
 
-    Difficult objects do not count: 255.
+    Difficult objects do not count: `lib.data.labels.ignored`.
     """
     image = Path(image).resolve()
     path = image.parents[1] / "Annotations" / f"{image.stem}.xml" if image.parent.name == "JPEGImages" else None
@@ -124,16 +124,16 @@ def truth_of(cfg, image: str | Path) -> np.ndarray | None:
         size, objects = read_annotation(path, class_names(cfg))
     except DatasetError:
         return None  # a kit of other classes
-    return _truth(objects, size)
+    return _truth(objects, size, len(class_names(cfg)))
 
 
-def _truth(objects: Objects, size) -> np.ndarray:
-    values = np.where(objects.difficult, IGNORE, objects.classes)
-    return _map(objects.boxes, values, size)
+def _truth(objects: Objects, size, classes: int) -> np.ndarray:
+    values = np.where(objects.difficult, ignored(classes), objects.classes)
+    return _map(objects.boxes, values, size, classes)
 
 
-def _map(boxes, values, size) -> np.ndarray:
-    made = np.zeros(size, np.uint8)
+def _map(boxes, values, size, classes: int) -> np.ndarray:
+    made = np.zeros(size, np.min_scalar_type(ignored(classes)))
     for (x1, y1, x2, y2), value in zip(np.round(boxes).astype(int), values):
         made[max(y1, 0) : y2 + 1, max(x1, 0) : x2 + 1] = value
     return made

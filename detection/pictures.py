@@ -13,7 +13,7 @@ from detection.bins import ChosenBox
 from detection.data import class_names
 from detection.predictor import SHOWN, Detections
 from lib.data.boxes import Objects
-from lib.data.voc_labels import PALETTE
+from lib.data.voc_labels import colours
 from lib.pictures.bins import draw_bins
 from lib.pictures.boxes import draw_boxes
 from lib.pictures.sampling import draw_sampling, draw_trace
@@ -24,13 +24,13 @@ def drawn(cfg, image: np.ndarray, found: Detections, names: tuple[str, ...] = ()
     names = names or class_names(cfg)
     order = [number for number in np.argsort(found.scores, kind="stable") if found.scores[number] >= SHOWN]
     texts = [f"{names[found.classes[each]]} {found.scores[each]:.2f}" for each in order]
-    return draw_boxes(image, found.boxes[order], texts, PALETTE[found.classes[order]])
+    return draw_boxes(image, found.boxes[order], texts, colours(len(names))[found.classes[order]])
 
 
 def drawn_truth(image: np.ndarray, truth: Objects, names: tuple[str, ...]) -> Image.Image:
     """The picture with its objects; difficult ones are told."""
     texts = [names[each] + (" (difficult)" if hard else "") for each, hard in zip(truth.classes, truth.difficult)]
-    return draw_boxes(image, truth.boxes, texts, PALETTE[truth.classes])
+    return draw_boxes(image, truth.boxes, texts, colours(len(names))[truth.classes])
 
 
 def box_panels(chosen: ChosenBox, layers: int = 1) -> list[Callable]:

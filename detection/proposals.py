@@ -29,10 +29,11 @@ def read_proposals(cfg, records: Sequence[BoxRecord]) -> dict[str, np.ndarray]:
     cfg.dataset.proposal says that the network proposes.
 
     Raises DatasetError that names the file, the picture and what is wrong: no boxes of it, another shape, no numbers,
-    corners that are turned round, a box that reaches out of the picture by more than a pixel.
+    corners that are turned round, a box that reaches out of the picture by more than a pixel; two pictures of one name.
     """
     if not from_file(cfg):
         return {}
+    check_names(records)
     path = Path(cfg.dataset.proposal).expanduser()
     try:
         stored = read_arrays(path, REMEDY, DatasetError)
@@ -42,6 +43,19 @@ def read_proposals(cfg, records: Sequence[BoxRecord]) -> dict[str, np.ndarray]:
     if missing:
         raise DatasetError(f"{path}: no boxes of {len(missing)} of {len(records)} pictures, the first is {missing[0]}")
     return {record.name: _checked(path, record, stored[record.name]) for record in records}
+
+
+def check_names(records: Sequence[BoxRecord]) -> None:
+    """Raises DatasetError if two pictures have one name (two years of VOC's format, sets of COCO's that each count from
+    1): a file could hold boxes of one of them only."""
+    seen: dict[str, Path] = {}
+    for record in records:
+        first = seen.setdefault(record.name, record.image)
+        if first != record.image and first.resolve() != record.image.resolve():
+            raise DatasetError(
+                f"a file of proposals has one entry for each name, but {first} and {record.image} are both "
+                f"called {record.name}; python -m detection.propose --sets writes files of single sets"
+            )
 
 
 def _checked(path: Path, record: BoxRecord, rows: np.ndarray) -> np.ndarray:

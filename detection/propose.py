@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     system, cfg, _ = read_config_or_run(options, of="detection")
     use_threads(cfg.run.threads)  # before anything imports a framework
     from detection.data import load_dataset
+    from detection.proposals import check_names
     from lib.predictors import predictor
     from lib.run.atomic import write_with
 
@@ -40,9 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
     target.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written to is told before the work
     network = predictor(system, cfg, options.epoch, file=options.params)
     names = options.sets.split("+") if options.sets else [cfg.dataset.image_set, cfg.dataset.test_image_set]
+    sets = {name: load_dataset(cfg, name) for name in dict.fromkeys(names)}
+    check_names([record for data in sets.values() for record in data.records])
     found: dict[str, np.ndarray] = {}
-    for name in dict.fromkeys(names):
-        data = load_dataset(cfg, name)
+    for name, data in sets.items():
         for record in tqdm(data.records, desc=name, unit="image", dynamic_ncols=True, disable=None):
             found[record.name] = proposed(cfg, network, data.image(record))
     write_with(target, partial(np.savez_compressed, **found))

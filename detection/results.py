@@ -16,7 +16,8 @@ import numpy as np
 
 from detection.predictor import Detections
 from lib.data.boxes import BoxData
-from lib.data.coco import annotation_file
+from lib.data.cityscapes import image_sets
+from lib.data.coco import annotation_file, read_annotations
 from lib.data.images import DatasetError
 from lib.metrics.average_precision import Found, average_precision
 from lib.run.atomic import write_text
@@ -108,6 +109,14 @@ def write_coco(place: Path, data: BoxData, image_set: str, found: list[Detection
     return path
 
 
+def _coco_truth(data: BoxData, image_set: str) -> dict:
+    """What the sets' files hold, as one; their annotations are counted anew, since numbers of two files may clash."""
+    parts = [read_annotations(annotation_file(data.root, one)) for one in image_sets(image_set)]
+    whole = {key: [each for part in parts for each in part.get(key, [])] for key in ("images", "annotations")}
+    numbered = [{**each, "id": number} for number, each in enumerate(whole["annotations"], start=1)]
+    return {**parts[0], **whole, "annotations": numbered}
+
+
 def coco_numbers(path: Path, data: BoxData, image_set: str) -> tuple[dict, list[str]]:
     """(results, log lines) of a result file by pycocotools: the mean over IoU .5 to .95."""
     try:
@@ -116,7 +125,9 @@ def coco_numbers(path: Path, data: BoxData, image_set: str) -> tuple[dict, list[
     except ImportError:
         raise DatasetError("COCO's evaluation needs pycocotools: scripts/setup.sh detection") from None
     with contextlib.redirect_stdout(io.StringIO()) as told:
-        truth = COCO(str(annotation_file(data.root, image_set)))
+        truth = COCO()
+        truth.dataset = _coco_truth(data, image_set)
+        truth.createIndex()
         rows = json.loads(path.read_text(encoding="utf-8"))
         if not rows:
             return {"metric": "AP", "value": 0.0, "parts": {}}, ["no detection at all"]

@@ -177,6 +177,9 @@ def _wrong(cfg: Config):
     if not all(each > 0 for each in (*network.ANCHOR_SCALES, *network.ANCHOR_RATIOS)):
         yield "network.ANCHOR_SCALES, ANCHOR_RATIOS: expected numbers above 0"
     yield from _unfit_strides(cfg)
+    names = [each.strip().lower() for each in cfg.dataset.class_names]  # as annotations are read
+    if "" in names or len(set(names)) < len(names):
+        yield f"dataset.class_names: expected different names, in any case, got {cfg.dataset.class_names}"
     for key in ("BBOX_WEIGHTS", "RPN_BBOX_WEIGHTS", "BBOX_MEANS", "BBOX_STDS"):
         if len(getattr(train, key)) != 4:
             yield f"TRAIN.{key}: expected 4 numbers (x, y, width, height), got {getattr(train, key)}"

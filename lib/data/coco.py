@@ -8,6 +8,7 @@ boxes keep their fractions.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 from lib.data.boxes import BoxData, BoxRecord, objects
@@ -23,10 +24,12 @@ def coco(root: str | Path, image_set: str) -> BoxData:
     parts: list[BoxData] = []
     for one in image_sets(image_set):
         path = annotation_file(root, one)
-        content = _read(path)
+        content = read_annotations(path)
         try:
-            part = _part(Path(root), one, content)
-        except (KeyError, TypeError) as error:
+            part = _part(Path(root), one, path, content)
+        except DatasetError:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise DatasetError(f"{path}: not COCO's format: {error!r}") from None
         if parts and parts[0].class_names != part.class_names:
             raise DatasetError(f"{path}: its categories are not those of the other sets of {image_set!r}")
@@ -45,7 +48,8 @@ def annotation_file(root: str | Path, image_set: str) -> Path:
     return Path(root) / "annotations" / f"{kind}_{image_set}.json"
 
 
-def _read(path: Path) -> dict:
+def read_annotations(path: Path) -> dict:
+    """What a set's file holds. Raises DatasetError naming it."""
     if not path.is_file():
         there = ", ".join(sorted(each.name for each in path.parent.glob("*.json"))) or "no .json file"
         raise DatasetError(f"{path}: no such file; its folder has {there}")
@@ -58,17 +62,21 @@ def _read(path: Path) -> dict:
     return content
 
 
-def _part(root: Path, image_set: str, content: dict) -> BoxData:
+def _part(root: Path, image_set: str, path: Path, content: dict) -> BoxData:
+    """path: of the file that `content` stands in."""
     categories = sorted(content["categories"], key=lambda each: each["id"])
     places = {each["id"]: number for number, each in enumerate(categories, start=1)}
+    if len(places) < len(categories):
+        raise DatasetError(f"{path}: two categories have one id, got {[each['id'] for each in categories]}")
     rows: dict[int, list] = {each["id"]: [] for each in content["images"]}
-    sizes = {each["id"]: (int(each["height"]), int(each["width"])) for each in content["images"]}
+    sizes = {each["id"]: _size(path, each) for each in content["images"]}
     for each in content.get("annotations", []):
+        here = f"{path}: annotation {each['id']}"
         if each["image_id"] not in rows:
-            raise DatasetError(f"annotation {each['id']}: there is no image {each['image_id']}")
+            raise DatasetError(f"{here}: there is no image {each['image_id']}")
         if each["category_id"] not in places:
-            raise DatasetError(f"annotation {each['id']}: there is no category {each['category_id']}")
-        row = _row(each, sizes[each["image_id"]], places)
+            raise DatasetError(f"{here}: there is no category {each['category_id']}")
+        row = _row(here, each, sizes[each["image_id"]], places)
         if row is not None:
             rows[each["image_id"]].append(row)
     folder = next((path for path in (root / "images" / image_set, root / image_set) if path.is_dir()), None)
@@ -80,11 +88,26 @@ def _part(root: Path, image_set: str, content: dict) -> BoxData:
     return BoxData(root, names, records, numbers=(0, *(each["id"] for each in categories)))
 
 
-def _row(annotation: dict, size: tuple[int, int], places: dict) -> tuple | None:
+def _size(path: Path, image: dict) -> tuple[int, int]:
+    """(height, width) of an image. Its id is checked, too: result files hold it as a number."""
+    if type(image["id"]) is not int:
+        raise DatasetError(f"{path}: image {image['id']!r}: id: expected a whole number")
+    height, width = int(image["height"]), int(image["width"])
+    if min(height, width) < 1:
+        raise DatasetError(
+            f"{path}: image {image['id']}: expected a picture of at least one pixel, got {width} x {height}"
+        )
+    return height, width
+
+
+def _row(here: str, annotation: dict, size: tuple[int, int], places: dict) -> tuple | None:
     """None for a crowd and for what has no area inside the picture."""
     if annotation.get("iscrowd"):
         return None
-    x, y, width, height = map(float, annotation["bbox"])
+    box = annotation["bbox"]
+    if len(box) != 4 or not all(type(each) in (int, float) and math.isfinite(each) for each in box):
+        raise DatasetError(f"{here}: bbox: expected four numbers, [x, y, width, height], got {box}")
+    x, y, width, height = map(float, box)
     left, top = max(x, 0.0), max(y, 0.0)
     right, bottom = min(size[1] - 1.0, x + max(0.0, width - 1)), min(size[0] - 1.0, y + max(0.0, height - 1))
     if annotation.get("area", 1) <= 0 or right < left or bottom < top or min(width, height) <= 0:

@@ -9,6 +9,12 @@ from cityscapesscripts.helpers.labels import labels as _LABELS
 IGNORE = 255
 """The train id of pixels that neither train nor count."""
 
+
+def ignored(classes: int) -> int:
+    """What stands for them in a map of so many classes: IGNORE, unless that is a class."""
+    return max(IGNORE, classes)
+
+
 _CLASSES = sorted((row for row in _LABELS if 0 <= row.trainId < IGNORE), key=lambda row: row.trainId)
 
 CLASS_NAMES: tuple[str, ...] = tuple(row.name for row in _CLASSES)

@@ -11,6 +11,7 @@ Where this differs from the original: boxes are real numbers, so that a coordina
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def read_annotation(path: Path, names: tuple[str, ...]):
         raise DatasetError(f"{path}: no such file")
     try:
         tree = ElementTree.parse(path).getroot()
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # the last two: an encoding that expat lacks
         raise DatasetError(f"{path}: not XML: {error}") from None
     width, height = (int(_number(path, tree, f"size/{side}")) for side in ("width", "height"))
     if min(width, height) < 1:
@@ -106,12 +107,22 @@ def _object(path: Path, number: int, tree, names: tuple[str, ...], size: tuple[i
         )
     # A coordinate 0, or one beyond the picture, as some annotation tools write it, is brought inside.
     inside = [max(left, 0), max(top, 0), min(right, size[1] - 1), min(bottom, size[0] - 1)]
-    return inside, known[name.lower()], (tree.findtext("difficult") or "0").strip() not in ("", "0")
+    return inside, known[name.lower()], _difficult(here, tree)
+
+
+def _difficult(where: str, tree) -> bool:
+    text = (tree.findtext("difficult") or "0").strip()
+    if text not in ("", "0", "1"):  # 'False', taken for yes, would leave the object out of training and evaluation
+        raise DatasetError(f"{where}: difficult: expected 0 or 1, got {text!r}")
+    return text == "1"
 
 
 def _number(where, tree, key: str) -> float:
     text = tree.findtext(key)
     try:
-        return float(text)
+        value = float(text)
     except (TypeError, ValueError):
-        raise DatasetError(f"{where}: {key}: expected a number, got {text!r}") from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise DatasetError(f"{where}: {key}: expected a number, got {text!r}")
+    return value

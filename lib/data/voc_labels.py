@@ -15,15 +15,16 @@ CLASS_NAMES: tuple[str, ...] = (
 """Class names in the order of their numbers in the label files."""
 
 
-def _palette() -> np.ndarray:
-    """The rule of VOC's development kit: bits 0, 3, 6 of the class are the high bits of red, 1, 4, 7 of green, ..."""
-    table = np.zeros((256, 3), np.uint8)
-    number = np.arange(256)
+def colours(count: int) -> np.ndarray:
+    """(count, 3) uint8 by the rule of VOC's development kit: bits 0, 3, 6 of the class are the high bits of red, 1, 4,
+    7 of green, ..."""
+    table = np.zeros((count, 3), np.uint8)
+    number = np.arange(count)
     for bit in range(8):
         for channel in range(3):
             table[:, channel] |= ((number >> (3 * bit + channel) & 1) << (7 - bit)).astype(np.uint8)
     return table
 
 
-PALETTE: np.ndarray = _palette()
+PALETTE: np.ndarray = colours(256)
 """(256, 3) uint8: the colour of each number in a label file; 255 is cream."""

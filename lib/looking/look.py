@@ -66,8 +66,9 @@ class Look:
     """One picture under one network.
 
     run, epoch, picture: names for titles. image: uint8 (h, w, 3), as the network saw it. prediction: train ids,
-    uint8 (h, w). truth: the same, 255 = does not count, or None where nobody knows. zoom: network pixels per pixel of
-    the picture's file. layers: in the order of the network. class_names: by train id. palette: (256, 3) uint8.
+    uint8 (h, w), uint16 of 256 classes and more. truth: the same, `lib.data.labels.ignored` = does not count, or None
+    where nobody knows. zoom: network pixels per pixel of the picture's file. layers: in the order of the network.
+    class_names: by train id. palette: (256 or more, 3) uint8.
     checkpoint: SHA-256 of the .params file, '' where it was not kept with the look. filters: the dynamic filters.
     boxes: detections whose parts a pooling moves, the surest first; not kept.
     """

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lib.data.labels import IGNORE
+from lib.data.labels import ignored
 from lib.looking.bins import MovedBox
 from lib.looking.look import Layer, Look
 from lib.pictures.style import COLOURS
@@ -81,7 +81,7 @@ def _classes(look: Look) -> list[dict]:
     present = set(np.unique(look.prediction).tolist())
     present |= set() if look.truth is None else set(np.unique(look.truth).tolist())
     named = [(index, look.class_names[index]) for index in sorted(present) if index < len(look.class_names)]
-    named += [(IGNORE, "does not count")] if IGNORE in present else []
+    named += [(index, "does not count") for index in sorted(present) if index == ignored(len(look.class_names))]
     return [{"colour": look.palette[index].tolist(), "name": name} for index, name in named]
 
 

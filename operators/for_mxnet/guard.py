@@ -49,6 +49,11 @@ def guard_name(node: str, given: str) -> str:
     return f"{node}_{given}{_GUARD}"
 
 
+def guard_names(node: str, inputs: tuple) -> set:
+    """The names that guards of these inputs of a node may have."""
+    return {guard_name(node, given) + end for given in inputs for end in ("", _SAME)}
+
+
 def is_guard(node: dict) -> bool:
     """Whether a node of a graph's JSON guards an input."""
     if node["op"] in ("slice_axis", "clip"):

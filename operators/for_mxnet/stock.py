@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Callable
 
 from operators import library
 from operators.for_mxnet import sym
 from operators.for_mxnet.arguments import is_hint
-from operators.for_mxnet.guard import is_guard, is_output_guard
+from operators.for_mxnet.guard import guard_names, is_guard, is_output_guard
 from operators.for_mxnet.stock_names import PREFIX, STOCK
 from operators.for_mxnet.symbolic import fresh
 
@@ -29,7 +30,7 @@ def from_stock(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
 
     Raises MXNetError naming the node whose attributes ours does not take.
     """
-    return _converted(symbol, _node_of_ours)
+    return _converted(symbol, lambda graph: _node_of_ours)
 
 
 def to_stock(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
@@ -42,25 +43,27 @@ def to_stock(symbol: mx.sym.Symbol) -> mx.sym.Symbol:
     Raises MXNetError naming the node that stock MXNet cannot express: ActiveConvolution, Shift, a boundary other than
     stock's, several offset sets over the filters.
     """
-    return _converted(symbol, _node_of_stock)
+    return _converted(symbol, _to_nodes_of_stock)
 
 
-def _converted(symbol: mx.sym.Symbol, convert: Callable) -> mx.sym.Symbol:
+def _converted(symbol: mx.sym.Symbol, converter: Callable) -> mx.sym.Symbol:
     if not isinstance(symbol, mx.sym.Symbol):
         raise TypeError(f"a Symbol is expected, got {type(symbol).__name__}; mx.sym.load reads one from a JSON file")
-    return mx.sym.load_json(json.dumps(_converted_graph(json.loads(symbol.tojson()), convert)))
+    return mx.sym.load_json(json.dumps(_converted_graph(json.loads(symbol.tojson()), converter)))
 
 
-def _converted_graph(graph: dict, convert: Callable) -> dict:
-    """convert(node, nodes) adds what stands for a node to nodes and gives the entry of its output; None keeps it."""
+def _converted_graph(graph: dict, converter: Callable) -> dict:
+    """converter(graph) gives a function of (node, nodes) that adds what stands for a node to nodes and gives the entry
+    of its output; None keeps it."""
     nodes: list = []
+    convert = converter(graph)
     entries: dict = {}  # node of `graph` -> the entry that stands for its output, or the node's new number
     for number, old in enumerate(graph["nodes"]):
         node = dict(old, inputs=[_moved(entry, entries) for entry in old["inputs"]])
         if "control_deps" in old:
             node["control_deps"] = [_moved([i, 0, 0], entries)[0] for i in old["control_deps"]]
         if "subgraphs" in old:
-            node["subgraphs"] = [_converted_graph(inner, convert) for inner in old["subgraphs"]]
+            node["subgraphs"] = [_converted_graph(inner, converter) for inner in old["subgraphs"]]
         entry = convert(node, nodes)
         if entry is None:
             nodes.append(node)
@@ -98,9 +101,22 @@ def _node_of_ours(node: dict, nodes: list) -> list | None:
     return _moved(graph["heads"][0], entries)
 
 
-def _node_of_stock(node: dict, nodes: list) -> list | None:
+def _to_nodes_of_stock(graph: dict) -> Callable:
+    """`_node_of_stock` for one graph. Only the guards of our operators go: one of the same form may be another Custom
+    operator's, which needs it in stock MXNet, too."""
+    guards: set = set()
+    for node in graph["nodes"]:
+        name = node.get("attrs", {}).get("op_type", "")
+        if node["op"] == "Custom" and name in library.descriptions():
+            guards |= guard_names(node["name"], library.descriptions()[name].inputs)
+    return partial(_node_of_stock, guards)
+
+
+def _node_of_stock(guards: set, node: dict, nodes: list) -> list | None:
     source = nodes[node["inputs"][0][0]] if node["inputs"] else {}
-    if is_guard(node) or (is_output_guard(node) and source["op"] in map(PREFIX.__add__, STOCK)):
+    if node["name"] in guards and is_guard(node):
+        return node["inputs"][0]
+    if is_output_guard(node) and node["name"] == source["name"] and source["op"] in map(PREFIX.__add__, STOCK):
         return node["inputs"][0]
     attributes = dict(node.get("attrs", {}))
     name = attributes.pop("op_type", "")

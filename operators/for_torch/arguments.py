@@ -58,12 +58,16 @@ def dimensions(operator: str, name: str, tensor, count: int, what: str) -> None:
         raise OperatorError(f"{operator}: {name} must have {count} dimensions {what}, got shape {tuple(tensor.shape)}")
 
 
-def as_batch(operator: str, input, *others) -> tuple:
-    """(whether input is one image (C, H, W), input, others), with a first axis; None stays None."""
-    if input.dim() != 3:
-        dimensions(operator, "input", input, 4, "(N, C, H, W), or 3 (C, H, W)")
-        return (False, input, *others)
-    return (True, *(None if each is None else each.unsqueeze(0) for each in (input, *others)))
+def as_batch(operator: str, **tensors) -> tuple:
+    """(whether the first of the tensors is one image (C, H, W), the tensors), with a first axis; None stays None."""
+    name, images = next(iter(tensors.items()))
+    if images.dim() != 3:
+        dimensions(operator, name, images, 4, "(N, C, H, W), or 3 (C, H, W)")
+        return (False, *tensors.values())
+    for other, tensor in tensors.items():
+        if tensor is not None:
+            dimensions(operator, other, tensor, 3, f"because {name} is one image (C, H, W)")
+    return (True, *(None if each is None else each.unsqueeze(0) for each in tensors.values()))
 
 
 def share(operator: str, what: str, whole: int, part: int) -> int:

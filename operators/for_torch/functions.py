@@ -4,13 +4,26 @@
 from __future__ import annotations
 
 import functools
+import numbers
 import warnings
+from typing import Any
 
+import numpy as np
 import torch
 from torch.overrides import handle_torch_function, has_torch_function
 
 from operators.for_torch.operation import NAMESPACE, REGISTRY
 from operators.library import OperatorError
+
+_NUMBERS = (numbers.Real, torch.SymFloat, torch.SymInt, torch.Tensor)
+# Of a schema: what fits, and what that is called; sizes are told by `arguments.pair`.
+_KINDS: dict[str, tuple[Any, str]] = {
+    "Tensor": (torch.Tensor, "a tensor"),
+    "Tensor?": ((torch.Tensor, type(None)), "a tensor or None"),
+    "str": (str, "a text"),
+    "bool": ((bool, int, np.bool_), "True or False"),
+    "float": (_NUMBERS, "a number"),
+}
 
 
 def public(schema: str, **old_names):
@@ -22,6 +35,8 @@ def public(schema: str, **old_names):
 
     def decorate(function):
         where = function.__name__
+        words = [each.partition("=")[0].split(" ") for each in schema.split(", ")]
+        kinds = {name: _KINDS.get(kind, (object, "")) for kind, name in words}
 
         @functools.wraps(function)
         def call(*args, **kwargs):
@@ -29,6 +44,12 @@ def public(schema: str, **old_names):
                 return handle_torch_function(call, (*args, *kwargs.values()), *args, **kwargs)
             if old_names:
                 _rename(where, old_names, kwargs)
+            for value, (name, (kind, told)) in zip(args, kinds.items()):
+                if not isinstance(value, kind):
+                    raise _unfit(where, name, told, value)
+            for name, value in kwargs.items():
+                if name in kinds and not isinstance(value, kinds[name][0]):
+                    raise _unfit(where, name, kinds[name][1], value)
             return function(*args, **kwargs)
 
         name = f"{function.__name__}_function"
@@ -38,6 +59,11 @@ def public(schema: str, **old_names):
         return call
 
     return decorate
+
+
+def _unfit(where: str, name: str, told: str, value) -> OperatorError:
+    came = type(value).__name__ if told.startswith("a tensor") else repr(value)
+    return OperatorError(f"{where}: {name} must be {told}, got {came}")
 
 
 def renamed(**names):

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from small_detection import small
 
+from detection.data import class_names
 from detection.looker import painted, truth_of
 from detection.pictures import drawn, drawn_truth
 from detection.predictor import Detections
@@ -14,8 +17,9 @@ from detection.preflight import check_config
 from lib.commands.check_data import lines
 from lib.data.boxes import objects
 from lib.data.streets.boxes import CLASS_NAMES, BoxSettings, generate_boxes
-from lib.data.voc_labels import PALETTE
+from lib.data.voc_labels import PALETTE, colours
 from lib.pictures.boxes import draw_boxes
+from lib.pictures.page import _classes
 
 FOUND = Detections(
     np.array([[10.0, 10, 29, 29], [20, 20, 39, 39], [0, 0, 5, 5]]), np.array([0.6, 0.9, 0.1]), np.array([1, 2, 3])
@@ -69,6 +73,29 @@ def test_what_is_found_is_drawn_from_a_score_on():
     assert not np.array_equal(drawn_truth(np.full((50, 600, 3), 255, np.uint8), hard, ("", "a")), picture)
 
 
+def test_more_classes_than_a_byte_holds_are_drawn_and_named(tmp_path):
+    cfg = small("rpn")
+    cfg.dataset.class_names = [f"kind {number}" for number in range(1, 301)]
+    many = Detections(FOUND.boxes[:2], FOUND.scores[:2], np.array([255, 290]))
+    picture = np.asarray(drawn(cfg, np.full((50, 600, 3), 255, np.uint8), many))
+    assert (
+        picture[29, 15].tolist() == colours(301)[255].tolist()
+        and picture[39, 30].tolist() == colours(301)[290].tolist()
+    )
+    seen = painted(many, (50, 60), 301)
+    assert seen[15, 15] == 255 and seen[25, 25] == 290
+    for folder in ("JPEGImages", "Annotations"):
+        (tmp_path / folder).mkdir()
+    box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
+    one = f"<object><name>kind 255</name><difficult>1</difficult>{box}</object>"
+    size = "<size><width>60</width><height>50</height></size>"
+    (tmp_path / "Annotations" / "1.xml").write_text(f"<annotation>{size}{one}</annotation>")
+    truth = truth_of(cfg, tmp_path / "JPEGImages" / "1.jpg")
+    look = SimpleNamespace(prediction=seen, truth=truth, class_names=class_names(cfg), palette=colours(302))
+    told = {each["name"]: tuple(each["colour"]) for each in _classes(look)}
+    assert list(told) == ["__background__", "kind 255", "kind 290", "does not count"] and len(set(told.values())) == 4
+
+
 def test_a_small_picture_is_enlarged():
     picture = np.asarray(draw_boxes(np.zeros((10, 60, 3), np.uint8), np.array([[1, 1, 3, 3]]), [""], [(255, 0, 0)]))
     assert picture.shape == (100, 600, 3)
@@ -76,7 +103,7 @@ def test_a_small_picture_is_enlarged():
 
 
 def test_boxes_as_a_map(cfg, tmp_path):
-    made = painted(FOUND, (50, 60))
+    made = painted(FOUND, (50, 60), 9)
     assert made[15, 15] == 1 and made[25, 25] == 2 and made[2, 2] == 0 and made[39, 39] == 2 and made[40, 40] == 0
     picture = tmp_path / "s" / "VOC2012" / "JPEGImages" / "val_000000.png"
     truth = truth_of(cfg, picture)

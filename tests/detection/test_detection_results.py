@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from types import SimpleNamespace
 
 import mxnet as mx
@@ -19,6 +21,7 @@ from lib.data.coco import coco
 from lib.data.images import DatasetError
 from lib.data.streets.boxes import CLASS_NAMES, BoxSettings, generate_boxes
 from lib.data.voc_boxes import voc_boxes
+from lib.run.damage import DamagedFile
 
 NOTHING = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
 
@@ -79,6 +82,25 @@ def test_cocos_numbers_through_pycocotools(streets, tmp_path):
     assert lines[1] == f"{'all':<15s} 100.0" and any("Average Precision" in line for line in lines)
     path = write_coco(tmp_path, data, "val", [NOTHING] * 4)
     assert coco_numbers(path, data, "val")[0]["value"] == 0
+
+
+def test_cocos_numbers_of_two_sets_that_are_joined(streets, tmp_path):
+    """Whose files count their annotations from 1 each."""
+    pytest.importorskip("pycocotools", reason="needs the extra `detection`")
+    shutil.copytree(streets, tmp_path / "kit", symlinks=True)
+    files = tmp_path / "kit" / "annotations"
+    content = json.loads((files / "instances_val.json").read_text())
+    for each in (*content["images"], *content["annotations"]):
+        key = "image_id" if "image_id" in each else "id"
+        each[key] += 100
+    (files / "instances_more.json").write_text(json.dumps(content))
+    (tmp_path / "kit" / "images" / "more").symlink_to("val")
+    data = coco(tmp_path / "kit", "val+more")
+    path = write_coco(tmp_path, data, "val+more", [seen(record) for record in data.records])
+    assert coco_numbers(path, data, "val+more")[0]["value"] == pytest.approx(1)
+    half = [seen(record) if number < 4 else NOTHING for number, record in enumerate(data.records)]
+    path = write_coco(tmp_path, data, "val+more", half)
+    assert coco_numbers(path, data, "val+more")[0]["value"] == pytest.approx(0.5, abs=0.02)
 
 
 class Engine:
@@ -163,7 +185,23 @@ def test_detections_are_stored_for_the_parameters_that_made_them(streets, tmp_pa
     assert numbers["value"] == 1 and numbers["images"] == 4 and calls == [2, 2]
     assert evaluate(cfg, trained, tmp_path, False, log) == numbers and calls == [2, 2]
     assert len(read_detections(tmp_path)) == 4 and read_detections(tmp_path, "another") is None
-    calls.clear()
+    (place := tmp_path / "damaged").mkdir()
+    np.savez(place / "detections.npz", boxes=[], classes=[])
+    for told in ("no counts, made_by, scores in it", "BadZipFile"):
+        with pytest.raises(DamagedFile, match=f"detections.npz: damaged .{told}.*--ignore_cache predicts them again"):
+            evaluate(cfg, trained, place, False, log)
+        (place / "detections.npz").write_bytes(b"PK\x03\x04")
+
+    def again():
+        calls.clear()
+        evaluate(cfg, trained, tmp_path, False, log)
+        return calls == [2, 2]
+
     trained.digest = "two"
-    evaluate(cfg, trained, tmp_path, False, log)
-    assert calls == [2, 2]
+    assert again() and not again()
+    cfg.TRAIN.BBOX_STDS = [0.2, 0.2, 0.2, 0.2]  # deltas are scaled back by them
+    assert again() and not again()
+    other = tmp_path / "other"  # has pictures of the same names and sizes
+    generate_boxes(other, BoxSettings(train=1, val=4, height=64, width=96, seed=4))
+    cfg.dataset.dataset_path = str(other)
+    assert again() and not again()

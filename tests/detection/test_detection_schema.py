@@ -55,6 +55,11 @@ def test_both_heads_learn_from_the_same_boxes_in_the_quick_configurations():
         ("TRAIN.BBOX_STDS=[0.1,0.1,0,0.2]", "TRAIN.BBOX_STDS: expected numbers above 0"),
         ("TRAIN.FG_THRESH=1.5", "TRAIN.FG_THRESH: expected 0 to 1, got 1.5"),
         ("TRAIN.END2END=false", "alternate training is not served"),
+        (
+            "dataset.class_names=[dog,Dog]",
+            "dataset.class_names: expected different names, in any case, got ['dog', 'Dog']",
+        ),
+        ("dataset.class_names=[dog,'']", "dataset.class_names: expected different names"),
         ("TEST.max_per_image=0", "TEST.max_per_image: expected at least 1"),
         ("network.PIXEL_MEANS=[1]", "expected 3 numbers"),
     ],

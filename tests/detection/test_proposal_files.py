@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from small_detection import LOG, Drawn, config_in, losses, small, train_small
@@ -58,6 +60,22 @@ def test_a_missing_or_damaged_file_is_told(tmp_path):
     (tmp_path / "boxes.npz").unlink()
     with pytest.raises(DatasetError, match="dataset.proposal: .*boxes.npz cannot be read .*detection.propose"):
         read_proposals(cfg, data.records)
+
+
+def test_two_pictures_of_one_name_are_told(trained, tmp_path, capsys):
+    """Streets in COCO's format count from 1 in each set: the boxes of one would stand for the other's."""
+    place, cfg, _ = trained
+    words = [f"dataset.dataset_path={place}/streets", f"output_path={place}/out", *_settings(cfg)]
+    words += ["dataset.dataset=coco", "dataset.image_set=train", "dataset.test_image_set=val"]
+    given = ["--params", str(parameters_of(cfg)[0]), *words]
+    assert propose.main(["quick_rfcn", str(tmp_path / "a.npz"), *given]) == 1
+    assert "train_000000.png and" in (told := capsys.readouterr().err) and "are both called 1;" in told
+    assert propose.main(["quick_rfcn", str(tmp_path / "a.npz"), "--sets", "train", *given]) == 0
+    assert list(np.load(tmp_path / "a.npz")) == ["1", "2", "3"]
+    joined, data = with_file(tmp_path, **{"0": GOOD, "1": GOOD[:1]})
+    records = [replace(each, image=tmp_path / year / "0.png", name="0") for each, year in zip(data.records, "ab")]
+    with pytest.raises(DatasetError, match=r"a/0.png and .*b/0.png are both called 0"):
+        read_proposals(joined, records)
 
 
 def test_scores_put_boxes_in_order(tmp_path):

@@ -115,7 +115,7 @@ def active_conv2d(
     name = _ACTIVE_CONV2D.name
     dimensions(name, "offset", offset, 5, "(filter_offset_groups, deformable_groups, kernel y, kernel x, 2)")
     dimensions(name, "weight", weight, 4, "(out_channels, C / groups, kernel y, kernel x)")
-    single, input = as_batch(name, input)
+    single, input = as_batch(name, input=input)
     stride, dilation = pair(name, "stride", stride), pair(name, "dilation", dilation)
     out = _ACTIVE_CONV2D(
         input,

@@ -121,7 +121,7 @@ def deform_conv2d(
     Returns (N, out_channels, H', W'), or without N. Sources: Dai et al., ICCV 2017; Zhu et al., CVPR 2019.
     """
     name = _DEFORM_CONV2D.name
-    single, input, offset, mask = as_batch(name, input, offset, mask)
+    single, input, offset, mask = as_batch(name, input=input, offset=offset, mask=mask)
     dimensions(name, "offset", offset, 4, "(N, filter_offset_groups * deformable_groups * 2 * taps, H', W')")
     dimensions(name, "weight", weight, 4, "(out_channels, C / groups, kernel y, kernel x)")
     filter_offset_groups = number(name, "filter_offset_groups", filter_offset_groups)

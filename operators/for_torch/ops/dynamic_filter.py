@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.functional import pad
 
-from operators.for_torch.arguments import given, pair
+from operators.for_torch.arguments import as_batch, given, pair
 from operators.for_torch.functions import public
 from operators.for_torch.operation import Operation
 from operators.library import OperatorError
@@ -58,6 +58,9 @@ def _steps(number, first, stride) -> list:
 def _moved(maps, step):
     """maps (N, K, H, W) read at y + step[0], x + step[1]; 0 outside."""
     (dy, dx), (height, width) = step, maps.shape[2:]
+    known = isinstance(height, int) and isinstance(width, int)
+    if known and (abs(dy) >= height or abs(dx) >= width):  # or what is padded is as large as the step
+        return torch.zeros_like(maps)
     wide = pad(maps, (max(-dx, 0), max(dx, 0), max(-dy, 0), max(dy, 0)))
     return wide[:, :, max(dy, 0) : max(dy, 0) + height, max(dx, 0) : max(dx, 0) + width]
 
@@ -141,9 +144,14 @@ def dynamic_filter2d(
     Returns (N, C', H, W). Source: Wu et al., Dynamic Filtering with Large Sampling Field for ConvNets, ECCV 2018.
     """
     name = _DYNAMIC_FILTER2D.name
-    tensors = (data, channel_kernel, spatial_kernel, position_attention, sample_attention)
-    single = data.dim() == 3
-    tensors = tuple(tensor.unsqueeze(0) for tensor in tensors) if single else tensors
+    single, *tensors = as_batch(
+        name,
+        data=data,
+        channel_kernel=channel_kernel,
+        spatial_kernel=spatial_kernel,
+        position_attention=position_attention,
+        sample_attention=sample_attention,
+    )
     sizes = (
         ("kernel_size", kernel_size),
         ("samples", samples),
@@ -183,8 +191,21 @@ class DynamicFilter2d(nn.Module):
         return {name: getattr(self, name) for name in names}
 
     def forward(self, data, channel_kernel, spatial_kernel, position_attention, sample_attention):
-        tensors = (data, channel_kernel, spatial_kernel, position_attention, sample_attention)
-        return dynamic_filter2d(*tensors, **self._settings())
+        return dynamic_filter2d(  # one by one, as TorchScript takes them
+            data,
+            channel_kernel,
+            spatial_kernel,
+            position_attention,
+            sample_attention,
+            self.kernel_size,
+            self.samples,
+            self.sample_stride,
+            self.dilation,
+            self.fusion,
+            self.residual,
+            self.attention_at,
+            self.softmax,
+        )
 
     def extra_repr(self) -> str:
         return ", ".join(f"{name}={value!r}" for name, value in self._settings().items())

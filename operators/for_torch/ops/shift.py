@@ -49,7 +49,7 @@ def shift2d(input, offset, boundary="zero"):
 
     Returns a tensor shaped as input. Source: Jeon and Kim, NeurIPS 2018 (active shift).
     """
-    single, input = as_batch(_SHIFT2D.name, input)
+    single, input = as_batch(_SHIFT2D.name, input=input)
     out = _SHIFT2D(input, offset, boundary)
     return out[0] if single else out
 

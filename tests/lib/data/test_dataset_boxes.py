@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,14 @@ def test_a_coordinate_0_does_not_wrap_around(kit):
         (xml(one(1, 1, 4, 4), one(1, 1, 4, 4, name="unicorn")), "object 2: class 'unicorn' is none of"),
         (xml(one(1, 1, 4, 4, name="__background__")), "object 1: class '__background__' is none of"),
         (xml(one(1, 1, "x", 4)), "object 1: bndbox/xmax: expected a number, got 'x'"),
+        (xml(one("nan", 1, 3, 4)), "object 1: bndbox/xmin: expected a number, got 'nan'"),
+        (xml(size="<size><width>inf</width><height>3</height></size>"), "size/width: expected a number, got 'inf'"),
+        (
+            xml(one(1, 1, 4, 4, more="<difficult>False</difficult>")),
+            "object 1: difficult: expected 0 or 1, got 'False'",
+        ),
+        ('<?xml version="1.0" encoding="GBK"?>' + xml(), "not XML: multi-byte encodings are not supported"),
+        ('<?xml version="1.0" encoding="x"?>' + xml(), "not XML: unknown encoding"),
         (xml("<object><name>dog</name></object>"), "object 1: bndbox/xmin: expected a number, got None"),
         (xml(one(9, 1, 8, 4)), "object 1: its box .* ends before it begins"),
         (xml(one(41, 1, 50, 4)), "object 1: its box .* lies outside the picture, 40 x 30"),
@@ -169,10 +178,20 @@ def test_cocos_boxes(tmp_path):
             {**COCO, "annotations": [{**COCO["annotations"][0], "category_id": 3}]},
             "annotation 1: there is no category 3",
         ),
+        ({**COCO, "annotations": [{**COCO["annotations"][0], "bbox": [1, 2, 3]}]}, "annotation 1: bbox: expected four"),
+        (
+            {**COCO, "annotations": [{**COCO["annotations"][0], "bbox": [1, 2, 3, math.nan]}]},
+            "annotation 1: bbox: .* nan",
+        ),
+        ({**COCO, "annotations": [{**COCO["annotations"][0], "bbox": ["1", 2, 3, 4]}]}, "annotation 1: bbox: .*'1'"),
+        ({**COCO, "images": [{**COCO["images"][0], "height": "x"}]}, "not COCO's format: ValueError"),
+        ({**COCO, "images": [{**COCO["images"][0], "height": 0}]}, "image 7: expected a picture .* got 40 x 0"),
+        ({**COCO, "images": [{**COCO["images"][0], "id": "a"}]}, "image 'a': id: expected a whole number"),
+        ({**COCO, "categories": 2 * [{"id": 1, "name": "dog"}]}, r"two categories have one id, got \[1, 1\]"),
     ],
 )
 def test_faults_of_cocos_files_are_told(tmp_path, content, told):
-    with pytest.raises(DatasetError, match=told):
+    with pytest.raises(DatasetError, match=rf"instances_val2014\.json: .*{told}"):
         coco(written(tmp_path, content), "val2014")
 
 

@@ -175,6 +175,16 @@ def test_attributes_that_ours_does_not_take_are_refused_by_name():
         from_stock(stock)
 
 
+def test_the_guard_of_another_custom_operator_stays():
+    """detection's steps have guards of the same name and form; in stock MXNet they need them, too."""
+    data, offset = mx.sym.var("data"), mx.sym.var("offset")
+    ours = sym.DeformableConvolution(data, offset, name="dcn", num_filter=4, kernel=(3, 3))
+    guard = mx.sym.slice_axis(ours, axis=0, begin=0, end=None, name="step_data_guard")
+    stock = to_stock(mx.sym.relu(guard, name="step"))
+    names = [node["name"] for node in json.loads(stock.tojson())["nodes"]]
+    assert "step_data_guard" in names and "dcn_data_guard" not in names
+
+
 @pytest.mark.parametrize("convert", [from_stock, to_stock])
 def test_anything_but_a_symbol_is_refused(convert):
     with pytest.raises(TypeError, match="a Symbol is expected, got str; mx.sym.load"):

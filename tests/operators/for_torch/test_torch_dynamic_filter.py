@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import pytest
 
@@ -40,6 +41,12 @@ def test_one_image_and_the_module():
     assert "samples=(2, 3)" in repr(module) and not list(module.parameters())
 
 
+def test_the_module_in_torchscript():
+    given = tensors(taps=6, samples=6)
+    module = DynamicFilter2d((3, 2), samples=(2, 3), fusion="mean", residual=False, attention_at="output", softmax=True)
+    torch.testing.assert_close(torch.jit.script(module)(*given), module(*given), rtol=0, atol=0)
+
+
 def test_the_gradient_of_a_tensor_alone_is_the_same():
     given = tensors()
     want = torch.autograd.grad(dynamic_filter2d(*(t.requires_grad_() for t in given)).square().sum(), given)
@@ -47,6 +54,20 @@ def test_the_gradient_of_a_tensor_alone_is_the_same():
         one = [t.detach().requires_grad_(i == j) for j, t in enumerate(given)]
         (got,) = torch.autograd.grad(dynamic_filter2d(*one).square().sum(), one[i : i + 1])
         torch.testing.assert_close(got, gradient)
+
+
+def test_derivatives_do_not_need_the_memory_of_steps_that_leave_the_map():
+    """Forward mode pads the map; with samples or taps a million pixels apart that would be terabytes."""
+    given = tensors()
+    primal = (given[0],)
+    for far in ({"sample_stride": 1 << 20}, {"dilation": (1, 1 << 20)}):
+        out, tangent = torch.func.jvp(partial(filtered, given[1:], far), primal, primal)
+        torch.testing.assert_close(out, dynamic_filter2d(*given, **far))
+        torch.testing.assert_close(tangent, out)  # it is linear in data
+
+
+def filtered(others, settings, data):
+    return dynamic_filter2d(data, *others, **settings)
 
 
 def changed(number, shape):
@@ -66,6 +87,7 @@ def changed(number, shape):
         (changed(1, (2, 7, 6, 7)), {}, "channels of channel_kernel must be a multiple of those of data, got 7 and 3"),
         (changed(1, (2, 6, 42)), {}, "channel_kernel must have 4 dimensions (N, channels, H, W), got shape (2, 6, 42)"),
         (changed(0, (3, 6)), {}, "data must have 4 dimensions"),
+        (changed(0, (3, 6, 7)), {}, "channel_kernel must have 3 dimensions because data is one image (C, H, W)"),
         (changed(3, (2, 9, 6, 6)), {}, "position_attention must have shape (2, 9, 6, 7)"),
         (changed(4, (1, 25, 6, 7)), {}, "sample_attention must have shape (2, 25, 6, 7)"),
     ],

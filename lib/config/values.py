@@ -44,6 +44,8 @@ def normal_scales(node: dict, source: str) -> None:
         whole = isinstance(pair, list) and len(pair) == 2 and all(type(side) is int and side > 0 for side in pair)
         if not whole or pair[0] > pair[1]:
             raise ConfigError(f"{source}: SCALES: expected [short side, long side] in pixels, got {scales!r}")
+    if len(pairs) > 1:  # the original draws one of them for each picture; to take the first would be another training
+        raise ConfigError(f"{source}: SCALES: several sizes are not implemented, expected one pair, got {scales!r}")
     node["SCALES"] = pairs
 
 

@@ -39,6 +39,7 @@ def message(folder: Path, text: str, overrides=()) -> str:
     ("gpus: cpu", "gpus: expected device numbers"),
     ("SCALES: [2048, 1024]", "SCALES: expected [short side, long side]"),
     ("SCALES: 1024", "SCALES: expected [short side, long side]"),
+    ("SCALES: [[600, 1000], [800, 1300]]", "SCALES: several sizes are not implemented"),
     ("net: {depth: 20}", "net.depth: expected one of 10, 18, 34, 50, 101, got 20"),
     ("run: {rollback_factor: 1}", "run.rollback_factor: expected above 0 and below 1, got 1.0"),
     ("run: {rollback_factor: 0}", "run.rollback_factor: expected above 0 and below 1, got 0.0"),

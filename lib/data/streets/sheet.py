@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the picture of docs/streets.md: python -m lib.data.streets.sheet docs/images/streets.png
 
-Above three scenes, below the same with their truth laid over them and the bodies' classes written on; then the flags.
+Above three scenes, below the same with their truth laid over them and the bodies' classes written on; then the flags,
+and the same scenes in the harder grammar.
 """
 
 from __future__ import annotations
@@ -17,20 +18,22 @@ from lib.data.streets.scene import render_with_bodies
 from lib.run.atomic import write_with
 
 SCENES = ((100, "train", 2), (100, "train", 4), (100, "train", 1))
-HEIGHT, WIDTH, GAP, LEGEND = 256, 384, 8, 92
+HEIGHT, WIDTH, GAP, LEGEND = 256, 384, 8, 112
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
 
 def sheet() -> Image.Image:
-    """The whole picture, 3 columns and 2 rows of scenes over a legend."""
-    columns = len(SCENES)
-    page = Image.new("RGB", (columns * (WIDTH + GAP) - GAP, 2 * (HEIGHT + GAP) + LEGEND), WHITE)
+    """The whole picture: 3 columns, 2 rows of scenes over a legend, 1 row under it."""
+    columns, row = len(SCENES), HEIGHT + GAP
+    page = Image.new("RGB", (columns * (WIDTH + GAP) - GAP, 3 * row - GAP + LEGEND), WHITE)
     for column, scene in enumerate(SCENES):
         image, labels, bodies = render_with_bodies(*scene, HEIGHT, WIDTH)
         left = column * (WIDTH + GAP)
         page.paste(Image.fromarray(image), (left, 0))
-        page.paste(_overlay(image, labels, bodies), (left, HEIGHT + GAP))
-    _legend(page, 2 * (HEIGHT + GAP))
+        page.paste(_overlay(image, labels, bodies), (left, row))
+        decoys, *_ = render_with_bodies(*scene, HEIGHT, WIDTH, decoys=True)
+        page.paste(Image.fromarray(decoys), (left, 2 * row + LEGEND))
+    _legend(page, 2 * row)
     return page
 
 
@@ -58,6 +61,8 @@ def _legend(page: Image.Image, top: int) -> None:
             draw.text((x + 30, top + 60), name, BLACK, font, anchor="lm")
             x += 48 + draw.textlength(name, font)
         x += 40
+    text = "With decoys, for boxes only: a second flag on each mast, half as far or half as far again, says nothing:"
+    draw.text((10, top + 86), text, BLACK, font)
 
 
 if __name__ == "__main__":

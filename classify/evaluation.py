@@ -37,7 +37,7 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
         "metric": "accuracy",
         "value": float(right.mean()),
         "images": len(data),
-        "parts": by_class if data.zoom is None else _by_scale(right, data.zoom, cfg.dataset.zoom.test),
+        "parts": by_class if data.zoom is None else _by_scale(cfg, right, data.zoom),
         "loss": loss / count,
         "by_class": by_class,
         "confusion": confusion_matrix(data.labels, predicted, len(data.class_names), ignore=-1).tolist(),
@@ -58,7 +58,9 @@ def shown(data: Labelled) -> list[int]:
     return [int(each) for each in np.argsort(data.zoom, kind="stable")[places]]
 
 
-def _by_scale(right: np.ndarray, zoom: np.ndarray, factors: list[float]) -> dict[str, float]:
+def _by_scale(cfg, right: np.ndarray, zoom: np.ndarray) -> dict[str, float]:
+    """Bins over all scales of what was predicted; that may be what is trained on, too."""
+    factors = getattr(cfg.dataset.zoom, cfg.dataset.test_image_set)
     return share_by_bin(right, zoom, np.linspace(*factors, BINS + 1))
 
 

@@ -44,6 +44,13 @@ def test_results_say_accuracy_as_a_whole_and_by_scale(place):
     assert len(epochs) == 2 and {"loss", "Accuracy"} <= epochs[0].keys()
 
 
+def test_the_training_pictures_are_told_by_their_own_scales(place):
+    call(place, "lib.commands.test", "small.yaml", "dataset.test_image_set=train")
+    found = json.loads((place / "output/digits/small/train/results.json").read_text())
+    edges = [float(edge) for name in found["parts"] for edge in name.split("-")]
+    assert found["images"] == 40 and len(found["parts"]) > 5 and min(edges) >= 0.8 and max(edges) <= 1.2
+
+
 def test_the_summary_shows_pictures_and_where_the_layer_looks(place):
     said = call(place, "lib.commands.summary", "small.yaml")
     assert "small: accuracy 0." in said and "with its offsets set to 0" in said

@@ -96,6 +96,18 @@ def test_a_folder_of_pictures_is_followed(place):
     np.testing.assert_allclose(boxes, stored, atol=0.006)  # the evaluation's one pass
 
 
+def test_a_target_may_reach_out_of_the_frame_and_no_film_is_followed_in_vain(place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    film = ["data/films/val/growing_001", "--run", "small.yaml"]
+    assert main([*film, "--box", "-5,-3,16,16", "--out", "beyond"]) == 0
+    assert read_regions(place / "beyond/boxes.txt")[0].tolist() == [-5, -3, 16, 16]
+    assert main([*film, "--box", "1,1,70000,70000", "--out", "beyond"]) == 1
+    assert "crop: expected a square of at most 1536 pixels of a picture of 96 x 96" in capsys.readouterr().err
+    monkeypatch.setattr("tracking.run.follow", lambda *_: pytest.fail("followed"))
+    assert main([*film, "--box", "1,1,9,9", "--out", "small.yaml"]) == 1
+    assert "File exists: 'small.yaml'" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(find_spec("imageio") is None, reason="imageio is not installed")
 def test_a_video_file_is_a_film_too(tmp_path):
     import imageio.v3 as imageio

@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _joined(words: list[str]) -> list[str]:
-    """`--box -5,2,9,9` as one word, a target that reaches out of the frame: else argparse takes the box for an option."""
+    """`--box -5,2,9,9` as one word, a target that reaches out of the frame: argparse takes -5,2,9,9 for an option."""
     made = list(words)
     for place in reversed(range(len(made) - 1)):
         if made[place] == "--box":

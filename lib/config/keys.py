@@ -11,7 +11,11 @@ from typing import get_args, get_origin, get_type_hints
 from lib.config.schema import ConfigError
 
 WORDS = {list: "a list", str: "text", bool: "true or false", int: "a whole number", float: "a number"}
-_hints = cache(get_type_hints)
+
+
+@cache
+def _hints(kind: type) -> dict:
+    return get_type_hints(kind)
 
 
 def check_keys(node: dict, source: str, defaults) -> None:
@@ -24,6 +28,7 @@ def check_keys(node: dict, source: str, defaults) -> None:
 
 def _wrong(node: dict, section, prefix: str, whole):
     valid = [entry.name for entry in fields(section)]
+    kind: type = type(section)
     for key, value in node.items():
         if key not in valid:
             yield f"unknown key {prefix}{key}; {_nearest(str(key), valid, prefix, whole)}"
@@ -37,7 +42,7 @@ def _wrong(node: dict, section, prefix: str, whole):
         elif isinstance(value, dict):
             yield f"{prefix}{key} is a value: expected {WORDS[type(below)]}, got the section {value!r}"
         else:
-            yield from _lists(value, _hints(type(section))[key], f"{prefix}{key}")
+            yield from _lists(value, _hints(kind)[key], f"{prefix}{key}")
 
 
 def _lists(value, kind, key: str):

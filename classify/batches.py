@@ -25,6 +25,9 @@ class Batches:
         self._part = part_of(batch, part)
         if len(data) < batch:
             raise DatasetError(f"{data.source}: {len(data)} pictures make no batch of {batch}")
+        if cfg.TRAIN.SHIFT >= (least := min(data.images.shape[1:3])):
+            raise DatasetError(f"TRAIN.SHIFT: expected less than a side of {data.source}'s pictures, {least} pixels, "
+                               f"got {cfg.TRAIN.SHIFT}")  # fmt: skip
         self._data, self._cfg, self.batch = data, cfg, batch
 
     def __len__(self) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from classify.data import load_dataset
-from classify.looker import Looker, look_path
+from classify.looker import Looker, forget, look_path
 from lib.data.labelled import Labelled
 from lib.looking import look as looks
 from lib.metrics.iou import confusion_matrix
@@ -37,7 +37,7 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
         "metric": "accuracy",
         "value": float(right.mean()),
         "images": len(data),
-        "parts": by_class if data.zoom is None else _by_scale(right, data.zoom, cfg.dataset.zoom.test),
+        "parts": by_class if data.zoom is None else _by_scale(cfg, right, data.zoom),
         "loss": loss / count,
         "by_class": by_class,
         "confusion": confusion_matrix(data.labels, predicted, len(data.class_names), ignore=-1).tolist(),
@@ -58,12 +58,15 @@ def shown(data: Labelled) -> list[int]:
     return [int(each) for each in np.argsort(data.zoom, kind="stable")[places]]
 
 
-def _by_scale(right: np.ndarray, zoom: np.ndarray, factors: list[float]) -> dict[str, float]:
+def _by_scale(cfg, right: np.ndarray, zoom: np.ndarray) -> dict[str, float]:
+    """Bins over all scales of what was predicted; that may be what is trained on, too."""
+    factors = getattr(cfg.dataset.zoom, cfg.dataset.test_image_set)
     return share_by_bin(right, zoom, np.linspace(*factors, BINS + 1))
 
 
 def _look(cfg, data: Labelled, predictor, place: Path) -> None:
     looker = Looker(cfg, predictor)
+    forget(place)
     for number in shown(data):
         look = looker.look(data.image(number), str(number), int(data.labels[number]))
         looks.save(look_path(place, number), look)

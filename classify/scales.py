@@ -7,6 +7,7 @@ RUN is the folder of a run, output/zoom/seed1/extra; those of one name are seeds
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from lib.pictures.style import colour, open_spines
 from lib.run import results
 from lib.run.atomic import write_with
 from lib.run.program import program, tell
+
+SCALE = re.compile(r"[0-9.]+-[0-9.]+")  # a class may have a hyphen, too: T-shirt
 
 
 @program
@@ -42,7 +45,7 @@ def read(runs: list[Path]) -> dict[str, list[dict]]:
     for run in runs:
         each, _ = results.read(run / "test" / results.NAME)
         first = next(iter(found.values()), [each])[0]
-        if "-" not in next(iter(each["parts"])) or each["parts"].keys() != first["parts"].keys():
+        if not all(map(SCALE.fullmatch, each["parts"])) or each["parts"].keys() != first["parts"].keys():
             raise ValueError(f"{run}: its accuracy is by {', '.join(each['parts'])}; expected the scales of all others")
         found.setdefault(run.resolve().name, []).append(each)
     return found

@@ -9,6 +9,7 @@ from deeplab.batches import Batches
 from deeplab.data import load_dataset
 from deeplab.graphs import graph
 from deeplab.rules import rules_of
+from lib.config import ConfigError
 from lib.config.multi_scale import label_sizes, tag
 from lib.config.v3_plus import NAME
 from lib.data.labels import IGNORE
@@ -29,8 +30,13 @@ def training(cfg, place: Place) -> Task:
     """The training of a configuration, as worker place.rank sees it.
 
     The loss is the cross entropy, a mean over the pixels of each device that have a class; devices are summed. A
-    network with net.scales has one loss for the greatest scores and one for each scale, which are added.
+    network with net.scales has one loss for the greatest scores and one for each scale, which are added. Raises
+    ConfigError for batches of one picture whose statistics DeepLabv3+ would be normalised by.
     """
+    if cfg.symbol == NAME and cfg.net.train_bn and cfg.TRAIN.BATCH_IMAGES < 2:
+        raise ConfigError(f"TRAIN.BATCH_IMAGES: {NAME} normalises the mean of the whole map over the pictures of a "
+                          "batch, expected at least 2 (or net.train_bn=false), got "
+                          f"{cfg.TRAIN.BATCH_IMAGES}")  # fmt: skip
     dataset = load_dataset(cfg, cfg.dataset.image_set)
     batch = cfg.TRAIN.BATCH_IMAGES * place.replicas
     batches = Batches(dataset, cfg, seed=cfg.run.seed, batch=batch, part=(place.rank, place.workers))

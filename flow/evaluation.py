@@ -12,6 +12,7 @@ from flow import looker
 from flow.data import load_dataset
 from lib.data.flow_files import known
 from lib.data.flow_pairs import FlowPairs, Pair
+from lib.data.picture_file import DatasetError
 from lib.data.prefetch import prefetch
 from lib.metrics.end_point_error import Sums, best_affine, end_point_error, near_edges
 
@@ -26,7 +27,8 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
     place: folder for the flows of the pairs that are shown. Gives metric, value (the mean over all pixels whose flow is
     known), images, parts (errors by the length of the true flow, near its edges, away from them, and of pixels that the
     second picture shows, where the data says so) and floors: the same for a flow of 0 (`zero`), and for the best
-    constant (`mean`) and the best affine flow of each pair (`affine`), which know the truth.
+    constant (`mean`) and the best affine flow of each pair (`affine`), which know the truth. Raises DatasetError if no
+    pixel's flow is known.
     """
     data, sums = load_dataset(cfg, cfg.dataset.test_image_set), {}
     place.mkdir(parents=True, exist_ok=True)
@@ -47,6 +49,9 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
         looker.save(place / looker.EDGE, looker.look(predictor, data.pair(kept[0])))
     means = {name: each.means() for name, each in sums.items()}
     own = means.pop("network")
+    if "all" not in own:
+        raise DatasetError(f"{data.root}: expected flow to measure by, got {len(data)} pairs of {data.image_set} "
+                           "without a pixel whose flow is known")  # fmt: skip
     value = own.pop("all")
     for name, each in means.items():
         log.info("end-point error of the floor %s: %.3f px", name, each["all"])
@@ -68,7 +73,8 @@ def shown(data: FlowPairs) -> list[str]:
 
 def floors(truth: np.ndarray, there: np.ndarray) -> dict[str, np.ndarray]:
     """What is no network's work: flows (h, w, 2) that see no picture."""
-    mean = np.broadcast_to(truth[there].mean(0), truth.shape) if there.any() else np.zeros_like(truth)
+    # Of a million pixels, a sum in float32 is off by percents.
+    mean = np.broadcast_to(truth[there].mean(0, np.float64), truth.shape) if there.any() else np.zeros_like(truth)
     return {"zero": np.zeros_like(truth), "mean": mean, "affine": best_affine(truth, there)}
 
 

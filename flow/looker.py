@@ -31,12 +31,14 @@ class Edge:
 
 def moving_edge(pair: Pair) -> tuple[int, int]:
     """The pixel (y, x) from which the true flow changes most to the ones below and to the right, in the middle half of
-    the picture."""
-    safe = np.where(known(pair.flow)[..., None], pair.flow, 0)
-    jumps = np.zeros(safe.shape[:2])
+    the picture; unknown flow makes no edge."""
+    there = known(pair.flow)
+    safe = np.where(there[..., None], pair.flow, 0)
+    jumps = np.zeros(there.shape)
     for axis in (0, 1):
-        change = np.diff(safe, axis=axis)
-        jumps[: change.shape[0], : change.shape[1]] += np.hypot(change[..., 0], change[..., 1])
+        change, both = np.diff(safe, axis=axis), there & np.roll(there, -1, axis)
+        both = np.delete(both, -1, axis)  # the last one's neighbour is the first
+        jumps[: change.shape[0], : change.shape[1]] += np.where(both, np.hypot(change[..., 0], change[..., 1]), 0)
     height, width = jumps.shape
     inner = jumps[height // 4 : height - height // 4, width // 4 : width - width // 4]
     y, x = np.unravel_index(inner.argmax(), inner.shape)

@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     made.add_argument("--out", type=path, help="folder; default: the run's folder, tracked/<name of the film>")
     made.add_argument("--every", type=int, default=1, help="frames between two of the clip")
     made.add_argument("settings", nargs="*", metavar="key=value", help="settings that replace those of the run")
-    options = made.parse_intermixed_args(arguments)
+    options = made.parse_intermixed_args(_joined(sys.argv[1:] if arguments is None else arguments))
     if options.every < 1:
         made.error(f"--every: expected a number from 1 on, got {options.every}")
     box = parse_box(options.box)
@@ -49,6 +49,15 @@ def main(arguments: list[str] | None = None) -> int:
     system, cfg, _ = read_config_or_run(options, of="tracking")
     use_threads(cfg.run.threads)
     return _run(system, cfg, options, shown, box)
+
+
+def _joined(words: list[str]) -> list[str]:
+    """`--box -5,2,9,9` as one word, a target that reaches out of the frame: argparse takes -5,2,9,9 for an option."""
+    made = list(words)
+    for place in reversed(range(len(made) - 1)):
+        if made[place] == "--box":
+            made[place : place + 2] = [f"--box={made[place + 1]}"]
+    return made
 
 
 def parse_box(text: str) -> np.ndarray:
@@ -67,9 +76,9 @@ def _run(system, cfg, options, film, box: np.ndarray) -> int:
     from lib.run.folder import run_folder
 
     made = predictor(system, cfg, options.epoch, file=options.params)
-    boxes, scores, kept = follow(made.tracker(), film, box, options.every)
     out = options.out or run_folder(cfg, cfg.dataset.test_image_set) / "tracked" / options.film.stem
-    out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)  # where that cannot be, no film is followed in vain
+    boxes, scores, kept = follow(made.tracker(), film, box, options.every)
     write_text(out / "boxes.txt", write_regions(boxes))
     write_text(out / "scores.txt", "".join(f"{each:.4f}\n" for each in scores))
     write_bytes(out / "tracked.gif", clip(kept))

@@ -36,7 +36,7 @@ def summary(cfg) -> Path:
     text = headline(cfg, results, zero)
     tell(text)
     films = shown(cfg, load_sequences(cfg, cfg.dataset.test_image_set))
-    found = {FOUND: _boxes(cfg, False), **({FOUND_ZERO: _boxes(cfg, True)} if zero else {})}
+    found = {FOUND: _boxes(cfg, films, False), **({FOUND_ZERO: _boxes(cfg, films, True)} if zero else {})}
     kept = folder.results_path(cfg).with_suffix("")
     strips = read_strips(kept)
     missing = [film.name for film in films if len(film) > 1 and film.name not in strips]
@@ -69,9 +69,15 @@ def headline(cfg, results: dict, zero: dict | None) -> str:
     return text
 
 
-def _boxes(cfg, zero: bool) -> dict[str, np.ndarray]:
+def _boxes(cfg, films: list[Sequence], zero: bool) -> dict[str, np.ndarray]:
+    """What the tracker has found. Raises ValueError if that was in other films."""
     path = folder.results_path(cfg, zero).with_suffix("") / BOXES
-    return read_arrays(path, "evaluate again (./test.sh CONFIG)")
+    found = read_arrays(path, "evaluate again (./test.sh CONFIG)")
+    for film in films:
+        if len(found.get(film.name, ())) != len(film):
+            raise ValueError(f"{path}: expected a box for each of {len(film)} frames of {film.name}, got "
+                             f"{len(found.get(film.name, ()))}; evaluate again (./test.sh CONFIG)")  # fmt: skip
+    return found
 
 
 def _drawn(film: Sequence, frame: int, found: dict):

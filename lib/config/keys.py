@@ -5,12 +5,22 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
+from functools import cache
+from typing import get_args, get_origin, get_type_hints
 
 from lib.config.schema import ConfigError
 
+WORDS = {list: "a list", str: "text", bool: "true or false", int: "a whole number", float: "a number"}
+
+
+@cache
+def _hints(kind: type) -> dict:
+    return get_type_hints(kind)
+
 
 def check_keys(node: dict, source: str, defaults) -> None:
-    """Raises ConfigError listing every key of `node`, at any depth, that `defaults`, a configuration, does not have."""
+    """Raises ConfigError listing every key of `node`, at any depth, that `defaults`, a configuration, does not have,
+    and every one that has a section or a list where it must not, or none where it must."""
     wrong = list(_wrong(node, defaults, "", defaults))
     if wrong:
         raise ConfigError("\n".join(f"{source}: {text}" for text in wrong))
@@ -18,6 +28,7 @@ def check_keys(node: dict, source: str, defaults) -> None:
 
 def _wrong(node: dict, section, prefix: str, whole):
     valid = [entry.name for entry in fields(section)]
+    kind: type = type(section)
     for key, value in node.items():
         if key not in valid:
             yield f"unknown key {prefix}{key}; {_nearest(str(key), valid, prefix, whole)}"
@@ -29,7 +40,20 @@ def _wrong(node: dict, section, prefix: str, whole):
             else:
                 yield f"{prefix}{key} is a section: expected keys below it, got {value!r}"
         elif isinstance(value, dict):
-            yield f"{prefix}{key} is a value: expected {_kind(below)}, got the section {value!r}"
+            yield f"{prefix}{key} is a value: expected {WORDS[type(below)]}, got the section {value!r}"
+        else:
+            yield from _lists(value, _hints(kind)[key], f"{prefix}{key}")
+
+
+def _lists(value, kind, key: str):
+    """OmegaConf takes lists of lists for lists of numbers, and tells of what is no list in its own words."""
+    if isinstance(value, str) and "${" in value:  # the value of another key
+        return
+    if isinstance(value, list) and get_origin(kind) is list:
+        for number, each in enumerate(value):
+            yield from _lists(each, get_args(kind)[0], f"{key}[{number}]")
+    elif isinstance(value, (list, dict)) or get_origin(kind) is list:
+        yield f"{key}: expected {WORDS[get_origin(kind) or kind]}, got {value!r}"
 
 
 def _nearest(key: str, valid: list[str], prefix: str, whole) -> str:
@@ -45,7 +69,3 @@ def _nearest(key: str, valid: list[str], prefix: str, whole) -> str:
         if close:
             return f"did you mean {names[close[0]]}?"
     return f"valid here: {', '.join(valid)}"
-
-
-def _kind(value) -> str:
-    return {list: "a list", str: "text", bool: "true or false", int: "a whole number", float: "a number"}[type(value)]

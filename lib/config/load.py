@@ -68,8 +68,8 @@ def _made(kind: type):
 
 def _merge(merged, source: str, node: dict, defaults) -> None:
     """Lays `node` over `merged` in place: a ledger reads a hundred configurations of five files each."""
-    check_keys(node, source, defaults)
     normal_scales(node, source)
+    check_keys(node, source, defaults)
     try:
         OmegaConf.unsafe_merge(merged, OmegaConf.create(node))
     except OmegaConfBaseException as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lib.config.text_file import read_text
 from lib.data.digits import draw
 from lib.data.labelled import Labelled, joined
 from lib.data.picture_file import DatasetError
@@ -51,14 +52,17 @@ def _one(path: Path, kind: str, names: tuple[str, ...]) -> Labelled:
 
 
 def class_names(folder: str | Path, kind: str) -> tuple[str, ...]:
-    """Of the classes, in the order of their numbers. Raises DatasetError naming the file."""
+    """Of the classes, in the order of their numbers. Raises DatasetError naming the file, `TextFileError` if
+    it is no text."""
     name, count = NAMES[kind]
     path = Path(folder) / name
     if not path.is_file():
         raise DatasetError(f"{path}: no such file. {_source(kind)}")
-    found = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    found = tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
     if len(found) != count:
         raise DatasetError(f"{path}: {len(found)} names, expected {count}")
+    if twice := [name for name in found if found.count(name) > 1]:  # results go by the names
+        raise DatasetError(f"{path}: {twice[0]!r} is the name of several classes; expected {count} different ones")
     return found
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from PIL import Image
 
 CONTEXT = 0.5
+MOST = 16
+"""A square is at most so many times as large as the picture's longer side; all of it is made before it is scaled."""
 
 
 def side_of(width: float, height: float, context: float = CONTEXT) -> float:
@@ -20,11 +22,15 @@ def crop(image: np.ndarray, middle: tuple[float, float], side: float, size: int)
     """uint8 (size, size, 3): a square of `side` pixels around `middle` (y, x), bilinear. Where it reaches out of the
     picture, uint8 (h, w, 3), it shows the picture's mean colour.
 
-    Pixel (0, 0) has its middle at (0, 0). Raises ValueError for a square that has no area or is no number.
+    Pixel (0, 0) has its middle at (0, 0). Raises ValueError for a square that has no area, is no number or far larger
+    than the picture.
     """
     y, x = middle
     if not (side > 0 and np.isfinite([side, y, x]).all()):
         raise ValueError(f"crop: expected a square with an area, got side {side} around y {y}, x {x}")
+    if side > (most := MOST * max(image.shape[:2])):
+        raise ValueError(f"crop: expected a square of at most {most} pixels of a picture of {image.shape[1]} x "
+                         f"{image.shape[0]}, got side {side:g}: is the box of this picture?")  # fmt: skip
     fill = tuple(int(round(each)) for each in image.reshape(-1, 3).mean(0))
     box = (x + 0.5 - side / 2, y + 0.5 - side / 2, x + 0.5 + side / 2, y + 0.5 + side / 2)
     whole, moved = _around(image, box, fill)

@@ -49,9 +49,9 @@ def scale_of(height: int, width: int, scales) -> float:
 
 
 def scaled_size(height: int, width: int, scales) -> tuple[int, int]:
-    """Size (height, width) under cfg.SCALES, see `scale_of`."""
+    """Size (height, width) under cfg.SCALES, see `scale_of`; of a very long picture at least 1."""
     factor = scale_of(height, width, scales)
-    return round(height * factor), round(width * factor)
+    return max(1, round(height * factor)), max(1, round(width * factor))
 
 
 def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -73,21 +73,22 @@ def read_regions(path: Path) -> np.ndarray:
     """
     if not path.is_file():
         raise DatasetError(f"{path}: no such file; expected one region a line")
-    lines = [line for line in read_text(path).splitlines() if line.strip()]
-    rows = [_numbers(path, number, line) for number, line in enumerate(lines, start=1)]
+    lines = {number: line for number, line in enumerate(read_text(path).splitlines(), start=1) if line.strip()}
+    rows = {number: _numbers(path, number, line) for number, line in lines.items()}
     if not rows:
         raise DatasetError(f"{path}: empty, expected one region a line")
-    count = len(rows[0])
+    first, count = next((number, len(row)) for number, row in rows.items())
     if count not in (4, 8):
-        raise DatasetError(f"{path}: line 1: {count} numbers; expected 4 (x,y,width,height) or 8 (a polygon)")
-    for number, row in enumerate(rows, start=1):
+        raise DatasetError(f"{path}: line {first}: {count} numbers; expected 4 (x,y,width,height) or 8 (a polygon)")
+    for number, row in rows.items():
         if len(row) != count:
-            raise DatasetError(f"{path}: line {number}: {len(row)} numbers, line 1 has {count}")
-    regions = np.array(rows, np.float64)
+            raise DatasetError(f"{path}: line {number}: {len(row)} numbers, line {first} has {count}")
+    regions = np.array([*rows.values()], np.float64)
     regions[:, : 2 if count == 4 else 8] -= 1
-    if count == 4 and (regions[:, 2:] <= 0).any():
-        worst = int(np.argmax((regions[:, 2:] <= 0).any(1)))
-        raise DatasetError(f"{path}: line {worst + 1}: a box without area, {lines[worst].strip()}")
+    empty = (regions[:, 2:] <= 0).any(1) if count == 4 else _areas(regions) <= 0
+    if empty.any():  # nothing could be cut out of a frame there, and no box overlaps it
+        worst, what = [*lines][int(empty.argmax())], "a box" if count == 4 else "a polygon"
+        raise DatasetError(f"{path}: line {worst}: {what} without area, {lines[worst].strip()}")
     return regions
 
 
@@ -95,6 +96,12 @@ def write_regions(boxes: Iterable) -> str:
     """The text of such a file, of boxes from 0; two digits behind the point, where they are no whole numbers."""
     rows = [[float(x) + 1, float(y) + 1, float(w), float(h)] for x, y, w, h in boxes]
     return "".join(",".join(f"{round(each, 2):g}" for each in row) + "\n" for row in rows)
+
+
+def _areas(polygons: np.ndarray) -> np.ndarray:
+    """(N,) of polygons (N, 8)."""
+    x, y = polygons[:, ::2], polygons[:, 1::2]
+    return np.abs((x * np.roll(y, -1, 1) - y * np.roll(x, -1, 1)).sum(1)) / 2
 
 
 def _numbers(path: Path, number: int, line: str) -> list[float]:

@@ -30,6 +30,9 @@ def read(root: str | Path, listing: str = LIST) -> list[Sequence]:
     names = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if not names:
         raise DatasetError(f"{path}: empty, expected one sequence's name per line")
+    found = [Path(name).name for name in names]
+    if twice := [name for name in found if found.count(name) > 1]:  # boxes and results go by the names
+        raise DatasetError(f"{path}: {found.count(twice[0])} sequences are called {twice[0]}, expected different names")
     return [read_sequence(root / name) for name in names]
 
 

@@ -21,9 +21,11 @@ def share_by_class(right: np.ndarray, labels: np.ndarray, names: Sequence[str]) 
 def share_by_bin(right: np.ndarray, values: np.ndarray, edges: Sequence[float]) -> dict[str, float]:
     """{'low-high': share of right ones among those whose value lies in [low, high)}; the last bin has its upper edge.
 
-    right: bool (N,). values: (N,). edges: rising. What lies outside is left out, and so is an empty bin.
+    right: bool (N,). values: (N,). edges: rising. What lies outside is left out, and so is an empty bin. Names have two
+    digits behind the point, or as many as tell the edges apart.
     """
     inside = (values >= edges[0]) & (values <= edges[-1])
     places = np.clip(np.searchsorted(np.array(edges), values[inside], side="right") - 1, 0, len(edges) - 2)
-    names = [f"{low:.2f}-{high:.2f}" for low, high in zip(edges, edges[1:])]
+    digits = next((each for each in range(2, 17) if len({f"{edge:.{each}f}" for edge in edges}) == len({*edges})), 17)
+    names = [f"{low:.{digits}f}-{high:.{digits}f}" for low, high in zip(edges, edges[1:])]
     return share_by_class(right[inside], places, names)

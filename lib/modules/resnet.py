@@ -71,6 +71,8 @@ class ResNet(nn.Module):
         super().__init__()
         if output_stride not in (8, 16, 32):
             raise ValueError(f"output_stride: expected 8, 16 or 32, got {output_stride}")
+        if multi_grid and min(multi_grid) < 1:
+            raise ValueError(f"multi_grid: expected factors from 1 on, got {multi_grid}")
         width = settings.width
         self.conv1 = nn.Conv2d(settings.in_channels, width, 7, 2, 3, bias=False)
         self.bn1, self.maxpool = nn.BatchNorm2d(width), nn.MaxPool2d(3, 2, 1)
@@ -112,7 +114,10 @@ KINDS: dict[int, tuple[type[BasicBlock] | type[Bottleneck], tuple[int, ...]]] = 
 
 
 def resnet(depth: int, output_stride: int = 32, multi_grid: tuple[int, ...] = (), **settings) -> ResNet:
-    """depth: of `KINDS`. settings: see `lib.modules.deforming.Settings`; the rest: see `ResNet`."""
+    """depth: of `KINDS`. settings: see `lib.modules.deforming.Settings`; the rest: see `ResNet`. Raises
+    ValueError for a depth that is not known."""
+    if depth not in KINDS:
+        raise ValueError(f"depth: expected one of {', '.join(map(str, KINDS))}, got {depth!r}")
     return ResNet(*KINDS[depth], Settings(**settings), output_stride, multi_grid)
 
 

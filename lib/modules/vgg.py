@@ -38,6 +38,8 @@ class VGG(nn.Module):
 
     def __init__(self, depth: int, settings: Settings, max_pools: bool = True, batch_norm: bool = False):
         super().__init__()
+        if depth not in BLOCKS:
+            raise ValueError(f"depth: expected one of {', '.join(map(str, BLOCKS))}, got {depth!r}")
         layers: list[nn.Module] = []
         inside = settings.in_channels
         for block, count in enumerate(BLOCKS[depth]):

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from operators.extras import MissingExtra
 
-ERRORS = (OSError, ValueError, RuntimeError, MemoryError, MissingExtra)
+ERRORS = (OSError, ValueError, RuntimeError, MemoryError, FloatingPointError, MissingExtra)
 
 
 def program(main: Callable[[list[str] | None], int]) -> Callable[..., int]:

@@ -15,7 +15,7 @@ NAME, ZERO_NAME = "results.json", "results_zero_offsets.json"
 
 
 def read(path: Path) -> tuple[dict, dict | None]:
-    """The evaluation `path` and, if there is one of the same parameters beside it, that with offsets 0.
+    """The evaluation `path` and, if there is one of the same parameters and pictures beside it, that with offsets 0.
 
     Raises FileNotFoundError, or ValueError for a file that is damaged or no evaluation.
     """
@@ -25,7 +25,19 @@ def read(path: Path) -> tuple[dict, dict | None]:
     beside = path.with_name(ZERO_NAME)
     zero = _read(beside) if beside.is_file() else None
     same = zero is not None and zero.get("sha256") and zero.get("sha256") == found.get("sha256")
-    return found, zero if same else None
+    return found, zero if same and zero and _alike(_measured_by(zero), _measured_by(found)) else None
+
+
+def _measured_by(evaluation: dict) -> dict:
+    """Settings of its configuration on which it depends what the same parameters measure."""
+    config = evaluation.get("config", {})
+    listed = {f"{name}.{key}": each for name in ("dataset", "TEST") for key, each in config.get(name, {}).items()}
+    return {"SCALES": config.get("SCALES"), **listed, "TEST.BATCH_IMAGES": None, "TEST.test_epoch": None}
+
+
+def _alike(one: dict, other: dict) -> bool:
+    """Whether two evaluations were made alike; a version before them may not know all settings."""
+    return all(one[key] == other[key] for key in one.keys() & other.keys())
 
 
 def in_todays_form(numbers: dict) -> dict:

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 from calls import call
 from configured import CONFIGS, ENGINES
 from PIL import Image
+
+from classify.looker import read_looks
 
 SMALL = {
     "BASE": str(CONFIGS / "quick_digits.yaml"),
@@ -44,12 +47,26 @@ def test_results_say_accuracy_as_a_whole_and_by_scale(place):
     assert len(epochs) == 2 and {"loss", "Accuracy"} <= epochs[0].keys()
 
 
+def test_the_training_pictures_are_told_by_their_own_scales(place):
+    call(place, "lib.commands.test", "small.yaml", "dataset.test_image_set=train")
+    found = json.loads((place / "output/digits/small/train/results.json").read_text())
+    edges = [float(edge) for name in found["parts"] for edge in name.split("-")]
+    assert found["images"] == 40 and len(found["parts"]) > 5 and min(edges) >= 0.8 and max(edges) <= 1.2
+
+
 def test_the_summary_shows_pictures_and_where_the_layer_looks(place):
     said = call(place, "lib.commands.summary", "small.yaml")
     assert "small: accuracy 0." in said and "with its offsets set to 0" in said
     with Image.open(place / "output/digits/small/summary.png") as picture:
         assert picture.width > 1200 and picture.height > 800
         assert len(picture.convert("RGB").getcolors(1 << 24)) > 500
+
+
+def test_another_evaluation_takes_the_place_of_the_first_as_a_whole(place, tmp_path):
+    shutil.copytree(place, tmp_path, dirs_exist_ok=True)
+    other = ["dataset.dataset_path=other", "dataset.generated.test=5", "dataset.generated.seed=9"]
+    call(tmp_path, "lib.commands.test", "small.yaml", *other)
+    assert set(read_looks(tmp_path / "output/digits/small/test/results")) == {0, 1, 2, 3, 4}
 
 
 def test_a_picture_of_any_size_is_inspected_and_named(place):

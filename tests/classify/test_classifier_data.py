@@ -88,6 +88,13 @@ def test_too_few_pictures_make_no_batch(tmp_path):
         Batches(load_dataset(cfg, "train"), cfg, 20, (1, 3))
 
 
+def test_a_picture_is_not_moved_out_of_itself(tmp_path):
+    data = load_dataset(small(tmp_path), "train")
+    assert len(Batches(data, small(tmp_path, "TRAIN.SHIFT=27"), 4)) == 5
+    with pytest.raises(DatasetError, match="TRAIN.SHIFT: expected less than a side of .*, 28 pixels, got 28"):
+        Batches(data, small(tmp_path, "TRAIN.SHIFT=28"), 4)
+
+
 def test_cross_entropy_and_accuracy_are_sums():
     probability = np.array([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]], np.float32)
     found = measure({"softmax_output": probability}, {"label": np.array([1.0, 2.0])})
@@ -101,3 +108,6 @@ def test_shares_of_groups():
     values = np.array([0.5, 0.74, 0.75, 1.0])
     assert share_by_bin(right, values, [0.5, 0.75, 1.0]) == {"0.50-0.75": 0.5, "0.75-1.00": 1.0}
     assert share_by_bin(right, values, [0.6, 0.7, 0.8]) == {"0.70-0.80": 0.5}  # 0.74 wrong, 0.75 right
+    narrow = share_by_bin(right, np.array([1, 1.002, 1.004, 1.006]), np.linspace(1, 1.006, 4))  # none hides another
+    assert narrow == {"1.000-1.002": 1.0, "1.002-1.004": 0.0, "1.004-1.006": 1.0}
+    assert share_by_bin(right, np.ones(4), np.linspace(1, 1, 4)) == {"1.00-1.00": 0.75}

@@ -47,6 +47,9 @@ def test_runs_without_scales_or_with_others_are_refused(runs, tmp_path, capsys):
     other = leave(tmp_path / "seed1" / "digits", 0.5, {"0": 0.5, "1": 0.5})
     assert main([str(other), "--out", str(tmp_path / "a.png")]) == 1
     assert "digits: its accuracy is by 0, 1; expected the scales" in capsys.readouterr().err
+    clothes = leave(tmp_path / "seed1" / "clothes", 0.5, {"T-shirt": 0.5, "trouser": 0.5})
+    assert main([str(clothes), "--out", str(tmp_path / "a.png")]) == 1
+    assert "clothes: its accuracy is by T-shirt, trouser; expected the scales" in capsys.readouterr().err
     assert main([*map(str, runs), str(other), "--out", str(tmp_path / "a.png")]) == 1
     assert main([str(tmp_path / "nothing"), "--out", str(tmp_path / "a.png")]) == 1
     assert "evaluate first" in capsys.readouterr().err

@@ -134,6 +134,7 @@ def test_crops_move_picture_and_truth_together_and_reach_every_place():
         ((375, 500), (360, 600), (360, 480)),
         ((300, 900), (360, 600), (200, 600)),
         ((900, 300), (360, 600), (600, 200)),
+        ((1, 4000), (360, 600), (1, 600)),
     ],
 )
 def test_scales_bound_short_and_long_side(size, scales, expected):

@@ -137,6 +137,13 @@ def test_a_wrong_setting_is_named(setting, message):
         config("quick_v3plus", setting)
 
 
+def test_batches_of_one_picture_cannot_be_normalised_by_their_own_statistics(streets, tmp_path):
+    with pytest.raises(ConfigError, match="TRAIN.BATCH_IMAGES: deeplab_v3_plus normalises .* at least 2 .*, got 1"):
+        run(small(streets, tmp_path, "TRAIN.BATCH_IMAGES=1"))
+    assert len(losses(run(small(streets, tmp_path, "TRAIN.BATCH_IMAGES=1", "net.train_bn=false", "TRAIN.lr=0.001",
+                                "TRAIN.end_epoch=1")))) == 4  # fmt: skip
+
+
 def test_other_networks_are_not_tested_after_every_epoch():
     with pytest.raises(ConfigError, match="TEST.each_epoch: only deeplab_v3_plus"):
         config("quick_base", "TEST.each_epoch=true")

@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
+import logging
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from flows import config
 from matplotlib.figure import Figure
+from PIL import Image
 
-from flow.evaluation import floors, masks_of
+from flow.evaluation import evaluate, floors, masks_of
 from flow.looker import forget_pairs, load_pairs, moving_edge, save_pair
 from flow.pictures import draw_pairs
-from lib.data.flow_files import UNKNOWN
+from lib.data.flow_files import UNKNOWN, write_flow
 from lib.data.flow_pairs import Pair
+from lib.data.picture_file import DatasetError
 from lib.metrics.end_point_error import Sums, best_affine, end_point_error, near_edges
 from lib.pictures import flow as coding
 
@@ -43,6 +49,12 @@ def test_the_best_affine_flow_finds_an_affine_one_and_leaves_the_unknown_out():
     assert not made["zero"].any()
 
 
+def test_the_best_constant_of_many_pixels_is_their_mean():
+    """A sum of them in float32 is not."""
+    flow = np.full((600, 1000, 2), 5.3, np.float32)
+    np.testing.assert_allclose(floors(flow, np.ones((600, 1000), bool))["mean"][0, 0], flow[0, 0], rtol=1e-9)
+
+
 def test_parts_of_a_pair():
     flow = np.zeros((4, 6, 2), np.float32)
     flow[0, 0], flow[0, 1], flow[0, 2], flow[3, 5] = (0, 7), (-15, 0), (30, 0), UNKNOWN
@@ -60,6 +72,18 @@ def test_means_weigh_every_pixel_the_same():
     sums.add("a", np.array([[6.0, 9.0]]), np.array([[True, False]]))
     sums.add("b", np.array([[6.0]]), np.array([[False]]))
     assert sums.means() == {"a": 3.0}
+
+
+def test_pairs_without_any_known_flow_are_no_measure(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "FlyingChairs_train_val.txt").write_text("2\n")
+    for kind in ("img1", "img2"):
+        Image.new("RGB", (6, 4)).save(tmp_path / f"data/00001_{kind}.ppm")
+    write_flow(tmp_path / "data/00001_flow.flo", np.full((4, 6, 2), UNKNOWN))
+    cfg = config("quick_flow", "dataset.dataset=chairs", f"dataset.dataset_path={tmp_path}", "net.kind=plain")
+    still = SimpleNamespace(flows=lambda pairs: np.zeros((len(pairs), 4, 6, 2), np.float32))
+    with pytest.raises(DatasetError, match="expected flow to measure by, got 1 pairs of test without a pixel"):
+        evaluate(cfg, still, tmp_path / "results", False, logging.getLogger())
 
 
 def test_colours_of_flow():
@@ -81,6 +105,10 @@ def test_the_edge_that_is_looked_at_is_where_flow_jumps():
     flow[6:, 12:] = (4, 3)
     flow[0, 0] = UNKNOWN
     picture = np.zeros((16, 24, 3), np.uint8)
+    assert moving_edge(Pair(picture, picture, flow, None, "a")) == (6, 11)
+    flow[10, 8] = UNKNOWN  # in the middle half: nobody knows whether flow jumps there
+    flow[:, :12] += (50, 0)
+    flow[:, 12:] += (50, 0)
     assert moving_edge(Pair(picture, picture, flow, None, "a")) == (6, 11)
 
 

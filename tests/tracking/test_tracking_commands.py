@@ -84,6 +84,20 @@ def test_a_summary_tells_which_looks_are_missing(place, tmp_path):
     assert "results: has no look_growing_001_0.npz; evaluate again" in said
 
 
+def test_another_evaluation_takes_the_place_of_the_first_as_a_whole(place, tmp_path):
+    shutil.copytree(place, tmp_path, dirs_exist_ok=True)
+    short = ["dataset.dataset_path=short", "dataset.generated.frames=3"]
+    call(tmp_path, "lib.commands.test", "small.yaml", *short)
+    results = tmp_path / "output/tracking/small/val/results"
+    assert {film: len(strip) for film, strip in read_strips(results).items()} == {
+        "rigid_000": 2, "growing_001": 2, "deforming_002": 2
+    }  # fmt: skip
+    said = call(tmp_path, "lib.commands.summary", "small.yaml", *short)
+    assert "AUC" in said and "with its offsets set to 0" not in said  # that was measured on the first films
+    said = call(tmp_path, "lib.commands.summary", "small.yaml", status=1)
+    assert "boxes.npz: expected a box for each of 14 frames of rigid_000, got 3; evaluate again" in said
+
+
 def test_a_folder_of_pictures_is_followed(place):
     film = place / "data/films/val/growing_001"
     x, y, width, height = read_regions(film / "groundtruth.txt")[0]
@@ -94,6 +108,18 @@ def test_a_folder_of_pictures_is_followed(place):
     assert boxes.shape == (14, 4) and boxes[0].tolist() == [x, y, width, height] and scores[0] == 1
     stored = np.load(place / "output/tracking/small/val/results/boxes.npz")["growing_001"]
     np.testing.assert_allclose(boxes, stored, atol=0.006)  # the evaluation's one pass
+
+
+def test_a_target_may_reach_out_of_the_frame_and_no_film_is_followed_in_vain(place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    film = ["data/films/val/growing_001", "--run", "small.yaml"]
+    assert main([*film, "--box", "-5,-3,16,16", "--out", "beyond"]) == 0
+    assert read_regions(place / "beyond/boxes.txt")[0].tolist() == [-5, -3, 16, 16]
+    assert main([*film, "--box", "1,1,70000,70000", "--out", "beyond"]) == 1
+    assert "crop: expected a square of at most 1536 pixels of a picture of 96 x 96" in capsys.readouterr().err
+    monkeypatch.setattr("tracking.run.follow", lambda *_: pytest.fail("followed"))
+    assert main([*film, "--box", "1,1,9,9", "--out", "small.yaml"]) == 1
+    assert "File exists: 'small.yaml'" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(find_spec("imageio") is None, reason="imageio is not installed")

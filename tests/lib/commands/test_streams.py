@@ -133,3 +133,12 @@ def test_a_missing_extra_is_a_sentence(capsys):
     assert "Traceback" not in told
     with pytest.raises(ImportError, match="cannot import name"):
         broken([])
+
+
+def test_a_network_that_gives_no_numbers_is_a_sentence(capsys):
+    @program
+    def follows(arguments):
+        raise FloatingPointError("the network's scores or boxes are not finite")
+
+    assert follows([]) == 1
+    assert capsys.readouterr().err == "error: the network's scores or boxes are not finite\n"

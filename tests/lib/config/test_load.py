@@ -74,6 +74,18 @@ def test_numbers_that_yaml_reads_as_text_count_as_numbers(tmp_path):
     assert (cfg.TRAIN.lr, cfg.TRAIN.wd, cfg.TRAIN.end_epoch, cfg.TRAIN.warmup_lr) == (5e-4, 1e-3, 7, 1e-6)
 
 
+@pytest.mark.parametrize(("text", "expected"), [
+    ("TRAIN: {ZOOMS: 2}", "TRAIN.ZOOMS: expected a list, got "),
+    ("TRAIN: {ZOOMS: [[1, 2], 3]}", "TRAIN.ZOOMS[0]: expected a number, got [1.0, 2.0]"),
+    ("network: {FIXED_PARAMS: [{a: b}]}", "network.FIXED_PARAMS[0]: expected text, got {'a': 'b'}"),
+    ("net: {width: [8]}", "net.width: expected a whole number, got [8]"),
+])  # fmt: skip
+def test_lists_stand_where_the_schema_has_them(tmp_path, text, expected):
+    assert expected in message(tmp_path, text)
+    same = "TRAIN: {ZOOMS: '${net.scales}', ENABLE_CROP: true}\nnet: {scales: [1, 0.5]}"
+    assert load(write(tmp_path, same)).TRAIN.ZOOMS == [1.0, 0.5]
+
+
 def test_base_is_merged_first_and_lists_are_replaced(tmp_path):
     (tmp_path / "bases").mkdir()
     below = "SCALES: [10, 20]\nnet: {depth: 18}\nTRAIN: {lr: 1, wd: 2}\nnetwork: {FIXED_PARAMS: [a, b]}"

@@ -44,3 +44,9 @@ def test_sides_show_the_surroundings():
     for wrong in ((0, 5), (np.nan, 5)):
         with pytest.raises(ValueError, match="expected a square with an area"):
             crop(np.zeros((4, 4, 3), np.uint8), (1, 1), wrong[0], 8)
+
+
+def test_a_square_far_larger_than_the_picture_is_refused_before_it_is_made(image):
+    assert crop(image, (9, 14), 16 * 30, 8).shape == (8, 8, 3)
+    with pytest.raises(ValueError, match="at most 480 pixels of a picture of 30 x 20, got side 120000: is the box of"):
+        crop(image, (9, 14), 120_000, 8)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lib.config.text_file import TextFileError
 from lib.data import cifar, digits, mnist, zoomed
 from lib.data.idx import read_idx, write_idx
 from lib.data.labelled import Labelled
@@ -244,6 +245,12 @@ def test_wrong_cifar_files_are_named(tmp_path):
         cifar.read(tmp_path, "train")
     (tmp_path / "batches.meta.txt").write_text("cat\ndog\n")
     with pytest.raises(DatasetError, match="batches.meta.txt: 2 names, expected 10"):
+        cifar.read(tmp_path, "test")
+    (tmp_path / "batches.meta.txt").write_text("cat\n" * 10)
+    with pytest.raises(DatasetError, match="batches.meta.txt: 'cat' is the name of several classes; expected 10"):
+        cifar.read(tmp_path, "test")
+    (tmp_path / "batches.meta.txt").write_bytes(b"\x89" * 20)
+    with pytest.raises(TextFileError, match="batches.meta.txt: no utf-8 text: byte 0"):
         cifar.read(tmp_path, "test")
 
 

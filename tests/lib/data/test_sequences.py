@@ -59,6 +59,21 @@ def test_the_benchmarks_layout_with_two_targets_and_unmarked_frames(tmp_path):
         otb.read(tmp_path / "David")
 
 
+def test_the_benchmarks_empty_marks_and_unmarked_end(tmp_path):
+    """Human4's first file is empty, and Diving has marks for 215 of its 231 frames."""
+    for name, count in (("Diving", 231), ("Human4", 2)):
+        (tmp_path / name / "img").mkdir(parents=True)
+        for number in range(1, count + 1):
+            (tmp_path / name / "img" / f"{number:04d}.jpg").touch()
+    (tmp_path / "Diving" / "groundtruth_rect.txt").write_text("1,1,2,2\n" * 215)
+    (tmp_path / "Human4" / "groundtruth_rect.1.txt").write_text("\n")
+    (tmp_path / "Human4" / "groundtruth_rect.2.txt").write_text("1,1,2,2\n" * 2)
+    assert [(each.name, len(each)) for each in otb.read(tmp_path)] == [("Diving", 215), ("Human4.2", 2)]
+    (tmp_path / "Human4" / "groundtruth_rect.2.txt").write_text("")
+    with pytest.raises(DatasetError, match="groundtruth_rect.1.txt: empty, expected one region a line"):
+        otb.read(tmp_path)
+
+
 @pytest.mark.parametrize(
     "truth, text",
     [
@@ -67,6 +82,9 @@ def test_the_benchmarks_layout_with_two_targets_and_unmarked_frames(tmp_path):
         ("1,2,3,4\n1,2,x,4\n", "line 2: expected numbers, got '1,2,x,4'"),
         ("1,2,3,4\nnan,2,3,4\n", "line 2: a number that is not finite"),
         ("1,2,3,4\n1,2,0,4\n", "line 2: a box without area, 1,2,0,4"),
+        ("\n1,2,3,4\n\n1,2,0,4\n", "line 4: a box without area, 1,2,0,4"),
+        ("2,1,4,3,2,5,1,3\n5,5,5,5,5,5,5,5\n", "line 2: a polygon without area, 5,5,5,5,5,5,5,5"),
+        ("2,1,4,1,6,1,8,1\n" * 2, "line 1: a polygon without area"),
         ("\n", "empty, expected one region a line"),
         ("1,2,3,4\n", "1 regions, but .* has 2 pictures"),
     ],
@@ -86,6 +104,17 @@ def test_what_is_missing_is_named(tmp_path):
     (folder / "motion.label").write_text("0\n2\n")
     with pytest.raises(DatasetError, match="expected 2 lines of 0 or 1"):
         vot.read(tmp_path)
+
+
+def test_sequences_of_one_name_are_refused(tmp_path):
+    """Their boxes would stand in for one another's."""
+    for folder in ("one", "other"):
+        leave(tmp_path / folder / "car", 1, "1,2,3,4\n")
+    (tmp_path / "list.txt").write_text("one/car\nother/car\n")
+    with pytest.raises(DatasetError, match="list.txt: 2 sequences are called car, expected different names"):
+        vot.read(tmp_path)
+    (tmp_path / "list.txt").write_text("one/car\n")
+    assert [each.name for each in vot.read(tmp_path)] == ["car"]
 
 
 def test_regions_that_are_written_are_read_again(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from lib.modules import resnet, vgg  # noqa: E402
-from lib.modules.deforming import Deforming  # noqa: E402
+from lib.modules.deforming import Deforming, Settings  # noqa: E402
 
 # Parameters of the features and of the whole network: torchvision's, then with the extra deformable convolutions.
 SIZES = {
@@ -141,6 +141,15 @@ def test_the_classifier_and_the_pools_can_be_left_out():
 def test_wrong_settings_are_named(settings, text):
     with pytest.raises(ValueError, match="^" + text.replace("(", r"\(")):
         resnet.resnet18(**settings)
+
+
+def test_unknown_networks_are_named():
+    with pytest.raises(ValueError, match="depth: expected one of 10, 18, 34, 50, 101, got 20"):
+        resnet.resnet(20)
+    with pytest.raises(ValueError, match="depth: expected one of 11, 13, 16, 19, got 12"):
+        vgg.VGG(12, Settings(width=1))
+    with pytest.raises(ValueError, match=r"multi_grid: expected factors from 1 on, got \(1, 0\)"):
+        resnet.resnet(18, 16, (1, 0), width=1)
 
 
 def test_the_example_of_the_documentation_prints_what_it_says(capsys):

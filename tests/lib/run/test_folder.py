@@ -123,3 +123,15 @@ def test_an_evaluation_with_offsets_0_counts_only_for_the_same_parameters(tmp_pa
     assert folder.read_results(cfg)[1] is None
     results(cfg, True, sha256="a", value=0.125)
     assert folder.read_results(cfg)[1] == {"sha256": "a", "value": 0.125}
+
+
+def test_an_evaluation_with_offsets_0_counts_only_for_the_same_pictures(tmp_path):
+    cfg = some_config(tmp_path)
+    whole = as_dict(cfg)
+    results(cfg, False, sha256="a", value=0.5, config=whole)
+    others = {**whole, "dataset": {**whole["dataset"], "dataset_path": "elsewhere"}}
+    results(cfg, True, sha256="a", value=0.25, config=others)
+    assert folder.read_results(cfg)[1] is None
+    batches = {**whole, "TEST": {"BATCH_IMAGES": 7}, "run": {}}  # of an earlier version, which had fewer settings
+    results(cfg, True, sha256="a", value=0.125, config=batches)
+    assert folder.read_results(cfg)[1]["value"] == 0.125

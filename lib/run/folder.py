@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 from pathlib import Path
 
@@ -48,7 +49,14 @@ def results_path(cfg, zero_offsets: bool = False) -> Path:
 
 
 def write_results(path: Path, numbers: dict, predictor, zero_offsets: bool, facts: dict) -> None:
-    """Writes an evaluation: what the system measured, of which parameters, and the facts (see `provenance`)."""
+    """Writes an evaluation: what the system measured, of which parameters, and the facts (see `provenance`).
+
+    Raises FloatingPointError, and writes nothing, where the value is no number: JSON has none such, and a ledger's
+    means would be none either.
+    """
+    if not math.isfinite(numbers["value"]):
+        raise FloatingPointError(f"{numbers['metric']} is {numbers['value']}: what {predictor.path} computes is not "
+                                 "finite, or there was nothing to measure")  # fmt: skip
     whole = {"epoch": predictor.epoch, "checkpoint": str(predictor.path), "sha256": predictor.digest,
              "zero_offsets": zero_offsets, **numbers, **facts}  # fmt: skip
     write_json(path, whole)

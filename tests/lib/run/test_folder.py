@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -135,3 +136,12 @@ def test_an_evaluation_with_offsets_0_counts_only_for_the_same_pictures(tmp_path
     batches = {**whole, "TEST": {"BATCH_IMAGES": 7}, "run": {}}  # of an earlier version, which had fewer settings
     results(cfg, True, sha256="a", value=0.125, config=batches)
     assert folder.read_results(cfg)[1]["value"] == 0.125
+
+
+def test_an_evaluation_that_gives_no_number_is_not_written(tmp_path):
+    made = SimpleNamespace(epoch=1, path="some-0001.params", digest="0")
+    with pytest.raises(FloatingPointError, match="EPE is nan: what some-0001.params computes is not finite"):
+        folder.write_results(tmp_path / "results.json", {"metric": "EPE", "value": float("nan")}, made, False, {})
+    assert not [*tmp_path.iterdir()]
+    folder.write_results(tmp_path / "results.json", {"metric": "EPE", "value": 2.5}, made, False, {})
+    assert json.loads((tmp_path / "results.json").read_text())["value"] == 2.5

@@ -112,6 +112,7 @@ def test_a_folder_of_pictures_is_followed(place):
 
 def test_a_target_may_reach_out_of_the_frame_and_no_film_is_followed_in_vain(place, monkeypatch, capsys):
     monkeypatch.chdir(place)
+    monkeypatch.setattr("tracking.run.use_threads", lambda _: None)  # MXNet may be loaded here with other threads
     film = ["data/films/val/growing_001", "--run", "small.yaml"]
     assert main([*film, "--box", "-5,-3,16,16", "--out", "beyond"]) == 0
     assert read_regions(place / "beyond/boxes.txt")[0].tolist() == [-5, -3, 16, 16]

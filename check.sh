@@ -5,7 +5,7 @@ cd "$(dirname "$0")"
 scripts/setup.sh mxnet,deeplab,detection,torch,sweeps,tests
 if [ $# -eq 0 ]; then # a whole check, not one of some tests; the sanitizer runs beside all others
   mkdir -p build
-  scripts/sanitize.sh --minutes 1 --quick asan >build/sanitize.log 2>&1 &
+  scripts/sanitize.sh --minutes 2 --quick asan >build/sanitize.log 2>&1 &
   sanitizer=$!
   trap 'kill "$sanitizer" 2>/dev/null || true' EXIT
 fi

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from classify.data import load_dataset
-from classify.looker import Looker, forget, look_path
+from classify.looker import Looker, look_path
 from lib.data.labelled import Labelled
 from lib.looking import look as looks
 from lib.metrics.iou import confusion_matrix
 from lib.metrics.log_loss import log_loss
 from lib.metrics.shares import share_by_bin, share_by_class
 from lib.run.atomic import write_arrays
+from lib.run.folder import forget
 
 SHOWN, BINS = 8, 10
 PREDICTIONS = "predictions.npz"
@@ -66,7 +67,7 @@ def _by_scale(cfg, right: np.ndarray, zoom: np.ndarray) -> dict[str, float]:
 
 def _look(cfg, data: Labelled, predictor, place: Path) -> None:
     looker = Looker(cfg, predictor)
-    forget(place)
+    forget(place, "look_*.npz")
     for number in shown(data):
         look = looker.look(data.image(number), str(number), int(data.labels[number]))
         looks.save(look_path(place, number), look)

@@ -58,12 +58,6 @@ def look_path(place: Path, number: int) -> Path:
     return place / f"look_{number}.npz"
 
 
-def forget(place: Path) -> None:
-    """Takes away the looks that an earlier evaluation has kept there: of other data they may be of other pictures."""
-    for path in place.glob("look_*.npz"):
-        path.unlink()
-
-
 def read_looks(place: Path) -> dict[int, Look]:
     """The looks that evaluation has kept in the folder `place`, by the number of the test picture."""
     numbers = sorted(int(path.stem.removeprefix("look_")) for path in place.glob("look_*.npz"))

@@ -15,6 +15,7 @@ from lib.data.flow_pairs import FlowPairs, Pair
 from lib.data.picture_file import DatasetError
 from lib.data.prefetch import prefetch
 from lib.metrics.end_point_error import Sums, best_affine, end_point_error, near_edges
+from lib.run.folder import forget
 
 MAGNITUDES = (0, 5, 10, 20, np.inf)  # pixels
 REACH = 3  # pixels from an edge of the flow
@@ -32,7 +33,7 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
     """
     data, sums = load_dataset(cfg, cfg.dataset.test_image_set), {}
     place.mkdir(parents=True, exist_ok=True)
-    looker.forget_pairs(place)
+    forget(place, "pair_*.npz")
     records, kept = data.records, shown(data)
     size = cfg.TEST.BATCH_IMAGES
     groups = [records[first : first + size] for first in range(0, len(records), size)]

@@ -73,12 +73,6 @@ def save_pair(place: Path, pair: Pair, flow: np.ndarray) -> None:
     write_flow(place / f"{pair.name}.flo", flow)
 
 
-def forget_pairs(place: Path) -> None:
-    """Takes away what `save_pair` has kept there: of other data it may be of other names."""
-    for path in place.glob("pair_*.npz"):
-        path.unlink()
-
-
 def load_pairs(place: Path) -> list[tuple[Pair, np.ndarray]]:
     """The pairs that `save_pair` has kept there, by name, each with its predicted flow; without their occlusions.
 

@@ -14,9 +14,10 @@ from lib.looking import look as looks
 from lib.metrics import success, supervised
 from lib.metrics.regions import centre_errors, overlaps
 from lib.run.atomic import write_arrays
+from lib.run.folder import forget
 from tracking import protocol
 from tracking.data import load_sequences, part_of
-from tracking.looker import forget, look_at
+from tracking.looker import look_at
 from tracking.pictures import places_of
 
 SHOWN = 3
@@ -38,7 +39,7 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
         boxes[each.name] = protocol.one_pass(predictor.tracker(), each)
         runs[each.name], _ = protocol.supervised(predictor.tracker(), each, cfg.TEST.SKIP)
     place.mkdir(parents=True, exist_ok=True)
-    forget(place)
+    forget(place, "look_*_[0-9].npz")
     write_arrays(place / BOXES, boxes)
     for each in shown(cfg, sequences):
         for number, frame in enumerate(places_of(len(each) - 1, STRIP)):

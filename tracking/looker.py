@@ -42,12 +42,6 @@ def look_at(cfg, predictor, sequence: Sequence, boxes: np.ndarray, frame: int) -
     )
 
 
-def forget(place: Path) -> None:
-    """Takes away the looks that an earlier evaluation has kept there: of longer films there are more, or of others."""
-    for path in place.glob("look_*_[0-9].npz"):
-        path.unlink()
-
-
 def read_strips(place: Path) -> dict[str, list[Look]]:
     """{film: looks at some of its search pictures, in its order}, as evaluation has kept them in the folder `place`."""
     strips: dict[str, list[Look]] = {}

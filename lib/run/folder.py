@@ -62,6 +62,12 @@ def write_results(path: Path, numbers: dict, predictor, zero_offsets: bool, fact
     write_json(path, whole)
 
 
+def forget(place: Path, pattern: str) -> None:
+    """Takes away what of this pattern an earlier evaluation kept there: of other data it may have other names."""
+    for path in place.glob(pattern):
+        path.unlink()
+
+
 def read_results(cfg) -> tuple[dict, dict | None]:
     """The evaluation and, if there is one of the same parameters, that with offsets 0; see `results.read`."""
     return results.read(results_path(cfg))

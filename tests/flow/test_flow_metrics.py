@@ -13,13 +13,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from flow.evaluation import evaluate, floors, masks_of
-from flow.looker import forget_pairs, load_pairs, moving_edge, save_pair
+from flow.looker import load_pairs, moving_edge, save_pair
 from flow.pictures import draw_pairs
 from lib.data.flow_files import UNKNOWN, write_flow
 from lib.data.flow_pairs import Pair
 from lib.data.picture_file import DatasetError
 from lib.metrics.end_point_error import Sums, best_affine, end_point_error, near_edges
 from lib.pictures import flow as coding
+from lib.run.folder import forget
 
 
 def test_the_error_is_the_distance_of_the_ends():
@@ -130,6 +131,6 @@ def test_pairs_are_kept_and_drawn_with_their_error(tmp_path):
         "error, mean 2.00 px",
     ]
     assert (np.asarray(figure.axes[4].images[0].get_array()) == 2).all()
-    forget_pairs(tmp_path)
+    forget(tmp_path, "pair_*.npz")
     with pytest.raises(ValueError, match=r"has no pair_\*.npz; evaluate again"):
         load_pairs(tmp_path)

@@ -7,7 +7,6 @@ RUN is the folder of a run, output/zoom/seed1/extra; those of one name are seeds
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
@@ -18,8 +17,6 @@ from lib.pictures.style import colour, open_spines
 from lib.run import results
 from lib.run.atomic import write_with
 from lib.run.program import program, tell
-
-SCALE = re.compile(r"[0-9.]+-[0-9.]+")  # a class may have a hyphen, too: T-shirt
 
 
 @program
@@ -45,7 +42,8 @@ def read(runs: list[Path]) -> dict[str, list[dict]]:
     for run in runs:
         each, _ = results.read(run / "test" / results.NAME)
         first = next(iter(found.values()), [each])[0]
-        if not all(map(SCALE.fullmatch, each["parts"])) or each["parts"].keys() != first["parts"].keys():
+        of_classes = each["parts"] == each.get("by_class", each["parts"])  # as it is where pictures have no scales
+        if of_classes or each["parts"].keys() != first["parts"].keys():
             raise ValueError(f"{run}: its accuracy is by {', '.join(each['parts'])}; expected the scales of all others")
         found.setdefault(run.resolve().name, []).append(each)
     return found

@@ -14,7 +14,7 @@ from detection.data import is_coco, load_dataset
 from detection.looker import look_for_box, save_box
 from detection.predictor import Detections
 from detection.proposals import read_proposals
-from detection.results import coco_numbers, voc_numbers, write_coco, write_voc
+from detection.results import coco_numbers, require_objects, voc_numbers, write_coco, write_voc
 from lib.data.images import DatasetError
 from lib.data.prefetch import prefetch
 from lib.run.atomic import write_with
@@ -33,6 +33,8 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
     images, parts (by class name), and of VOC `map_50` and `map_70`.
     """
     data = load_dataset(cfg, cfg.dataset.test_image_set)
+    if not is_coco(cfg):  # whose test sets have pictures alone: what was found is handed in
+        require_objects(data)
     place.mkdir(parents=True, exist_ok=True)
     proposals = read_proposals(cfg, data.records)
     made_by = _made_by(cfg, predictor, data, proposals)

@@ -42,7 +42,14 @@ def voc_numbers(data: BoxData, found: list[Detections]) -> tuple[dict, list[str]
     return voc_numbers_of(data, by_class(data, found))
 
 
+def require_objects(data: BoxData) -> None:
+    """Raises DatasetError for a test set by which nothing can be measured."""
+    if not any(len(record.objects.trained.classes) for record in data.records):
+        raise DatasetError(f"{data.root}: no picture of the test set has an object that counts")
+
+
 def voc_numbers_of(data: BoxData, classes: list[Found]) -> tuple[dict, list[str]]:
+    require_objects(data)
     eleven = 0 < data.year < 2010
     lines, parts, means = [f"VOC07 metric? {'Y' if eleven else 'No'}"], {}, {}
     for threshold in THRESHOLDS:
@@ -52,8 +59,6 @@ def voc_numbers_of(data: BoxData, classes: list[Found]) -> tuple[dict, list[str]
             own[name] = average_precision(one, truth, difficult, threshold, eleven)
             lines.append(f"AP for {name} = {own[name]:.4f}")
         values = [value for value in own.values() if not np.isnan(value)]
-        if not values:
-            raise DatasetError(f"{data.root}: no picture of the test set has an object that counts")
         means[threshold] = float(np.mean(values))
         lines += [f"Mean AP@{threshold} = {means[threshold]:.4f}", ""]
         parts[threshold] = {name: None if np.isnan(value) else value for name, value in own.items()}

@@ -55,6 +55,8 @@ class Batches:
     def _changed(self, place: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """(6, h, w) and (h, w, 2) of one pair."""
         cfg, pair = self._cfg, self._data.pair(self._data.records[place])
+        if not known(pair.flow).any():
+            raise DatasetError(f"{self._data.root}: no pixel's flow is known in the pair {pair.name}: nothing to learn")
         first, second, flow = _seen(pair, random, cfg.augment, self._size)
         if any(getattr(cfg.augment, key) for key in _UNCOLOURED) or cfg.augment.gamma != [1, 1]:
             first, second = flow_changes.recoloured(random, cfg.augment, first, second)

@@ -5,6 +5,8 @@
 from libc.stdint cimport int32_t, int64_t, intptr_t
 from libc.stdlib cimport free, malloc
 
+import operator as python_operator
+
 import numpy as np
 
 from operators import library as _library
@@ -127,12 +129,9 @@ cdef class Operator:
         cdef int64_t out[ACN_MAX_NDIM]
         cdef int count = len(self.inputs)
         self._count(shapes, "shapes", least=1)
-        given = list(shapes) + [None] * (count - len(shapes))
+        given = [None if shape is None else self._shape(i, shape) for i, shape in enumerate(shapes)]
+        given += [None] * (count - len(shapes))
         for i in range(count):
-            if given[i] is not None and (len(given[i]) > ACN_MAX_NDIM or min(given[i], default=0) < 0):
-                raise _library.OperatorError(
-                    f"{self.name}: the shape of {self.inputs[i]} must have at most {ACN_MAX_NDIM} dimensions, none "
-                    f"negative, got {tuple(given[i])}")
             ndims[i] = -1 if given[i] is None else len(given[i])
             for j in range(max(ndims[i], 0)):
                 sizes[i * ACN_MAX_NDIM + j] = given[i][j]
@@ -189,6 +188,19 @@ cdef class Operator:
             status = acn_backward(self.handle, head.tensors, inputs.count, inputs.tensors, modes, results.tensors)
         _check(status)
         return grads
+
+    def _shape(self, place, shape):
+        """Of the input at this place, a tuple of ints."""
+        try:
+            sizes = tuple([python_operator.index(size) for size in shape])
+        except TypeError:
+            sizes = None
+        if sizes is None or len(sizes) > ACN_MAX_NDIM or any([not 0 <= size < 2**63 for size in sizes]):
+            came = shape if sizes is None else sizes
+            raise _library.OperatorError(
+                f"{self.name}: the shape of {self.inputs[place]} must have at most {ACN_MAX_NDIM} dimensions, whole "
+                f"numbers from 0 to 2**63 - 1, got {came!r}")
+        return sizes
 
     def _count(self, given, what, least):
         if not least <= len(given) <= len(self.inputs):

@@ -53,6 +53,12 @@ def padding_of(operator: str, value, kernel, stride: tuple, dilation: tuple) -> 
     return (total[0] // 2, total[1] // 2)
 
 
+def must_be_tensors(operator: str, **arguments) -> None:
+    for name, value in arguments.items():
+        if not isinstance(value, torch.Tensor):
+            raise OperatorError(f"{operator}: {name} must be a tensor, got {type(value).__name__}")
+
+
 def dimensions(operator: str, name: str, tensor, count: int, what: str) -> None:
     if tensor.dim() != count:
         raise OperatorError(f"{operator}: {name} must have {count} dimensions {what}, got shape {tuple(tensor.shape)}")

@@ -12,7 +12,7 @@ import math
 import torch
 from torch import nn
 
-from operators.for_torch.arguments import number
+from operators.for_torch.arguments import dimensions, must_be_tensors, number
 from operators.for_torch.convolution import Convolution, offset_branch, zero
 from operators.for_torch.functions import renamed
 from operators.for_torch.ops import deform_conv
@@ -47,6 +47,12 @@ def modulated_deform_conv2d(
 
 
 def _convolution(name, input, offset, mask, weight, bias, where, groups, deform_groups):
+    must_be_tensors(name, input=input, offset=offset, weight=weight)
+    optional = {"mask": mask, "bias": bias}
+    must_be_tensors(name, **{key: value for key, value in optional.items() if value is not None})
+    dimensions(name, "input", input, 4, "(N, C, H, W)")
+    dimensions(name, "offset", offset, 4, "(N, 2 * deform_groups * taps, H', W')")
+    dimensions(name, "weight", weight, 4, "(out_channels, C / groups, kernel y, kernel x)")
     taps = weight.shape[2] * weight.shape[3]
     if input.shape[1] != groups * weight.shape[1]:
         raise OperatorError(

@@ -11,9 +11,9 @@ import pytest
 from classify.scales import by_scale, draw, main, read
 
 
-def leave(folder, value, parts):
+def leave(folder, value, parts, by_class=None):
     (folder / "test").mkdir(parents=True)
-    content = {"metric": "accuracy", "value": value, "parts": parts}
+    content = {"metric": "accuracy", "value": value, "parts": parts, "by_class": by_class or {"0": value}}
     (folder / "test" / "results.json").write_text(json.dumps(content))
     return folder
 
@@ -44,12 +44,14 @@ def test_the_command_writes_a_table_and_a_picture(runs, tmp_path, capsys):
 
 
 def test_runs_without_scales_or_with_others_are_refused(runs, tmp_path, capsys):
-    other = leave(tmp_path / "seed1" / "digits", 0.5, {"0": 0.5, "1": 0.5})
+    classes = {"0": 0.5, "1": 0.5}
+    other = leave(tmp_path / "seed1" / "digits", 0.5, classes, classes)
     assert main([str(other), "--out", str(tmp_path / "a.png")]) == 1
     assert "digits: its accuracy is by 0, 1; expected the scales" in capsys.readouterr().err
-    clothes = leave(tmp_path / "seed1" / "clothes", 0.5, {"T-shirt": 0.5, "trouser": 0.5})
-    assert main([str(clothes), "--out", str(tmp_path / "a.png")]) == 1
-    assert "clothes: its accuracy is by T-shirt, trouser; expected the scales" in capsys.readouterr().err
+    sizes = {"36-38": 0.5, "40-42": 0.5}  # of shoes, say: classes that look like scales
+    shoes = leave(tmp_path / "seed1" / "shoes", 0.5, sizes, sizes)
+    assert main([str(shoes), "--out", str(tmp_path / "a.png")]) == 1
+    assert "shoes: its accuracy is by 36-38, 40-42; expected the scales" in capsys.readouterr().err
     assert main([*map(str, runs), str(other), "--out", str(tmp_path / "a.png")]) == 1
     assert main([str(tmp_path / "nothing"), "--out", str(tmp_path / "a.png")]) == 1
     assert "evaluate first" in capsys.readouterr().err

@@ -256,6 +256,16 @@ def test_cells_are_those_of_area_interpolation(side, count):
     np.testing.assert_allclose(cells @ values / cells.sum(1), expected, rtol=1e-6)
 
 
+def test_a_pair_whose_flow_nobody_knows_is_told(tmp_path):
+    """Training would go on, with a loss of 0."""
+    generate(tmp_path, Settings(train=2, test=1, height=32, width=48, seed=3))
+    (path,) = tmp_path.rglob("00001*.flo")
+    write_flow(path, np.full((32, 48, 2), UNKNOWN, np.float32))
+    batches = Batches(FlyingChairs(tmp_path, "train"), config("quick_flow"), (32, 48), 2)
+    with pytest.raises(DatasetError, match="no pixel's flow is known in the pair 00001: nothing to learn"):
+        list(batches.epoch(0))
+
+
 def test_batches_depend_on_seed_and_epoch_alone(shapes):
     cfg = config("quick_flow", f"dataset.dataset_path={shapes}", "augment.rotation=10", "augment.noise=0.02",
                  "TRAIN.CROP=[32,48]")  # fmt: skip

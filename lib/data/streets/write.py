@@ -86,7 +86,8 @@ def _generate(out: Path, settings: Settings, replace: bool, workers: int, write:
         return False
     if there is not None and not replace:
         raise DatasetError(
-            f"{out}: holds a dataset with other settings ({_difference(there, settings)}); --replace renews it"
+            f"{out}: holds a dataset with other settings ({_difference(there, settings)}); give another "
+            "folder, or renew it by the command that makes it, with --replace"
         )
     new = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial-", dir=out.parent))
     try:

@@ -131,7 +131,7 @@ def test_a_second_run_skips_and_other_settings_are_an_error(tmp_path):
     assert before == {path: path.stat().st_mtime_ns for path in out.rglob("*")}
     other = dataclasses.replace(SMALL, seed=901, val=1)
     with pytest.raises(
-        DatasetError, match=r"other settings \(val 2 there, 1 asked, seed 900 there, 901 asked\); --replace"
+        DatasetError, match=r"other settings \(val 2 there, 1 asked, seed 900 there, 901 asked\); give another"
     ):
         generate(out, other)
     assert before == {path: path.stat().st_mtime_ns for path in out.rglob("*")}

@@ -190,6 +190,18 @@ def test_mmcvs_wrong_calls_are_named():
         ),
         (lambda: mmcv.deform_conv2d(x, offset, weight, bias=True), "deform_conv2d: bias must be False"),
         (
+            lambda: mmcv.deform_conv2d(x.numpy(), offset, weight),
+            "deform_conv2d: input must be a tensor, got ndarray",
+        ),
+        (
+            lambda: mmcv.modulated_deform_conv2d(x, offset, [1.0], weight),
+            "modulated_deform_conv2d: mask must be a tensor, got list",
+        ),
+        (
+            lambda: mmcv.deform_conv2d(x, offset, weight[0]),
+            "deform_conv2d: weight must have 4 dimensions (out_channels, C / groups, kernel y, kernel x), got",
+        ),
+        (
             lambda: mmcv.deform_conv2d(x, offset, weight, padding=1, deform_groups=2),
             "input must have groups * weight.shape",
         ),

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from deeplab import faults
 from deeplab.modules import deeplab_v3_plus
+from lib.config.dynamic_filter import control_initial
 from lib.config.v3_plus import NAME
 from lib.looking.graph import Graph
 from lib.looking.layers import looking_layers, steering
@@ -45,6 +46,7 @@ def _table(cfg) -> tuple[Row, ...]:
         Row(r"aspp_c\d_weight", cfg.net.aspp_lr_mult, "normal"),
         Row(r"aspp_c\d_bias", 2.0 * cfg.net.aspp_lr_mult, "zeros"),
         *rules.block(cfg.net.lsdfn.initial(), r"(scale\d+_)?"),
+        *rules.block(control_initial(), r"(scale\d+_)?"),
         Row(r"scale\d+_bn.*_moving_var", 1.0, "ones"),
         Row(r"scale\d+_bn.*_moving_mean", 1.0, "zeros"),
         # DCNv2 slows its offset-and-mask branch as a whole; the first deformable network treats its branch as a new

@@ -19,7 +19,7 @@ def flows(features: dict[int, mx.sym.Symbol], net) -> dict[int, mx.sym.Symbol]:
     for level, channels in ((6, 8), (5, 4), (4, 2), (3, 1)):
         found[level], below = layers.linear(x, f"predict_flow{level}", 2, bias=net.biases), level - 1
         larger = layers.twice_as_large(x, f"deconv{below}", channels * net.width, net.biases)
-        larger = layers.leaky(larger, f"deconv{below}")
+        larger = layers.leaky(larger, f"deconv{below}_relu")
         known = layers.twice_as_large(found[level], f"upsampled_flow{level}_to_{below}", 2, net.biases)
         # Where a side was odd, twice the half of it is one too many.
         like = features[below]

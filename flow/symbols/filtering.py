@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import mxnet as mx
 
-from flow.control import equal_channels
 from flow.symbols import layers
-from lib.nets.dynamic_filter import beside
+from lib.nets.dynamic_filter import beside, control_beside
 
 
 def third(x: mx.sym.Symbol, net) -> mx.sym.Symbol:
@@ -19,10 +18,5 @@ def third(x: mx.sym.Symbol, net) -> mx.sym.Symbol:
     if net.kind == "lsdfn":
         return beside(x, x, "lsdfn", net.lsdfn)
     if net.kind == "control":
-        made, channels = x, equal_channels(4 * net.width, net.lsdfn)
-        for name in ("control_1", "control_2"):
-            made = mx.sym.Convolution(made, name=name, num_filter=channels, kernel=(3, 3), dilate=(2, 2), pad=(2, 2))
-            made = layers.leaky(made, name)
-        made = layers.convolution(made, "post", net.lsdfn.post, 1)
-        return mx.sym.concat(x, made, dim=1, name="control_beside")
+        return control_beside(x, x, 4 * net.width, net.lsdfn, layers.leaky)
     return x

@@ -18,6 +18,6 @@ def features(data: mx.sym.Symbol, net) -> dict[int, mx.sym.Symbol]:
                    for x, name in ((half, "conv2"), (third, "conv3")))  # fmt: skip
     alike = correlation(third[0], third[1], "corr", net.max_displacement, net.displacement_stride)
     redirected = layers.convolution(third[0], "conv_redir", max(1, net.width // 2), 1)
-    merged = mx.sym.concat(redirected, layers.leaky(alike, "corr"), dim=1, name="merged")
+    merged = mx.sym.concat(redirected, layers.leaky(alike, "corr_relu"), dim=1, name="merged")
     merged = filtering.third(layers.convolution(merged, "conv3_1", 4 * net.width), net)
     return {2: half[0], 3: merged, **layers.last_three(merged, net.width)}

@@ -11,7 +11,7 @@ SLOPE = 0.1  # of the ReLUs, below 0
 
 def convolution(x: mx.sym.Symbol, name: str, channels: int, kernel: int = 3, stride: int = 1) -> mx.sym.Symbol:
     """A convolution with bias that keeps the size at stride 1, and its leaky ReLU."""
-    return leaky(linear(x, name, channels, kernel, stride), name)
+    return leaky(linear(x, name, channels, kernel, stride), f"{name}_relu")
 
 
 def linear(x: mx.sym.Symbol, name: str, channels: int, kernel: int = 3, stride: int = 1, bias: bool = True):
@@ -27,7 +27,7 @@ def twice_as_large(x: mx.sym.Symbol, name: str, channels: int, bias: bool) -> mx
 
 
 def leaky(x: mx.sym.Symbol, name: str) -> mx.sym.Symbol:
-    return mx.sym.LeakyReLU(x, name=f"{name}_relu", act_type="leaky", slope=SLOPE)
+    return mx.sym.LeakyReLU(x, name=name, act_type="leaky", slope=SLOPE)
 
 
 def first_three(x: mx.sym.Symbol, width: int) -> tuple[mx.sym.Symbol, mx.sym.Symbol]:

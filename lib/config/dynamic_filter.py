@@ -7,6 +7,7 @@ those of the author's Caffe networks; sizes, sum and residual of 1 / C those of 
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import ClassVar, Literal
 
@@ -101,6 +102,29 @@ class LSDFN:
         """As `DynamicFilterBlock.initial`, of the block `lsdfn` and of `post` behind it."""
         behind = {"post_weight": "msra", "post_bias": "zeros"} if self.post else {}
         return {**self.block().initial("lsdfn"), **behind}
+
+    def parameters(self, inputs: int) -> int:
+        """Numbers that the block on `inputs` channels has, and its 1x1 convolution `post`."""
+        channels, total = {"": inputs}, self.post * (self.num_filter + 1)
+        for layer in self.block().layers():
+            channels[layer.name] = layer.channels
+            total += layer.channels * (channels[layer.reads] * layer.kernel**2 + 1)
+        return total
+
+    def control_channels(self, inputs: int) -> int:
+        """Channels h of two 3x3 convolutions that, with a 1x1 one behind them, have about as many numbers as the block
+        with its own: 9 h^2 + (9 inputs + 2 + post) h, and post."""
+        linear, wanted = 9 * inputs + 2 + self.post, self.parameters(inputs) - self.post
+        return max(1, round((math.sqrt(linear**2 + 36 * wanted) - linear) / 18))
+
+
+CONTROL = ("control_1", "control_2")
+"""The 3x3 convolutions that stand in the block's place where it is compared with as many ordinary parameters."""
+
+
+def control_initial() -> dict[str, str]:
+    """As `DynamicFilterBlock.initial`, of the control."""
+    return {f"{name}_{kind}": init for name in CONTROL for kind, init in (("weight", "msra"), ("bias", "zeros"))}
 
 
 PAPER = DynamicFilterBlock()  # as in the paper's segmentation

@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import mxnet as mx
 
-from lib.config.dynamic_filter import LSDFN, PAPER, DynamicFilterBlock
+from lib.config.dynamic_filter import CONTROL, LSDFN, PAPER, DynamicFilterBlock
 from lib.nets import operators
+
+Activate = Callable[[mx.sym.Symbol, str], mx.sym.Symbol]
+"""(data, name of the node) -> data behind a ReLU or its like."""
 
 
 def dynamic_filter(data: mx.sym.Symbol, name: str, block: DynamicFilterBlock = PAPER) -> mx.sym.Symbol:
@@ -41,8 +46,26 @@ def beside(top: mx.sym.Symbol, below: mx.sym.Symbol, name: str, section: LSDFN) 
     filtered = dynamic_filter(below, name, section.block())
     if section.post:
         filtered = mx.sym.Convolution(filtered, name="post", kernel=(1, 1), num_filter=section.post)
-        filtered = mx.sym.Activation(filtered, name="post_relu", act_type="relu")
+        filtered = relu(filtered, "post_relu")
     return mx.sym.concat(top, filtered, dim=1, name=f"{name}_beside")
+
+
+def control_beside(
+    top: mx.sym.Symbol, below: mx.sym.Symbol, inputs: int, section: LSDFN, activate: Activate
+) -> mx.sym.Symbol:
+    """The control of `beside`: ordinary convolutions with as many parameters. inputs: channels of `below`."""
+    made, channels = below, section.control_channels(inputs)
+    for name in CONTROL:
+        made = mx.sym.Convolution(made, name=name, num_filter=channels, kernel=(3, 3), dilate=(2, 2), pad=(2, 2))
+        made = activate(made, f"{name}_relu")
+    if section.post:
+        made = mx.sym.Convolution(made, name="post", kernel=(1, 1), num_filter=section.post)
+        made = activate(made, "post_relu")
+    return mx.sym.concat(top, made, dim=1, name="control_beside")
+
+
+def relu(data: mx.sym.Symbol, name: str) -> mx.sym.Symbol:
+    return mx.sym.Activation(data, name=name, act_type="relu")
 
 
 def _layer(data, name, layer):
@@ -54,4 +77,4 @@ def _layer(data, name, layer):
         dilate=(layer.dilate,) * 2,
         pad=(layer.pad,) * 2,
     )
-    return mx.sym.Activation(out, name=f"{name}_relu", act_type="relu") if layer.relu else out
+    return relu(out, f"{name}_relu") if layer.relu else out

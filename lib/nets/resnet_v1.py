@@ -188,6 +188,11 @@ def _relu(x, name):
     return mx.sym.Activation(x, name=name, act_type="relu")
 
 
+def channels_of(net) -> int:
+    """Of what `backbone` gives."""
+    return net.width * (32 if net.depth in BOTTLENECKS else 8)
+
+
 def stage_output(features: mx.sym.Symbol, net, stage: int) -> mx.sym.Symbol:
     """The features of an earlier stage (2 to 4), inside those of `backbone`."""
     counts = (BOTTLENECKS if net.depth in BOTTLENECKS else BASIC)[net.depth]

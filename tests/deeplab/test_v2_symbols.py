@@ -16,7 +16,8 @@ from lib.engines.mxnet.network import infer_shapes
 from lib.run.schedule import schedule
 from lib.system import find_config
 
-V2, LSDFN = "resnet_v1_101_deeplab_v2", "resnet_v1_101_deeplab_v2_lsdfn"
+V2 = "resnet_v1_101_deeplab_v2"
+LSDFN, CONTROL = f"{V2}_lsdfn", f"{V2}_control"
 PUBLISHED = {"output_stride": 8, "res5_dilate": 4, "pool_pad": 1, "pool_ceil": True, "scales": [1.0, 0.75, 0.5]}
 PARTS = {"branch1": "shortcut", "branch2a": "reduce", "branch2b": "conv3x3", "branch2c": "increase"}
 SMALL = {"num_filter": 2, "channels": 4, "hidden": 4, "samples": 3, "sample_stride": 2, "post": 4}
@@ -100,7 +101,16 @@ def test_dynamic_filters_add_their_blocks_one_layer_and_channels_of_the_classifi
     assert reads.list_outputs()[0] == "scale050_res5b_relu_output"
 
 
-@pytest.mark.parametrize("symbol", [V2, LSDFN])
+@pytest.mark.parametrize("net", [{}, {"depth": 18, "width": 16}])
+def test_the_control_has_as_many_ordinary_parameters(config_of, net):
+    plain, lsdfn, control = (learned(network(config_of, symbol, **net)) for symbol in (V2, LSDFN, CONTROL))
+    assert numbers(control) == pytest.approx(numbers(lsdfn), rel=0.02) and numbers(plain) < 0.9 * numbers(control)
+    own = {name for name in control.keys() - plain.keys() if not name.startswith("scale")}
+    assert own == {f"{layer}_{kind}" for layer in ("control_1", "control_2", "post") for kind in ("weight", "bias")}
+    assert {f"{tag}_{name}" for tag in ("scale075", "scale050") for name in own if name[:4] != "post"} <= set(control)
+
+
+@pytest.mark.parametrize("symbol", [V2, LSDFN, CONTROL])
 def test_rates_are_1_10_and_20(config_of, symbol):
     cfg = network(config_of, symbol, depth=18, width=2)
     rules = rules_of(cfg, get_symbol(cfg).tojson())

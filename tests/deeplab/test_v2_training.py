@@ -43,10 +43,11 @@ def small(streets, out, *more):
     return config("quick_v2", *SMALL, *places, *more)
 
 
-@pytest.mark.parametrize("network", ["v2", "lsdfn"])
+@pytest.mark.parametrize("network", ["v2", "lsdfn", "control"])
 def test_both_engines_agree_over_20_updates(streets, tmp_path, network):
     pytest.importorskip("torch", reason="PyTorch is not installed here")
-    more = ["TRAIN.end_epoch=7", *(FILTERS if network == "lsdfn" else [])]
+    more = ["TRAIN.end_epoch=7", *(FILTERS if network != "v2" else [])]
+    more += ["symbol=resnet_v1_101_deeplab_v2_control"] if network == "control" else []
     mxnet, torch = (run(small(streets, tmp_path / each, *more, f"engine={each}")) for each in ("mxnet", "torch"))
     first, second = np.array(losses(mxnet)), np.array(losses(torch))
     assert len(first) == 21 and first[-3:].mean() < first[:3].mean()

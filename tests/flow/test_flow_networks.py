@@ -12,7 +12,6 @@ from flows import CONFIGS, ENGINES, SMALL, config, engine_of, noise
 
 from experiments.ledger.book import read_book
 from experiments.ledger.settings import Expected
-from flow.control import equal_channels, parameters
 from flow.levels import LEVELS, size_at, target
 from flow.rules import INPUTS, rules_of
 from flow.symbols import get_symbol, names
@@ -59,7 +58,7 @@ def test_names_and_shapes_are_flownets():
 
 @pytest.mark.parametrize("inputs, section", [(256, LSDFN(samples=9)), (64, LSDFN(num_filter=8, hidden=32, post=16))])
 def test_the_control_has_as_many_parameters(inputs, section):
-    channels, wanted = equal_channels(inputs, section), parameters(inputs, section)
+    channels, wanted = section.control_channels(inputs), section.parameters(inputs)
     has = 9 * inputs * channels + 9 * channels**2 + 2 * channels + section.post * (channels + 1)
     assert has == pytest.approx(wanted, rel=0.02)
 
@@ -70,7 +69,7 @@ def test_the_block_counts_as_the_graph_does():
                              for name in ("s_plain", "s_lsdfn", "s_control"))  # fmt: skip
     net = config("table/s_lsdfn", "OVER=shapes.yaml").net
     readers = net.lsdfn.post * (9 * 8 * net.width + 16 * net.width + 9 * 2)
-    assert lsdfn == plain + parameters(4 * net.width, net.lsdfn) + readers
+    assert lsdfn == plain + net.lsdfn.parameters(4 * net.width) + readers
     assert control == pytest.approx(lsdfn, rel=0.001)
 
 

@@ -65,7 +65,7 @@ class Train(sections.Train):
 
 @dataclass
 class Net(sections.Backbone):
-    """Shape of the network. depth, width and what else `Backbone` has is read by the ResNets alone."""
+    """Shape of the network. What `Backbone` has is read by the ResNets alone, width also by digits_scaled."""
 
     depth: int = 18
     output_stride: int = 32

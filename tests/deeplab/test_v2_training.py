@@ -23,7 +23,7 @@ from lib.system import load_system
 
 pytest.importorskip("mxnet", reason="MXNet builds the graphs")
 # 12 pictures, 2 at a time, 2 batches an update: 3 updates an epoch.
-SMALL = ["net.width=4", "net.depth=10", "TRAIN.BATCH_IMAGES=2", "TRAIN.lr=0.01",
+SMALL = ["net.width=4", "net.depth=10", "TRAIN.BATCH_IMAGES=2", "TRAIN.lr=0.01", "TRAIN.warmup=false",
          "TRAIN.CROP_HEIGHT=33", "TRAIN.CROP_WIDTH=49", "TRAIN.ENABLE_CROP=true", "TRAIN.CROP_PAD=true",
          "TRAIN.ZOOMS=[0.5,1,1.5]", "run.precision=float64", "run.lr_every=2"]  # fmt: skip
 SIZES = ("num_filter=3", "channels=6", "hidden=5", "samples=3", "sample_stride=2", "post=6")

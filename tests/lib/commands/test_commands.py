@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from lib.commands import check_data, config, inspect, predict, test, train
 from lib.commands import summary as summary_command
 from lib.config import ConfigError
 from lib.data.streets.write import Settings, generate
+from lib.launch import __main__ as launch
 from lib.system import find_config, read
 
 ROOT = Path(__file__).parents[3]
@@ -96,6 +98,16 @@ def test_config_prints_what_configurations_come_to(capsys):
     assert '"quick_acn"' in said and '"seed": 4' in said
 
 
+def test_a_configuration_whose_path_has_an_equals_sign_is_one(tmp_path, capsys):
+    path = tmp_path / "lr=1" / "some.yaml"
+    path.parent.mkdir()
+    path.write_text(f"BASE: {CONFIGS / 'quick_acn.yaml'}\n")
+    assert config.main([str(path), "run.seed=4"]) == 0
+    assert list(json.loads(capsys.readouterr().out)) == [str(path)]
+    assert launch.main([str(path), "--workers", "0"]) == 1
+    assert "--workers, --servers: expected at least 1" in capsys.readouterr().err
+
+
 def test_generator_shows_no_bar_where_nobody_sees_it(tmp_path, capfd):
     assert generate(tmp_path / "streets", Settings(train=1, val=1, height=64, width=96))
     assert capfd.readouterr().err == ""
@@ -115,6 +127,7 @@ def test_configuration_is_found_from_another_folder(tmp_path, script):
     elsewhere = tmp_path / "else where"
     elsewhere.mkdir()
     (elsewhere / "my.yaml").touch()
+    (elsewhere / "run").mkdir()
 
     def said(*arguments):
         command = [f"../repository/{script}", *arguments]
@@ -126,6 +139,10 @@ def test_configuration_is_found_from_another_folder(tmp_path, script):
 
     assert configurations("my.yaml", "TRAIN.lr=1") == {str(elsewhere / "my.yaml")}
     assert configurations("quick_acn") == {"quick_acn"}
+    told = said("my.yaml", "--params", "lr=1.params", "--ssh", "ssh -o Port=22", "TRAIN.lr=1").splitlines()
+    assert told[-1].endswith("my.yaml TRAIN.lr=1") and "summary" in told[-1]  # words of an option are no settings
+    if script == "test.sh":  # of a run
+        assert configurations("run") == {str(elsewhere / "run")}
     if script == "train.sh":
         assert "-m lib.commands.train " in said("my.yaml") and "launch" not in said("my.yaml")
         assert configurations() == {"quick_acn"}

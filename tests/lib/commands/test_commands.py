@@ -92,6 +92,15 @@ def test_a_network_that_was_not_trained_says_so(tmp_path, monkeypatch, capsys):
     assert f"{tmp_path}: is a folder; expected pictures" in capsys.readouterr().err
 
 
+def test_an_epoch_and_a_file_are_not_both_taken_nor_a_frequency_of_0(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert test.main(["quick_acn", "--epoch", "3", "--params", "net.params"]) == 1
+    assert "error: --params net.params: a file is no epoch of the run" in capsys.readouterr().err
+    assert train.main(["quick_acn", "--frequent", "0"]) == 1
+    assert "default.frequent: expected at least 1, got 0" in capsys.readouterr().err
+
+
 def test_config_prints_what_configurations_come_to(capsys):
     assert config.main(["quick_acn", "run.seed=4"]) == 0
     said = capsys.readouterr().out

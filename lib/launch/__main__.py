@@ -32,9 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--ssh", default=SSH, help=f"runs a command there, as in `SSH HOST COMMAND` (default: {SSH})")
     parser.add_argument("--address", default="", help="this machine's address for the hosts, if it has several")
     options, train = parser.parse_known_args(arguments)
-    if not (options.cfg or options.config) or is_setting(options.config):
-        parser.error("expected a configuration as the first word")
+    if options.cfg and options.config:  # which then is the first of training's own words
+        train.insert(0, options.config)
     options.cfg = options.cfg or options.config
+    if not options.cfg or is_setting(options.cfg):
+        parser.error("expected a configuration as the first word")
     cfg = _load(options.cfg, train)
     if not cfg.default.kvstore.startswith("dist_"):  # the same sums, over all workers
         train.append(f"default.kvstore=dist_{'device_' if cfg.gpus.strip() else ''}sync")

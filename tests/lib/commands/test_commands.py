@@ -115,6 +115,8 @@ def test_a_configuration_whose_path_has_an_equals_sign_is_one(tmp_path, capsys):
     assert list(json.loads(capsys.readouterr().out)) == [str(path)]
     assert launch.main([str(path), "--workers", "0"]) == 1
     assert "--workers, --servers: expected at least 1" in capsys.readouterr().err
+    assert launch.main(["--cfg", str(path), "--workers", "2", "run.sed=4"]) == 1
+    assert "command line: run.sed=4: unknown key run.sed; did you mean run.seed?" in capsys.readouterr().err
 
 
 def test_generator_shows_no_bar_where_nobody_sees_it(tmp_path, capfd):

@@ -89,6 +89,10 @@ def _read_words(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
         parser.error("--runs goes with table, not with run")
     if options.what == "table" and words:
         parser.error(f"settings go with run, not with table: {' '.join(words)}")
+    said = {"run.seed": "--seeds", "run.name": "its line", "OVER": "--data"}  # otherwise it would be another run
+    if wrong := [each for each in words if each.partition("=")[0] in said]:
+        parser.error(f"{wrong[0]}: {said[wrong[0].partition('=')[0]]} says that of a run")
+    options.seeds = list(dict.fromkeys(options.seeds))
     if options.jobs < 1:
         parser.error(f"--jobs: expected at least 1, got {options.jobs}")
 

@@ -67,6 +67,7 @@ def test_what_cannot_be_is_told(arguments, told, capsys, tmp_path, monkeypatch):
     (["deeplab", "gpus=0"], "settings go with run, not with table: gpus=0"),
     (["deeplab", "run", "--runs", "a.json"], "--runs goes with table, not with run"),
     (["deeplab", "run", "--jobs", "0"], "--jobs: expected at least 1, got 0"),
+    (["deeplab", "run", "run.seed=5"], "run.seed=5: --seeds says that of a run"),
 ])  # fmt: skip
 def test_wrong_words_are_refused(arguments, told, capsys):
     with pytest.raises(SystemExit) as ending:

@@ -3,7 +3,7 @@
 # --submission writes what the Cityscapes server takes, of its test pictures, and evaluates nothing.
 # A network with offsets is evaluated twice: as it is, and with every offset set to 0.
 set -euo pipefail
-[ ! -f "${1:-}" ] || set -- "$(realpath -s "$1")" "${@:2}"
+[ ! -e "${1:-}" ] || set -- "$(realpath -s "$1")" "${@:2}"
 cd "$(dirname "$0")"
 . scripts/run.sh
 case " $* " in *" --help "* | *" -h "*) exec .venv/bin/python -m lib.commands.test --help ;; esac

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from lib.config import ConfigError
+from lib.config import ConfigError, is_setting
 from lib.run.atomic import write_text
 from lib.system import ROOT, read
 
@@ -62,7 +62,7 @@ class Graphs:
                                        description="Keep graphs for machines without MXNet.")  # fmt: skip
         made.add_argument("words", nargs="+", metavar="CONFIG or key=value")
         words = made.parse_args(arguments).words
-        settings = [word for word in words if "=" in word]
+        settings = [word for word in words if is_setting(word)]
         try:
             FOLDER.mkdir(parents=True, exist_ok=True)
             for name in (word for word in words if word not in settings):

@@ -20,6 +20,8 @@ def predictor(system, cfg, epoch: int = 0, zero_offsets: bool = False, file: Pat
     Raises FileNotFoundError if there is no such checkpoint, ValueError if it is of another network or, with
     zero_offsets, if the network has no offsets.
     """
+    if file and epoch:
+        raise ValueError(f"--params {file}: a file is no epoch of the run, expected no --epoch beside it, got {epoch}")
     path, epoch = (file, 0) if file else parameters_of(cfg, epoch)
     if file and not file.is_file():
         raise FileNotFoundError(f"--params {file}: no such file")

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 
 from operators import doctor
@@ -17,7 +19,15 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("doctor", help="print versions, devices and compatibility, and what to do about each problem")
     parser.parse_args(arguments)
-    return doctor.report(sys.stdout)
+    try:
+        return doctor.report(sys.stdout)
+    except BrokenPipeError:  # nobody reads any more
+        status = 128 + signal.SIGPIPE
+    except OSError as error:
+        print(f"error: standard output: {error.strerror}", file=sys.stderr)
+        status = 1
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail at the end again
+    return status
 
 
 if __name__ == "__main__":

@@ -46,7 +46,8 @@ class Finding:
 def tried(code: str) -> tuple:
     """(what the code printed as JSON, "") or (None, why it did not work), from a Python process of its own."""
     try:
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=_SECONDS)
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=_SECONDS)
     except subprocess.TimeoutExpired:
         return None, f"no answer within {_SECONDS} s"
     if done.returncode == 0:
@@ -192,10 +193,17 @@ def check_cuda() -> list:
 def _about_nvcc(nvcc: str) -> Finding:
     if not nvcc:
         return Finding("nvcc", "not found in PATH or CUDA_HOME")
-    done = subprocess.run([nvcc, "--version"], capture_output=True, text=True)
-    release = next((line for line in done.stdout.splitlines() if "release" in line), "")
-    if done.returncode:
-        why = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+    why = ""
+    try:
+        done = subprocess.run([nvcc, "--version"], capture_output=True, text=True, errors="replace", timeout=_SECONDS)
+        release = next((line for line in done.stdout.splitlines() if "release" in line), "")
+        if done.returncode:
+            why = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+    except OSError as error:
+        why = error.strerror or str(error)
+    except subprocess.TimeoutExpired:
+        why = f"no answer within {_SECONDS} s"
+    if why:
         return Finding("nvcc", f"{nvcc} does not run: {why}", True, "repair the CUDA toolkit or take it out of PATH")
     return Finding("nvcc", f"{nvcc}, {release.strip()}")
 

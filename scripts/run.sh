@@ -4,11 +4,18 @@ config=quick_acn
 case ${1:-} in '' | -*) ;; *) config=$1 && shift ;; esac
 settings=()
 extras=mxnet,deeplab
+before=
 for argument in "$@"; do
-  case $argument in
-    -*) ;;
-    engine=torch) settings+=("$argument") && extras=$extras,torch ;;
-    *=*) settings+=("$argument") ;;
+  case $before in
+    --ssh | --hosts | --address | --params) ;; # this word belongs to the option
+    *)
+      case $argument in
+        -*) ;;
+        engine=torch) settings+=("$argument") && extras=$extras,torch ;;
+        *=*) settings+=("$argument") ;;
+      esac
+      ;;
   esac
+  before=$argument
 done
 scripts/setup.sh "$extras"

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from experiments.ledger import page
 from experiments.ledger.book import Book, books, read_book
-from experiments.ledger.runs import find, load, save
+from experiments.ledger.runs import find, kept, save
 from experiments.ledger.settings import Expected
 from experiments.ledger.train import check_devices, job, make
 
@@ -29,14 +29,17 @@ def main(arguments: list[str] | None = None) -> int:
         _read_words(parser, options)
         book = read_book(options.system)
         expected = Expected(book)
+        markdown = options.markdown or Path("output/ledger") / f"{book.system}.md"
+        html = options.html or markdown.with_suffix(".html")
+        if html == markdown:
+            raise ValueError(f"--markdown {markdown}: the page as one file would take its place; --html names another")
         failed = _train(book, expected, options) if options.what == "run" else []
         for each in failed:
             print(f"error: {each}", file=sys.stderr)
         runs = _runs(book, expected, options)
         if options.save:
             save(options.save, runs)
-        markdown = options.markdown or Path("output/ledger") / f"{book.system}.md"
-        for path in page.write(book, runs, expected, markdown, options.html or markdown.with_suffix(".html")):
+        for path in page.write(book, runs, expected, markdown, html):
             print(path)
         return 1 if failed else 0
     except KeyboardInterrupt:
@@ -86,6 +89,10 @@ def _read_words(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
         parser.error("--runs goes with table, not with run")
     if options.what == "table" and words:
         parser.error(f"settings go with run, not with table: {' '.join(words)}")
+    said = {"run.seed": "--seeds", "run.name": "its line", "OVER": "--data"}  # otherwise it would be another run
+    if wrong := [each for each in words if each.partition("=")[0] in said]:
+        parser.error(f"{wrong[0]}: {said[wrong[0].partition('=')[0]]} says that of a run")
+    options.seeds = list(dict.fromkeys(options.seeds))
     if options.jobs < 1:
         parser.error(f"--jobs: expected at least 1, got {options.jobs}")
 
@@ -93,14 +100,14 @@ def _read_words(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
 def _runs(book: Book, expected: Expected, options: argparse.Namespace) -> list:
     """The runs that the page is about; tells where they come from and what was left out."""
     if options.runs:
-        return load(options.runs)
+        return kept(options.runs, expected)
     runs, left_out = find(book, options.output, expected)
     for each in left_out:
         print(f"left out: {each}")
     if runs or not book.kept or not book.kept.is_file():
         return runs
     print(f"no finished run of a line in {options.output}: these are the runs kept in {os.path.relpath(book.kept)}")
-    return load(book.kept)
+    return kept(book.kept, expected)
 
 
 def _train(book: Book, expected: Expected, options: argparse.Namespace) -> list[str]:

@@ -15,6 +15,7 @@ from lib.run.metrics import read_metrics
 from lib.run.record import NAME as RECORD
 from lib.run.record import read_record
 
+METRICS = "metrics.jsonl"
 _EARLIER = {"miou": "value", "iou": "parts"}  # what files of runs called these when DeepLab's were the only ones
 
 
@@ -43,6 +44,10 @@ class Run:
     scaled: list[str] = field(default_factory=list)
     place: str = ""
     also: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self):
+        if not self.losses:
+            raise ValueError(f"{self.config} on {self.data}, seed {self.seed}: a run without the loss of any epoch")
 
 
 def find(book: Book, output: Path, expected: Expected) -> tuple[list[Run], list[str]]:
@@ -82,8 +87,17 @@ def load(path: Path) -> list[Run]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         return [Run(**{_EARLIER.get(key, key): value for key, value in each.items()}) for each in found]
-    except (AttributeError, TypeError, json.JSONDecodeError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: not a file of runs: {error}") from None
+
+
+def kept(path: Path, expected: Expected) -> list[Run]:
+    """`load` of a ledger's own runs. Raises ValueError for one that is no line's, or on data that it does not know."""
+    runs = load(path)
+    foreign = [f"{run.config} on {run.data}" for run in runs if not expected.has(run.data, run.config)]
+    if foreign:
+        raise ValueError(f"{path}: no run of this ledger: {', '.join(dict.fromkeys(foreign))}")
+    return runs
 
 
 def _ordered(runs: list[Run]) -> list[Run]:
@@ -110,6 +124,8 @@ def _unfit(book: Book, path: Path, results: dict, expected: Expected, data: str)
         return f"trained on {devices} devices of all workers together, the line has {wanted}"
     if results["epoch"] != line["TRAIN"]["end_epoch"]:
         return f"evaluated after {results['epoch']} of {line['TRAIN']['end_epoch']} epochs"
+    if not any(each["event"] == "epoch" for each in read_metrics(training / METRICS)):
+        return f"{training / METRICS} has no epoch: nothing tells what was lost in training"
     kind = book.kind(data)
     if kind.pictures and results["images"] != kind.pictures:
         return f"{results['images']} pictures; the test set of {kind.title} has {kind.pictures}"
@@ -125,7 +141,7 @@ def _read(book: Book, path: Path, results: dict, data: str) -> Run:
     config = results["config"]
     training = _training(path, results)
     record = read_record(training)
-    epochs = [line for line in read_metrics(training / "metrics.jsonl") if line["event"] == "epoch"]
+    epochs = [line for line in read_metrics(training / METRICS) if line["event"] == "epoch"]
     lengths = [each["max"] for each in epochs[-1].get("offsets", {}).values()]
     return Run(
         config=config["run"]["name"],

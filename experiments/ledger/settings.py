@@ -40,6 +40,10 @@ class Expected:
         """{configuration's name: what it comes to} on a kind of data."""
         return self._trees[data]
 
+    def has(self, data: str, config: str) -> bool:
+        """Whether there is such a configuration on such data."""
+        return config in self._trees.get(data, {})
+
     def data_of(self, config: dict) -> str | None:
         """The kind of data that a run of this configuration is nearest to, None if it is not a line's: of another name,
         or of another network, as where two systems have a line called `plain`."""

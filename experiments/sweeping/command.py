@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
                 print("finished" if trial.name in done else "to do   ", *trial.command)
             return 0
         return _run(sweep, done, options)
-    except (SweepError, OSError, RuntimeError, ConnectionError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from experiments.sweeping.plan import Sweep, Trial
 from lib.run import results
 from lib.run.atomic import write_json
+from lib.run.damage import DamagedFile, read_json
 from lib.run.metrics import read_metrics
 
 RECORD, LOG = "trial.json", "trial.log"
@@ -51,11 +51,14 @@ def parts_of(wanted: Sequence[str] | None, rows: Iterable[dict]) -> list[str]:
 
 def finished(trial: Trial) -> dict | None:
     """The numbers of a finished trial, None if it is not begun or was cut short. (A name means its settings.)"""
+    path, remedy = Path(trial.folder) / RECORD, "remove it, and the trial goes on from its last checkpoint"
     try:
-        record = json.loads((Path(trial.folder) / RECORD).read_text(encoding="utf-8"))
+        numbers = read_json(path, remedy, ("numbers",))["numbers"]
     except FileNotFoundError:
         return None
-    return results.in_todays_form(record["numbers"])
+    if not isinstance(numbers, dict):
+        raise DamagedFile(f"{path}: damaged (no numbers by name); {remedy}")
+    return results.in_todays_form(numbers)
 
 
 def conclude(trial: Trial) -> dict:

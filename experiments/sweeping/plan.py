@@ -21,6 +21,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 import re
 import shlex
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from pathlib import Path
 import yaml
 
 from lib.config import ConfigError
+from lib.config.text_file import TextFileError, read_text
 from lib.system import ROOT, find_config
 
 DEFAULTS = {
@@ -74,7 +76,7 @@ class Sweep:
 def read_sweep(path: str | Path) -> Sweep:
     """Raises SweepError for a file that is no sweep, with everything that is wrong with it."""
     path = Path(path)
-    node = {**DEFAULTS, **_read(path)}
+    node = {**DEFAULTS, **_read(path, _AsWritten)}
     _check(node, path)
     base = _base(node["base"], path)
     folder = ROOT / node["output"] / path.stem
@@ -95,12 +97,41 @@ def read_sweep(path: str | Path) -> Sweep:
                  node["retries"], tuple(trials))  # fmt: skip
 
 
-def _read(path: Path) -> dict:
+class _AsWritten(yaml.SafeLoader):
+    """Takes for a number or truth value what configurations and JSON alike take for one. All else that YAML knows, 010
+    (eight), 1:30 (ninety), no, dates, stays the text that a trial's command line is given. Keys stand once."""
+
+    yaml_implicit_resolvers: dict = {}
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                told = f"found the key {key.value} twice"
+                raise yaml.constructor.ConstructorError("in a mapping", node.start_mark, told, key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
+        return super().construct_mapping(node, deep)
+
+
+_FORMS = {
+    "bool": "true|True|TRUE|false|False|FALSE",
+    "null": "~|null|Null|NULL|",
+    "int": "[-+]?(0|[1-9][0-9_]*)",
+    "float": r"([-+]?[0-9][0-9_]*\.[0-9_]*|\.[0-9][0-9_]*)([eE][-+][0-9]+)?",
+    "merge": "<<",
+}
+for _tag, _form in _FORMS.items():
+    _AsWritten.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_form})$"), None)
+
+
+def _read(path: Path, loader: type = yaml.SafeLoader) -> dict:
     try:
-        node = yaml.safe_load(path.read_text(encoding="utf-8"))
+        node = yaml.load(read_text(path), loader)
     except OSError as error:
         raise SweepError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except TextFileError as error:
+        raise SweepError(str(error)) from None
+    except yaml.YAMLError as error:
         raise SweepError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(node, dict):
         raise SweepError(f"{path}: expected keys ({', '.join(DEFAULTS)}), got {node!r}")
@@ -130,9 +161,13 @@ def _check(node: dict, path: Path) -> None:
             wrong.append("axes: expected at least one axis")
         if node["average"] and node["average"] not in node["axes"]:
             wrong.append(f"average: {node['average']!r} is no axis; axes: {', '.join(node['axes'])}")
+        wrong += [f"also: {node['average']}: each of these has all of the axis's values, expected none, got {one!r}"
+                  for one in node["also"] if isinstance(one, dict) and node["average"] in one]  # fmt: skip
+        wrong += [f"retries: expected at least 0, got {node['retries']}"] if node["retries"] < 0 else []
         keys = [*node["axes"], *(key for one in node["also"] if isinstance(one, dict) for key in one),
                 *(str(one).partition("=")[0] for one in node["set"])]  # fmt: skip
         wrong += [f"{key}: the sweep sets it itself" for key in keys if key in OURS]
+        wrong += [f"{key!r}: expected the name of a setting" for key in keys if not isinstance(key, str)]
     if wrong:
         raise SweepError("\n".join(f"{path}: {text}" for text in wrong))
 
@@ -167,7 +202,8 @@ def _points(node: dict) -> list[dict]:
 def _content(path: Path, seen: tuple[Path, ...] = ()) -> list:
     """A configuration and the files it stands on, without comments: what else than the settings makes a trial."""
     node = _read(path)
-    below = [path.parent / node[key] for key in ("BASE", "OVER") if node.get(key)]
+    below = [path.parent / Path(node[key]).expanduser() for key in ("BASE", "OVER")
+             if node.get(key) and isinstance(node[key], str)]  # fmt: skip
     return [node, *(_content(other.resolve(), (*seen, path)) for other in below if other.resolve() not in seen)]
 
 
@@ -181,7 +217,7 @@ def _laid_over(overlay: Path, sweep: Path) -> list:
 def _overlay(setting: str) -> str:
     """The file that a setting lays over the configuration, whose content makes the trial, too; '' if it does not."""
     key, _, value = str(setting).partition("=")
-    return value.strip("'\"") if key == "OVER" else ""
+    return os.path.expanduser(value.strip("'\"")) if key == "OVER" else ""
 
 
 def _name(point: dict, identity: list) -> str:

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lib.config import ConfigError
-from lib.pictures.runs import Run, RunError, find_run
+from lib.config import ConfigError, is_setting
+from lib.pictures.runs import Run, RunError, find_run, means_a_run
 from lib.run.program import tell
 from lib.system import System, find_config, load_system, read
 
@@ -37,7 +37,7 @@ def parse(made: argparse.ArgumentParser, arguments: list[str] | None, default: s
     settings: list[str] = []
     others: list[str] = []
     for word in options.words:
-        (settings if "=" in word and not _is_there(word) else others).append(word)
+        (settings if is_setting(word) else others).append(word)
     for key, values in _twice(settings).items():
         tell(f"{key} is given {len(values)} times, {', then '.join(map(repr, values))}: the last counts", sys.stderr)
     first = options.cfg or (others.pop(0) if others else default)
@@ -50,13 +50,6 @@ def parse(made: argparse.ArgumentParser, arguments: list[str] | None, default: s
 def path(text: str) -> Path:
     """The path that an option names; a leading ~ is the home folder."""
     return Path(text).expanduser()
-
-
-def _is_there(word: str) -> bool:
-    try:
-        return Path(word).exists()
-    except OSError:  # longer than any name can be
-        return False
 
 
 def _twice(settings: list[str]) -> dict[str, list[str]]:
@@ -78,7 +71,8 @@ def read_config_or_run(
 ) -> tuple[System, Any, Run | None]:
     """System, configuration and, if the first word is a trained run, that; its own settings then count.
 
-    A name that both a configuration and runs have is the configuration's, or with `run_first` the run's.
+    A name that both a configuration and runs have is the configuration's, or with `run_first` the run's, unless a
+    setting says which run of the configuration is meant.
     of: the only system that the program serves; '' for every one. Raises ConfigError, RunError.
     """
     system, cfg, run = _read(options, run_first)
@@ -89,7 +83,8 @@ def read_config_or_run(
 
 def _read(options: argparse.Namespace, run_first: bool) -> tuple[System, Any, Run | None]:
     text = options.config
-    if is_config(text) and not (run_first and _is_run(text)):
+    of_config = not run_first or any(map(means_a_run, options.settings))
+    if is_config(text) and (of_config or not _is_run(text)):
         system, cfg = read(text, options.settings)
         return system, cfg, None
     try:

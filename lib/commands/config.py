@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 
-from lib.config import as_dict
+from lib.config import as_dict, is_setting
 from lib.run.program import program, tell
 from lib.system import load_system, read, systems
 
@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     made = argparse.ArgumentParser("python -m lib.commands.config", description="Print what configurations come to.")
     made.add_argument("given", nargs="*", metavar="CONFIG or key=value", help="settings are for all of them")
     given = made.parse_args(arguments).given
-    settings = [each for each in given if "=" in each]
+    settings = [each for each in given if is_setting(each)]
     configs = [each for each in given if each not in settings]
     found = {each: as_dict(read(each, settings)[1]) for each in configs}
     if not configs:

@@ -49,7 +49,11 @@ def _predict(system, cfg, options) -> int:
     out = options.out or run_folder(cfg, cfg.dataset.test_image_set) / "predictions"
     out.mkdir(parents=True, exist_ok=True)
     for name, overlaid in tqdm(list(zip(names, overlays)), unit="picture", disable=None):
-        drawn = system.draw(cfg, made, images.read_image(name))
+        image = images.read_image(name)
+        try:
+            drawn = system.draw(cfg, made, image)
+        except (ValueError, RuntimeError) as error:  # a network tells a layer, and nothing of the picture
+            raise RuntimeError(f"{name}: {error}") from error
         write_with(out / overlaid, partial(drawn.save, format="PNG"))
         tell(str(out / overlaid))
     return 0

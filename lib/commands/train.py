@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     made.add_argument("--resume", action="store_true", help="continue even if the configuration has changed")
     options = parse(made, arguments)
     no_files(made, options)
-    frequent = [f"default.frequent={options.frequent}"] if options.frequent else []
+    frequent = [f"default.frequent={options.frequent}"] if options.frequent is not None else []
     system, cfg = read(options.config, [*options.settings, *frequent])
     threads = use_threads(cfg.run.threads)  # before anything imports a framework
     return _train(system, cfg, threads, options.resume or cfg.TRAIN.RESUME)

@@ -95,7 +95,7 @@ def _start(cfg, begin: int, task: Task, engine: Engine, log) -> None:
     if engine.group.first and task.source:
         write_bytes(place / Path(task.source).name, Path(task.source).read_bytes())  # as the original does
     if begin:
-        state = checkpoint.read_state(prefix(cfg), begin)
+        state = checkpoint.read_state(prefix(cfg), begin, ("images",))
         if state["images"] != task.images:
             raise ValueError(
                 f"the data set has {task.images} images per epoch; the run in {place} was begun with {state['images']}"

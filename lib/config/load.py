@@ -33,6 +33,7 @@ def load(schema: Schema, path: str | Path, overrides: list[str] | tuple[str, ...
     """
     path, defaults = Path(path), schema.config()
     files, typed = _files(path, (), defaults), _overrides(overrides, defaults)
+    _refuse(typed, ("BASE", "SCALED"), "a file says it")
     merged = _structured(schema.config)
     scaled: list[tuple[str, object, object]] = []
     for source, node in files:
@@ -85,7 +86,9 @@ def load_dict(schema: Schema, content: dict, source: str, overrides: list[str] |
     defaults = schema.config()
     merged = _structured(schema.config)
     _merge(merged, source, _literal(content), defaults)
-    for each, node in _overrides(overrides, defaults):
+    typed = _overrides(overrides, defaults)
+    _refuse(typed, ("BASE", "OVER", "SCALED"), "the files of this configuration were read when it was kept")
+    for each, node in typed:
         _merge(merged, each, node, defaults)
     try:
         cfg = OmegaConf.to_object(merged)
@@ -139,6 +142,22 @@ def read_file(path: Path, section) -> dict:
 def _read(text: str, source: str, kind: type) -> dict:
     """Of a text that was read before, what it held: many files are based on the same few."""
     return read_node(text, source, kind())
+
+
+def is_setting(word: str) -> bool:
+    """Whether a word of a command line is key=value, and not the path of something whose name has a = in it."""
+    try:
+        return "=" in word and not Path(word).exists()
+    except OSError:  # longer than any name can be
+        return True
+
+
+def _refuse(typed, keys: tuple[str, ...], why: str) -> None:
+    """Raises ConfigError for a key that would have no effect on the command line."""
+    for source, node in typed:
+        for key in node:
+            if key in keys:
+                raise ConfigError(f"{source}: {key}: cannot be set here: {why}")
 
 
 def _overrides(texts, defaults) -> list[tuple[str, dict]]:

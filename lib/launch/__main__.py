@@ -8,14 +8,16 @@ import shlex
 import sys
 from pathlib import Path
 
-from lib.config import ConfigError
+from lib.config import is_setting
 from lib.launch.plan import plan, read_hosts
 from lib.launch.watch import watch
+from lib.run.program import program
 from lib.system import read
 
 SSH = "ssh -o BatchMode=yes -o ServerAliveInterval=15"
 
 
+@program
 def main(arguments: list[str] | None = None) -> int:
     """Gives the exit status: 0, 130 interrupted, 1 an error told on standard error, else that of who failed first."""
     parser = argparse.ArgumentParser(
@@ -30,25 +32,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--ssh", default=SSH, help=f"runs a command there, as in `SSH HOST COMMAND` (default: {SSH})")
     parser.add_argument("--address", default="", help="this machine's address for the hosts, if it has several")
     options, train = parser.parse_known_args(arguments)
-    if not (options.cfg or options.config) or "=" in options.config:
-        parser.error("expected a configuration as the first word")
+    if options.cfg and options.config:  # which then is the first of training's own words
+        train.insert(0, options.config)
     options.cfg = options.cfg or options.config
-    try:
-        cfg = _load(options.cfg, train)
-        if not cfg.default.kvstore.startswith("dist_"):  # the same sums, over all workers
-            train.append(f"default.kvstore=dist_{'device_' if cfg.gpus.strip() else ''}sync")
-            cfg = _load(options.cfg, train)  # what several workers cannot do is told here, not by each of them
-        hosts = read_hosts(options.hosts) if options.hosts else []
-        train = [options.cfg, *train]
-        jobs = plan(train, cfg.gpus, options.workers, options.servers, hosts, options.address, cfg.engine)
-        return watch(jobs, shlex.split(options.ssh))
-    except (ConfigError, OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    if not options.cfg or is_setting(options.cfg):
+        parser.error("expected a configuration as the first word")
+    cfg = _load(options.cfg, train)
+    if not cfg.default.kvstore.startswith("dist_"):  # the same sums, over all workers
+        train.append(f"default.kvstore=dist_{'device_' if cfg.gpus.strip() else ''}sync")
+        cfg = _load(options.cfg, train)  # what several workers cannot do is told here, not by each of them
+    hosts = read_hosts(options.hosts) if options.hosts else []
+    train = [options.cfg, *train]
+    jobs = plan(train, cfg.gpus, options.workers, options.servers, hosts, options.address, cfg.engine)
+    return watch(jobs, shlex.split(options.ssh))
 
 
 def _load(path: str, train: list[str]):
-    return read(path, [word for word in train if "=" in word and not word.startswith("-")])[1]
+    return read(path, [word for word in train if is_setting(word) and not word.startswith("-")])[1]
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import TextIO
 
 from lib.launch.plan import Job
 from lib.run.processes import PIPE, Command, Leashed
+from lib.run.program import tell
 
 KEPT_LINES = 15
 
@@ -53,4 +54,4 @@ class Member(Leashed):
         for line in lines:
             text = line.decode(errors="replace").rstrip("\r")
             self.last.append(text)
-            print(self._label + text, file=out, flush=True)
+            tell(self._label + text, out)

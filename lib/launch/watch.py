@@ -10,6 +10,7 @@ import time
 
 from lib.launch.member import Member
 from lib.launch.plan import Job
+from lib.run.program import tell
 
 INTERRUPTED = 130
 _POLL_SECONDS = 0.1
@@ -97,7 +98,7 @@ def _end_all(members: list[Member], selector, status: int, *said: str) -> int:
     while selector.get_map() and time.monotonic() < end:  # what they still had to say
         _pass_on_output(selector, _POLL_SECONDS)
     for line in said:
-        print(f"launch: {line}", file=sys.stderr, flush=True)
+        tell(f"launch: {line}", sys.stderr)
     return status
 
 

@@ -45,7 +45,7 @@ def build(look: Look, pixel: tuple[int, int], layer: str = "") -> str:
         "pixel": list(map(int, pixel)),
         "shown": max([n for n, each in enumerate(look.layers) if each.name == layer] or [len(look.layers) - 1]),
     }
-    text = json.dumps(content, separators=(",", ":")).replace("</", "<\\/")  # no text may end the script element
+    text = json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")  # no text may end the script element
     return TEMPLATE.read_text(encoding="utf-8").replace(PLACE, text)
 
 

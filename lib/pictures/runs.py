@@ -98,8 +98,11 @@ class Run:
     def settings(self, overrides: list[str] | tuple[str, ...] = ()):
         """The configuration, with its output where the run lies now and its data found from anywhere.
 
-        overrides: key=value, laid over it.
+        overrides: key=value, laid over it. Raises RunError for one that would mean another run.
         """
+        if elsewhere := [each for each in overrides if means_a_run(each)]:
+            raise RunError(f"{elsewhere[0]}: {self.folder} is a run and keeps what it is; give a configuration, or the "
+                           "folder of the run that is meant")  # fmt: skip
         schema = load_system(self.system).schema
         cfg = load_dict(schema, self.config, str(self.training / "run.json"), overrides)
         cfg.output_path, cfg.run.name = str(self.folder.parent), self.name
@@ -213,6 +216,11 @@ class Run:
 
         system, cfg = load_system(self.system), self.settings()
         return system.looker(cfg, predictor(system, cfg, epoch)), system.dataset(cfg)
+
+
+def means_a_run(setting: str) -> bool:
+    """Whether key=value says which run of a configuration is meant: its name, its place, or what is laid over it."""
+    return setting.partition("=")[0] in ("run.name", "output_path", "OVER")
 
 
 def runs_in(output: str | Path) -> list[Run]:

@@ -67,8 +67,11 @@ def restore(prefix: Path, epoch: int, engine, momentum: float, optimizer: str = 
     momentum, optimizer: those of TRAIN in this run. Raises CheckpointError, and changes nothing, for parameters of
     another network, for momentum that is not there or cannot be read, and for the state of another optimiser.
     """
-    path, held = find(prefix, epoch), engine.parameters()
-    content, remedy = path.read_bytes(), f"remove {_file(prefix, epoch, 'json')}, and the run goes on before it"
+    held, remedy = engine.parameters(), f"remove {_file(prefix, epoch, 'json')}, and the run goes on before it"
+    try:
+        content = (path := find(prefix, epoch)).read_bytes()
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{error}; {remedy}") from None
     try:
         arg, aux = params.loads(path, content)
     except ValueError as error:

@@ -79,11 +79,14 @@ def starting_epoch(cfg, resume: bool, devices: int | None = None) -> int:
     A run of the same configuration goes on by itself. With `resume` (--resume or TRAIN.RESUME) one of another
     configuration does too, from TRAIN.begin_epoch or, if that is 0, from the last complete epoch.
     devices: see `differences`.
-    Raises FolderError if the configuration differs without `resume`, or begin_epoch has no checkpoint.
+    Raises FolderError if the configuration differs without `resume`, if begin_epoch has no checkpoint, or comes without
+    `resume`.
     """
     epochs = checkpoint.complete_epochs(prefix(cfg))
-    if resume and cfg.TRAIN.begin_epoch:
-        wanted = cfg.TRAIN.begin_epoch
+    if wanted := cfg.TRAIN.begin_epoch:
+        if not resume:
+            raise FolderError(f"TRAIN.begin_epoch: {wanted} needs --resume, for it removes the epochs after {wanted}; "
+                              "0 begins a run, or goes on after its last epoch")  # fmt: skip
         if wanted not in epochs:
             raise FolderError(f"TRAIN.begin_epoch: {prefix(cfg)} has no complete epoch {wanted}, only {epochs}")
         return wanted

@@ -103,6 +103,6 @@ def _line(path: Path, number: int, text: bytes) -> dict:
         found = json.loads(text)
     except ValueError as error:
         raise DamagedFile(f"{path}: line {number} is damaged ({error}); remove that line") from None
-    if not isinstance(found, dict) or "update" not in found:
+    if not isinstance(found, dict) or not isinstance(found.get("update"), int):
         raise DamagedFile(f"{path}: line {number} is damaged (no update in it); remove that line")
     return found

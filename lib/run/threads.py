@@ -13,9 +13,11 @@ def use_threads(count: int) -> int:
     """Makes the framework and our operators use `count` threads and gives their number; call it before either loads.
 
     count: cfg.run.threads; 0 keeps OMP_NUM_THREADS where it is set, else takes every core this process may use.
-    Raises RuntimeError if a framework is already loaded with another number.
+    Raises ValueError for a number below 0, RuntimeError if a framework is already loaded with another number.
     """
     before = os.environ.get("OMP_NUM_THREADS", "")
+    if count < 0:
+        raise ValueError(f"expected at least 0 CPU threads, got {count}")
     if count == 0:
         count = int(before) if before.isdigit() and int(before) > 0 else len(os.sched_getaffinity(0))
     loaded = [name for name in FRAMEWORKS if name in sys.modules]

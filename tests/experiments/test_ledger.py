@@ -227,6 +227,11 @@ def test_kept_runs_come_back(tmp_path):
     (tmp_path / "other.json").write_text("[{}]")
     with pytest.raises(ValueError, match="other.json: not a file of runs"):
         load(tmp_path / "other.json")
+    cut = json.loads(text)
+    cut[0]["losses"] = []
+    (tmp_path / "cut.json").write_text(json.dumps(cut))
+    with pytest.raises(ValueError, match="cut.json: not a file of runs: acn_lr1 on stand-in, seed 1: a run without"):
+        load(tmp_path / "cut.json")
 
 
 def test_which_gpus_may_differ_how_many_may_not(expected):

@@ -52,6 +52,8 @@ def test_command_trains_what_is_missing_and_writes_the_ledger(tmp_path, monkeypa
     (["run", "--data", "mars"], "--data: there is no mars; there are stand-in, cityscapes"),
     (["run", "net.depht=3"], "command line: net.depht=3: unknown key net.depht; did you mean net.depth?"),
     (["--runs", "nowhere.json"], "nowhere.json"),
+    (["--runs", str(ROOT / "experiments/rfcn/runs.json")], "runs.json: no run of this ledger: both on updates-400,"),
+    (["--markdown", "page.html"], "--markdown page.html: the page as one file would take its place; --html names"),
 ])  # fmt: skip
 def test_what_cannot_be_is_told(arguments, told, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -65,6 +67,7 @@ def test_what_cannot_be_is_told(arguments, told, capsys, tmp_path, monkeypatch):
     (["deeplab", "gpus=0"], "settings go with run, not with table: gpus=0"),
     (["deeplab", "run", "--runs", "a.json"], "--runs goes with table, not with run"),
     (["deeplab", "run", "--jobs", "0"], "--jobs: expected at least 1, got 0"),
+    (["deeplab", "run", "run.seed=5"], "run.seed=5: --seeds says that of a run"),
 ])  # fmt: skip
 def test_wrong_words_are_refused(arguments, told, capsys):
     with pytest.raises(SystemExit) as ending:

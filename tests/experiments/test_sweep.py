@@ -90,6 +90,12 @@ def test_name_of_a_trial_changes_with_all_that_makes_it(tmp_path):
         ({"also": [{"SCALES": [64, 96]}]}, "also.SCALES: expected single values, got [64, 96]; a list"),
         ({"set": ["OVER=nowhere.yaml"]}, "nowhere.yaml: No such file"),
         ({"resources": {"cpus": 0}}, "resources.cpus: expected a number, at least 1, got 0"),
+        ({"retries": -1}, "retries: expected at least 0, got -1"),
+        ({"axes": {1: [2]}}, "1: expected the name of a setting"),
+        (
+            {"axes": {"run.seed": [1]}, "average": "run.seed", "also": [{"run.seed": 9}]},
+            "also: run.seed: each of",
+        ),
         ({"resources": {"cores": 2}}, "resources: unknown key cores; valid: cpus, gpus"),
     ],
 )
@@ -100,6 +106,33 @@ def test_what_is_wrong_with_a_file_is_told(tmp_path, keys, told, capsys):
     assert told in str(error.value) and "tiny.yaml" in str(error.value)
     assert main([str(path)]) == 1
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_values_stay_what_was_written(tmp_path, capsys):
+    path = tmp_path / "some.yaml"
+    path.write_text("base: quick_acn\naxes: {a: [010, 1:30, 2024-01-01, no, 1e-3, 0x10, 12, 0.5, true]}\n")
+    values = [trial.point["a"] for trial in read_sweep(path).trials]
+    assert values == ["010", "1:30", "2024-01-01", "no", "1e-3", "0x10", 12, 0.5, True]
+    path.write_text(path.read_text() + "axes: {a: [2]}\n")
+    assert main([str(path)]) == 1 and "found the key axes twice" in capsys.readouterr().err
+
+
+def test_a_base_in_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "home.yaml").write_text("OVER: ~/over.yaml\n")
+    (tmp_path / "over.yaml").write_text("TRAIN: {lr: 1}\n")
+    (tmp_path / "mine.yaml").write_text("BASE: ~/home.yaml\n")
+    assert read_sweep(write(tmp_path, base="mine.yaml", set=["OVER=~/over.yaml"])).trials
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"numbers": 5}'])
+def test_a_damaged_record_is_named(tmp_path, text, capsys):
+    path = write(tmp_path)
+    record = Path(read_sweep(path).trials[0].folder) / "trial.json"
+    record.parent.mkdir(parents=True)
+    record.write_text(text)
+    assert main([str(path), "--list"]) == 1
+    assert f"error: {record}: damaged (" in (said := capsys.readouterr().err) and "remove it, and the trial" in said
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)

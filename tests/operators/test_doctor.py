@@ -89,6 +89,33 @@ def test_without_nvcc(cpu_only, monkeypatch, tmp_path):
     assert not any(finding.wrong for finding in (nvcc, driver, devices))
 
 
+@pytest.mark.parametrize(("script", "said"), [
+    (b"", "Exec format error"),
+    (b"#!/nowhere/sh\n", "No such file or directory"),
+    (b"#!/bin/sh\nexec sleep 9\n", "no answer within 0.2 s"),
+    (b"#!/bin/sh\nprintf '\377' >&2; exit 3\n", "\N{REPLACEMENT CHARACTER}"),
+])  # fmt: skip
+def test_an_nvcc_that_cannot_be_run_is_told(monkeypatch, tmp_path, script, said):
+    monkeypatch.setattr(doctor, "_SECONDS", 0.2 if b"sleep" in script else 60)
+    nvcc = tmp_path / "nvcc"
+    nvcc.write_bytes(script)
+    nvcc.chmod(0o755)
+    found = doctor._about_nvcc(str(nvcc))
+    assert found.wrong and found.text == f"{nvcc} does not run: {said}"
+
+
+def test_a_reader_that_leaves_and_a_full_disk(tmp_path):
+    code = "import sys; from operators import doctor; from operators.__main__ import main;"
+    code += "doctor.CHECKS = (doctor.check_python,) * 2; sys.exit(main(['doctor']))"
+    for way, status, said in (
+        ("| true", 141, ""),
+        ("> /dev/full", 1, "error: standard output: No space left on device\n"),
+    ):
+        command = f'sleep 0.1; {sys.executable} -c "{code}" {way}; exit ${{PIPESTATUS[0]}}'
+        done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=300)
+        assert (done.returncode, done.stderr) == (status, said)
+
+
 def test_with_nvcc(cpu_only, monkeypatch, tmp_path):
     folder = fake_nvcc(tmp_path, 'echo "nvcc: NVIDIA"; echo "Cuda compilation tools, release 12.8, V12.8.1"')
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")

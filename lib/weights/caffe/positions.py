@@ -30,11 +30,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("models", type=Path, nargs="+", metavar="MODEL.caffemodel", help="checkpoints, oldest first")
     parser.add_argument("--out", type=Path, required=True, metavar="PNG")
     options = parser.parse_args(arguments)
-    figure = draw({model.stem: places(model, options.prototxt) for model in options.models})
+    figure = draw(dict(zip(labels(options.models), (places(model, options.prototxt) for model in options.models))))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     write_with(options.out, lambda file: figure.savefig(file, format="png", dpi=110))
     tell(str(options.out))
     return 0
+
+
+def labels(models: list[Path]) -> list[str]:
+    """What the models are called: their names, or their paths where two have one name. Raises CaffeError for one that
+    stands twice."""
+    names = [model.stem for model in models]
+    names = names if len(set(names)) == len(names) else [str(model.with_suffix("")) for model in models]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise CaffeError(f"{twice[0]}: given twice")
+    return names
 
 
 def places(model: str | Path, prototxt: str | Path) -> dict[str, np.ndarray]:

@@ -50,7 +50,7 @@ def _convert(options) -> int:
     from lib.weights.convert.sources import read
 
     given: dict[str, Any] = {
-        key: numbers(text, f"--{key}") for key in ("mean", "std") if (text := getattr(options, key))
+        key: numbers(text, f"--{key}") for key in ("mean", "std") if (text := getattr(options, key)) is not None
     }
     given |= {key: value for key in ("stride", "order", "eps") if (value := getattr(options, key)) is not None}
     if min(given.get("std", (1,))) <= 0 or not 0 < given.get("eps", 0.5) < 1:

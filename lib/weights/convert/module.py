@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lib.weights.convert.sources import ConvertError, Source
+from lib.weights.convert.sources import ConvertError, Source, as_float32
 
 STATISTICS = ("running_mean", "running_var")
 
@@ -19,10 +19,9 @@ def as_module(source: Source, part: str) -> tuple[dict[str, np.ndarray], dict[st
     if source.framework != "torch":
         raise ConvertError(f"{source.path}: --module takes PyTorch's state dicts, this is {source.framework}'s")
     unused = sorted(name for name in source.arrays if name.endswith("num_batches_tracked") or name.startswith("fc."))
-    kept = {
-        f"{part}{name}": np.asarray(value, np.float32) for name, value in source.arrays.items() if name not in unused
-    }
+    kept = {f"{part}{name}": value for name, value in source.arrays.items() if name not in unused}
     if not kept or any(value.ndim == 0 for value in kept.values()):
         raise ConvertError(f"{source.path}: expected arrays by the names of a module, got {', '.join(kept) or 'none'}")
+    kept = {name: as_float32(source, name, value) for name, value in kept.items()}
     aux = {name: value for name, value in kept.items() if name.endswith(STATISTICS)}
     return {name: value for name, value in kept.items() if name not in aux}, aux, unused

@@ -11,7 +11,7 @@ import numpy as np
 from lib.nets.resnet_v1 import BASIC, BOTTLENECKS, unit_names
 from lib.weights.convert.deeplab_v2 import classifiers, from_deeplab_v2, is_deeplab_v2
 from lib.weights.convert.names import from_gluon
-from lib.weights.convert.sources import ConvertError, Source
+from lib.weights.convert.sources import ConvertError, Source, as_float32
 
 _KINDS = {
     "conv": {"weight": "weight"},
@@ -59,33 +59,17 @@ def convert(source: Source) -> Network:
             part = aux if ours.endswith(_STATISTICS) else arg
             if ours in part:
                 raise ConvertError(f"{source.path}: {name} is there a second time, under another name ({ours})")
-            part[ours] = _numbers(source, name, each)
+            part[ours] = as_float32(source, name, each)
     if unknown:
         raise ConvertError(
             f"{source.path}: an ordinary ResNet-{depth} has no {', '.join(unknown[:6])}"
             f"{' and others' if len(unknown) > 6 else ''}; variants (deep stems, attention, pre-activation) do not fit"
         )
     extra = classifiers(source.arrays) if kind == "deeplab_v2" else {}
-    extra = {name: _numbers(source, name, each) for name, each in extra.items()}
+    extra = {name: as_float32(source, name, each) for name, each in extra.items()}
     network = Network(depth, len(arg["conv1_weight"]), arg, aux, unused, kind, extra)
     _check(source, network)
     return network
-
-
-def _numbers(source: Source, name: str, array: np.ndarray) -> np.ndarray:
-    """As float32. Raises ConvertError for what is no finite number in it, or cannot be a variance."""
-    if not np.issubdtype(array.dtype, np.floating):
-        raise ConvertError(
-            f"{source.path}: {name} has type {array.dtype}, expected floating-point numbers (quantized networks and "
-            "masks are not converted)"
-        )
-    with np.errstate(over="ignore"):
-        numbers = np.ascontiguousarray(array, np.float32)
-    if not (finite := np.isfinite(numbers)).all():
-        raise ConvertError(f"{source.path}: {name} has {(~finite).sum()} of {numbers.size} numbers that are no float32")
-    if name.endswith("running_var") and numbers.size and numbers.min() < 0:
-        raise ConvertError(f"{source.path}: {name} has a variance of {numbers.min():g}, expected none below 0")
-    return numbers
 
 
 def _depth(source: Source, arrays) -> tuple[int, tuple[int, ...]]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import yaml
 
 from lib.run.atomic import write_text
@@ -68,11 +67,11 @@ def write(path: str | Path, source: Source, values: dict) -> None:
 
 
 def numbers(text: str, what: str) -> Colours:
-    """'0.485,0.456,0.406' as three finite numbers. Raises ConvertError."""
+    """'0.485,0.456,0.406' as three numbers in 0..1. Raises ConvertError."""
     try:
         values = tuple(float(each) for each in text.split(","))
     except ValueError:
         values = ()
-    if len(values) != 3 or not np.isfinite(values).all():
-        raise ConvertError(f"{what}: expected red,green,blue such as 0.485,0.456,0.406, got {text!r}")
+    if len(values) != 3 or not all(0 <= each <= 1 for each in values):  # NaN, too; 0..255 is another habit
+        raise ConvertError(f"{what}: expected red,green,blue in 0..1 such as 0.485,0.456,0.406, got {text!r}")
     return values

@@ -41,6 +41,8 @@ def read(path: str | Path, key: str = "") -> Source:
     readers = {".pth": "torch", ".pt": "torch", ".bin": "torch", ".safetensors": "torch", ".params": "gluon"}
     if path.suffix not in readers:
         raise ConvertError(f"{path}: do not know this kind of file, expected {', '.join(readers)}")
+    if key and path.suffix in (".params", ".safetensors"):
+        raise ConvertError(f"{path}: --key {key}: only a PyTorch checkpoint has entries, this is a {path.suffix} file")
     digest = _digest(path)
     if path.suffix == ".params":
         arrays = params.load_named(path)
@@ -49,6 +51,23 @@ def read(path: str | Path, key: str = "") -> Source:
     else:
         arrays = _network(path, torch_file.load(path), key)
     return Source(path, readers[path.suffix], arrays, digest)
+
+
+def as_float32(source: Source, name: str, array: np.ndarray) -> np.ndarray:
+    """The array, by its name in torchvision's terms. Raises ConvertError for what is no finite number in it, or cannot
+    be a variance."""
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ConvertError(
+            f"{source.path}: {name} has type {array.dtype}, expected floating-point numbers (quantized networks and "
+            "masks are not converted)"
+        )
+    with np.errstate(over="ignore"):
+        numbers = np.asarray(array, np.float32, order="C")
+    if not (finite := np.isfinite(numbers)).all():
+        raise ConvertError(f"{source.path}: {name} has {(~finite).sum()} of {numbers.size} numbers that are no float32")
+    if name.endswith("running_var") and numbers.size and numbers.min() < 0:
+        raise ConvertError(f"{source.path}: {name} has a variance of {numbers.min():g}, expected none below 0")
+    return numbers
 
 
 def _digest(path: Path) -> str:
@@ -80,7 +99,8 @@ def _network(path: Path, content, key: str) -> dict[str, np.ndarray]:
         raise ConvertError(f"{path}: has no entry {key!r}; it has {', '.join(map(str, list(content)[:20]))}")
     wrapped = [key] if key else [each for each in WRAPPINGS if isinstance(content.get(each), dict)]
     arrays = content[wrapped[0]] if wrapped else content
-    if not isinstance(arrays, dict) or not all(isinstance(each, np.ndarray) for each in arrays.values()):
+    named = isinstance(arrays, dict) and all(isinstance(name, str) for name in arrays)
+    if not named or not all(isinstance(each, np.ndarray) for each in arrays.values()):
         raise ConvertError(f"{path}: not only tensors in it; it has {', '.join(map(str, list(content)[:20]))} (--key)")
     if arrays and all(name.startswith("module.") for name in arrays):  # torch.nn.DataParallel
         arrays = {name[len("module.") :]: each for name, each in arrays.items()}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from lib.commands import check_data, config, inspect, predict, test, train
 from lib.commands import summary as summary_command
 from lib.config import ConfigError
 from lib.data.streets.write import Settings, generate
+from lib.launch import __main__ as launch
 from lib.system import find_config, read
 
 ROOT = Path(__file__).parents[3]
@@ -90,10 +92,31 @@ def test_a_network_that_was_not_trained_says_so(tmp_path, monkeypatch, capsys):
     assert f"{tmp_path}: is a folder; expected pictures" in capsys.readouterr().err
 
 
+def test_an_epoch_and_a_file_are_not_both_taken_nor_a_frequency_of_0(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert test.main(["quick_acn", "--epoch", "3", "--params", "net.params"]) == 1
+    assert "error: --params net.params: a file is no epoch of the run" in capsys.readouterr().err
+    assert train.main(["quick_acn", "--frequent", "0"]) == 1
+    assert "default.frequent: expected at least 1, got 0" in capsys.readouterr().err
+
+
 def test_config_prints_what_configurations_come_to(capsys):
     assert config.main(["quick_acn", "run.seed=4"]) == 0
     said = capsys.readouterr().out
     assert '"quick_acn"' in said and '"seed": 4' in said
+
+
+def test_a_configuration_whose_path_has_an_equals_sign_is_one(tmp_path, capsys):
+    path = tmp_path / "lr=1" / "some.yaml"
+    path.parent.mkdir()
+    path.write_text(f"BASE: {CONFIGS / 'quick_acn.yaml'}\n")
+    assert config.main([str(path), "run.seed=4"]) == 0
+    assert list(json.loads(capsys.readouterr().out)) == [str(path)]
+    assert launch.main([str(path), "--workers", "0"]) == 1
+    assert "--workers, --servers: expected at least 1" in capsys.readouterr().err
+    assert launch.main(["--cfg", str(path), "--workers", "2", "run.sed=4"]) == 1
+    assert "command line: run.sed=4: unknown key run.sed; did you mean run.seed?" in capsys.readouterr().err
 
 
 def test_generator_shows_no_bar_where_nobody_sees_it(tmp_path, capfd):
@@ -115,6 +138,7 @@ def test_configuration_is_found_from_another_folder(tmp_path, script):
     elsewhere = tmp_path / "else where"
     elsewhere.mkdir()
     (elsewhere / "my.yaml").touch()
+    (elsewhere / "run").mkdir()
 
     def said(*arguments):
         command = [f"../repository/{script}", *arguments]
@@ -126,6 +150,10 @@ def test_configuration_is_found_from_another_folder(tmp_path, script):
 
     assert configurations("my.yaml", "TRAIN.lr=1") == {str(elsewhere / "my.yaml")}
     assert configurations("quick_acn") == {"quick_acn"}
+    told = said("my.yaml", "--params", "lr=1.params", "--ssh", "ssh -o Port=22", "TRAIN.lr=1").splitlines()
+    assert told[-1].endswith("my.yaml TRAIN.lr=1") and "summary" in told[-1]  # words of an option are no settings
+    if script == "test.sh":  # of a run
+        assert configurations("run") == {str(elsewhere / "run")}
     if script == "train.sh":
         assert "-m lib.commands.train " in said("my.yaml") and "launch" not in said("my.yaml")
         assert configurations() == {"quick_acn"}

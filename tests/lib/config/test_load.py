@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deeplab.schema import load
-from lib.config import ConfigError
+from deeplab.schema import SCHEMA, load
+from lib.config import ConfigError, as_dict, load_dict
 
 
 def write(folder: Path, text: str, name: str = "some.yaml") -> Path:
@@ -147,6 +147,15 @@ def test_over_is_relative_to_the_file_it_stands_in(tmp_path):
     assert load(path, ["OVER=", "net.width=3"]).net.width == 3
     path.write_text("BASE: ../bases/base.yaml\nOVER: small.yaml")
     assert load(path).net.width == 9
+
+
+def test_a_setting_that_would_do_nothing_is_refused(tmp_path):
+    for text in ("BASE=other.yaml", "SCALED=[]"):
+        key = text.partition("=")[0]
+        assert f"command line: {text}: {key}: cannot be set here: a file says it" in message(tmp_path, "", [text])
+    kept = as_dict(load(write(tmp_path, "")))
+    with pytest.raises(ConfigError, match="command line: OVER=small.yaml: OVER: cannot be set here: the files of this"):
+        load_dict(SCHEMA, kept, "run.json", ["OVER=small.yaml"])
 
 
 @pytest.mark.parametrize(("over", "expected"), [

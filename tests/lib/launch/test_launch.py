@@ -54,6 +54,15 @@ def test_output_is_passed_on_under_the_name_of_who_wrote_it():
     assert err == "[worker 0] two\n"
 
 
+def test_a_reader_that_leaves_does_not_end_the_workers(tmp_path):
+    code = (
+        f"import time\nfor n in range(9): print(n, flush=True); time.sleep(0.05)\nopen({str(tmp_path / 'done')!r}, 'w')"
+    )
+    process = start("reader", ("worker 0", code))
+    process.stdout.close()
+    assert process.wait(60) == 0 and process.stderr.read() == "" and (tmp_path / "done").exists()
+
+
 @pytest.mark.parametrize(("code", "status", "said"), [
     ("import sys; print('so it was'); sys.exit(3)", 3, "worker 1 ended with exit status 3. Its last lines:"),
     ("import os; print('so it was', flush=True); os.kill(os.getpid(), 9)", 137, "worker 1 was killed by SIGKILL."),

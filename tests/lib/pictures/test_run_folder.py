@@ -7,7 +7,10 @@ import json
 
 import pytest
 
+from lib.commands.arguments import parse, parser, read_config_or_run
+from lib.config import as_dict
 from lib.pictures.runs import Run, RunError, find_run, find_tested, runs_in
+from lib.system import read
 
 
 def leave(folder, name, **dataset):
@@ -57,3 +60,20 @@ def test_a_run_is_told_with_its_number_and_a_missing_one_with_what_makes_it(tmp_
     assert capsys.readouterr().out == "a: mAP 0.250 after 3 epochs\n"
     assert find_tested("a", tmp_path, "look_*.npz") is None
     assert capsys.readouterr().out.endswith("/voc/a/2007_test/results has no look_*.npz: ./test.sh a makes it\n")
+
+
+def test_a_setting_that_means_another_run_is_not_passed_over(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, cfg = read("quick_acn", [])
+    (place := tmp_path / "output/streets/quick_acn" / cfg.dataset.image_set).mkdir(parents=True)
+    (place / "run.json").write_text(json.dumps({"config": as_dict(cfg), "system": "deeplab"}))
+
+    def found(*words):
+        return read_config_or_run(parse(parser("inspect", "", "CONFIG-or-RUN"), list(words)), run_first=True)[1:]
+
+    assert found("quick_acn", "run.threads=1")[1].name == "quick_acn"
+    cfg, run = found("quick_acn", "run.name=quick_acn_torch")
+    assert cfg.run.name == "quick_acn_torch" and run is None
+    for setting in ("run.name=other", "output_path=elsewhere", "OVER=small.yaml"):
+        with pytest.raises(RunError, match=f"{setting}: output/streets/quick_acn is a run and keeps what it is"):
+            found("output/streets/quick_acn", setting)

@@ -124,6 +124,12 @@ def test_missing_checkpoint_says_what_is_there(tmp_path):
         checkpoint.find(tmp_path / "net", 4)
 
 
+def test_an_epoch_that_cannot_go_on_says_what_to_do(prefix):
+    (prefix.parent / "net-0003.params").unlink()
+    with pytest.raises(CheckpointError, match=r"net-0003\.params does not exist; .*; remove .*net-0003\.json"):
+        checkpoint.restore(prefix, 3, Engine(), 0.9)
+
+
 def test_momentum_cannot_begin_on_the_way(prefix):
     engine = Engine()
     engine.pushed = {}

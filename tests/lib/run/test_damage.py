@@ -123,7 +123,7 @@ def test_metrics(tmp_path):
     line = json.dumps({"event": "update", "update": 1, "epoch": 0, "loss": 1.0}) + "\n"
     path.write_text(line + line[:20])
     assert len(read_metrics(path)) == 1  # a process that was killed may leave half a line
-    for wrong in ("{", "[]", '{"event": "update"}', "\x00\x00", "NaN"):
+    for wrong in ("{", "[]", '{"event": "update"}', '{"update": "1"}', "\x00\x00", "NaN"):
         path.write_text(line + wrong + "\n" + line)
         with pytest.raises(DamagedFile, match=r"metrics\.jsonl: line 2 is damaged.*remove that line"):
             read_metrics(path)

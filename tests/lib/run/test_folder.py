@@ -65,6 +65,8 @@ def test_other_configuration_is_an_error_that_names_the_difference(tmp_path):
     assert folder.starting_epoch(cfg, resume=True) == 2
     cfg.TRAIN.begin_epoch = 1
     assert folder.starting_epoch(cfg, resume=True) == 1
+    with pytest.raises(folder.FolderError, match="TRAIN.begin_epoch: 1 needs --resume"):
+        folder.starting_epoch(cfg, resume=False)
     cfg.TRAIN.begin_epoch = 5
     with pytest.raises(folder.FolderError, match="TRAIN.begin_epoch.*no complete epoch 5, only"):
         folder.starting_epoch(cfg, resume=True)

@@ -38,3 +38,8 @@ def test_threads_reach_the_environment(setting, environment, expected):
     out = subprocess.run([sys.executable, "-c", code], env=given, capture_output=True, text=True, check=True, cwd=ROOT)
     expected = expected or str(len(os.sched_getaffinity(0)))
     assert out.stdout.split() == [expected, expected]
+
+
+def test_less_than_none_is_refused():
+    with pytest.raises(ValueError, match="expected at least 0 CPU threads, got -1"):
+        use_threads(-1)

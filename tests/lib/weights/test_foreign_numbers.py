@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +15,12 @@ from safetensors.numpy import save_file
 from deeplab.schema import Config
 from lib.config import ConfigError
 from lib.run import params
+from lib.weights.caffe.positions import labels
+from lib.weights.caffe.read import CaffeError
 from lib.weights.convert.__main__ import main
+from lib.weights.convert.module import as_module
 from lib.weights.convert.resnet import convert
-from lib.weights.convert.sources import ConvertError, Source, read
+from lib.weights.convert.sources import ConvertError, Source, _network, read
 from lib.weights.pretrained import read_pretrained
 
 
@@ -119,7 +124,8 @@ def test_files_cut_at_any_byte_are_refused(tmp_path, ending):
 
 
 @pytest.mark.parametrize("options", [["--mean", "nan,0,0"], ["--std", "0,1,1"], ["--std", "1,1"], ["--eps", "nan"],
-                                     ["--eps", "0"], ["--mean", "inf,1,1"]])  # fmt: skip
+                                     ["--eps", "0"], ["--mean", "inf,1,1"], ["--mean", "123.7,116.3,103.5"],
+                                     ["--std", "58,57,57"], ["--mean", ""]])  # fmt: skip
 def test_settings_that_are_no_numbers_are_refused(tmp_path, options, capsys, monkeypatch):
     monkeypatch.setattr("lib.weights.convert.__main__.use_threads", lambda count: 1)  # a framework may be loaded
     assert main([str(tmp_path / "net.pth"), str(tmp_path / "out"), *options]) == 1
@@ -150,3 +156,27 @@ def test_damaged_settings_beside_the_weights_are_told(tmp_path, text):
         read_pretrained(cfg)
     (tmp_path / "net-0000.yaml").write_bytes(yaml.safe_dump({"net": {"depth": 101}}).encode("utf-16"))
     read_pretrained(cfg)
+
+
+@pytest.mark.parametrize(("arrays", "told"), [
+    ({"a.weight": np.array([1, np.nan], np.float32)}, "a.weight has 1 of 2 numbers that are no float32"),
+    ({"a.running_var": np.array([1, -1], np.float32)}, "a.running_var has a variance of -1, expected none below 0"),
+    ({"a.weight": np.array([1, 2])}, "a.weight has type int64, expected floating-point numbers"),
+])  # fmt: skip
+def test_a_module_is_held_to_the_same(tmp_path, arrays, told):
+    with pytest.raises(ConvertError, match=re.escape(f"net.pth: {told}")):
+        as_module(Source(tmp_path / "net.pth", "torch", arrays, ""), "")
+
+
+def test_names_that_are_no_text_and_a_key_of_a_file_without_any(tmp_path):
+    with pytest.raises(ConvertError, match=r"net\.pth: not only tensors in it; it has 1 \(--key\)"):
+        _network(tmp_path / "net.pth", {1: np.ones(2, np.float32)}, "")
+    with pytest.raises(ConvertError, match=r"net\.params: --key model: only a PyTorch checkpoint has entries"):
+        read(tmp_path / "net.params", "model")
+
+
+def test_models_of_one_name_are_told_apart():
+    assert labels([Path("a/m_1.caffemodel"), Path("a/m_2.caffemodel")]) == ["m_1", "m_2"]
+    assert labels([Path("a/m.caffemodel"), Path("b/m.caffemodel")]) == ["a/m", "b/m"]
+    with pytest.raises(CaffeError, match="a/m: given twice"):
+        labels([Path("a/m.caffemodel"), Path("a/m.caffemodel")])

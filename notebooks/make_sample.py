@@ -9,7 +9,7 @@ offsets on three pictures, and, where it says so, some of the last weights as fl
 result, the losses or some of what evaluation has kept, and, where that is nothing, one look.
 
 Stored now are runs of several versions (each run.json has its commit): quick_rfcn and quick_v3plus with
-run.seed=100, the former on streets of that seed, quick_v2_lsdfn after 2 of its 8 epochs.
+run.seed=100, the former on streets of that seed.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.patches import Patch
 
+from lib.data.labels import ignored
 from lib.pictures.style import GREY, LEARNED, ZERO, open_spines
 
 MARKED = 10  # changes of the rate that a curve can show
@@ -13,8 +14,8 @@ MARKED = 10  # changes of the rate that a curve can show
 
 def class_legend(figure, classes, names, palette) -> None:
     """The colours of the classes that the pictures show, below them."""
-    patches = [Patch(facecolor=palette[k] / 255, edgecolor="0.4", linewidth=0.5, label=names[k]) for k in classes]
-    patches.append(Patch(facecolor="black", label="(does not count)"))
+    shown = [*((k, names[k]) for k in classes), (ignored(len(names)), "(does not count)")]
+    patches = [Patch(facecolor=palette[k] / 255, edgecolor="0.4", linewidth=0.5, label=name) for k, name in shown]
     columns = -(-len(patches) // 2) if len(patches) > 10 else len(patches)
     figure.legend(handles=patches, loc="outside lower center", ncol=columns, fontsize=9, frameon=False)
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""On a full-size picture the points of one pixel are drawn once more, larger; titles name the picture's own pixels."""
+"""On a full-size picture the points of one pixel are drawn once more, larger; titles name the picture's own pixels, and
+the legend has the pictures' colours."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 
 from lib.looking.look import Layer, Look
 from lib.looking.places import Geometry
+from lib.pictures import panels
 from lib.pictures.sampling import close_up, draw_overview, draw_sampling
 
 
@@ -68,3 +70,14 @@ def test_the_title_names_the_pixel_of_the_file(zoom):
         figure = Figure()
         draw_overview(figure, seen, seen.layers, pixel)
         assert figure.get_suptitle().endswith(f"pixel y {back[0]}, x {back[1]}")
+
+
+def test_the_legend_has_the_colour_of_what_does_not_count():
+    """Black in Cityscapes, light in PASCAL VOC."""
+    palette = np.zeros((256, 3), np.uint8)
+    palette[1], palette[255] = (0, 128, 0), (224, 224, 192)
+    figure = Figure()
+    panels.class_legend(figure, [1], ("background", "bicycle"), palette)
+    ((first, last),) = [legend.get_patches() for legend in figure.legends]
+    assert first.get_facecolor()[:3] == pytest.approx((0, 128 / 255, 0))
+    assert last.get_facecolor()[:3] == pytest.approx(np.array([224, 224, 192]) / 255)

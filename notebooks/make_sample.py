@@ -8,8 +8,7 @@ without names all are made anew. Of RUNS it keeps the configuration, the log, th
 offsets on three pictures, and, where it says so, some of the last weights as float16; of SYSTEMS the configuration, the
 result, the losses or some of what evaluation has kept, and, where that is nothing, one look.
 
-Stored now are runs of several versions (each run.json has its commit): quick_rfcn and quick_v3plus with
-run.seed=100, the former on streets of that seed.
+Stored now are runs of several versions (each run.json has its commit): quick_v3plus with run.seed=100.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ class Sweep:
 def read_sweep(path: str | Path) -> Sweep:
     """Raises SweepError for a file that is no sweep, with everything that is wrong with it."""
     path = Path(path)
-    node = {**DEFAULTS, **_read(path, _AsWritten)}
+    node = {**DEFAULTS, **_read(path, as_written=True)}
     _check(node, path)
     base = _base(node["base"], path)
     folder = ROOT / node["output"] / path.stem
@@ -97,7 +97,7 @@ def read_sweep(path: str | Path) -> Sweep:
                  node["retries"], tuple(trials))  # fmt: skip
 
 
-class _AsWritten(yaml.SafeLoader):
+class _AsWrittenSafeLoader(yaml.SafeLoader):
     """Takes for a number or truth value what configurations and JSON alike take for one. All else that YAML knows, 010
     (eight), 1:30 (ninety), no, dates, stays the text that a trial's command line is given. Keys stand once."""
 
@@ -121,12 +121,13 @@ _FORMS = {
     "merge": "<<",
 }
 for _tag, _form in _FORMS.items():
-    _AsWritten.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_form})$"), None)
+    _AsWrittenSafeLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_form})$"), None)
 
 
-def _read(path: Path, loader: type = yaml.SafeLoader) -> dict:
+def _read(path: Path, as_written: bool = False) -> dict:
     try:
-        node = yaml.load(read_text(path), loader)
+        text = read_text(path)
+        node = yaml.load(text, Loader=_AsWrittenSafeLoader) if as_written else yaml.safe_load(text)
     except OSError as error:
         raise SweepError(f"{path}: {error.strerror}") from None
     except TextFileError as error:

@@ -37,14 +37,22 @@ struct DynamicInputs {
     return s.at_output ? position_at(n, tap, p) : T(1);
   }
 
-  // V of filter v (of n) and tap t.
-  ACN_BODY T kernel(int64_t nv, int32_t t, int64_t p) const {
+  // Of the softmax over the taps of a filter at a position.
+  struct Softmax {
+    T most, sum;
+  };
+  ACN_BODY Softmax softmax(int64_t nv, int64_t p) const {
+    if (!s.softmax) return {T(0), T(1)};
     const S* own = spatial + nv * taps() * pixels() + p;
-    if (!s.softmax) return load(own + t * pixels());
     T most = load(own), sum = 0;
     for (int32_t i = 1; i < taps(); ++i) most = load(own + i * pixels()) > most ? load(own + i * pixels()) : most;
     for (int32_t i = 0; i < taps(); ++i) sum += exp(load(own + i * pixels()) - most);
-    return exp(load(own + t * pixels()) - most) / sum;
+    return {most, sum};
+  }
+  // V of filter v (of n) and tap t. `of`, made once for all taps, keeps sums over them linear in their number.
+  ACN_BODY T kernel(int64_t nv, int32_t t, int64_t p, const Softmax& of) const {
+    const T own = load(spatial + (nv * taps() + t) * pixels() + p);
+    return s.softmax ? exp(own - of.most) / of.sum : own;
   }
 };
 
@@ -111,9 +119,10 @@ struct DynamicOutput {
   ACN_BODY void operator()(int64_t row, int64_t p) const {
     using T = Compute<S>;
     const int64_t n = row / in.s.filters, channels = in.s.channels;
+    const auto softmax = in.softmax(row, p);
     T sum = 0;
     for (int32_t t = 0; t < in.taps(); ++t) {
-      sum += in.kernel(row, t, p) * in.late_factor(n, t, p) * taps[(n * in.taps() + t) * in.pixels() + p];
+      sum += in.kernel(row, t, p, softmax) * in.late_factor(n, t, p) * taps[(n * in.taps() + t) * in.pixels() + p];
     }
     const T identity = in.s.template identity<T>(), factor = in.late_factor(n, in.s.centre(), p);
     T between = 0;

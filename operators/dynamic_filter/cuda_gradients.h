@@ -25,7 +25,7 @@ struct TapGradient {
     const int32_t t = static_cast<int32_t>(row % in.taps());
     Compute<S> sum = 0;
     for (int64_t v = n * in.s.filters; v < (n + 1) * in.s.filters; ++v) {
-      sum += load(maps.head + v * in.pixels() + p) * in.kernel(v, t, p);
+      sum += load(maps.head + v * in.pixels() + p) * in.kernel(v, t, p, in.softmax(v, p));
     }
     maps.tap_grad[row * in.pixels() + p] = sum;
   }
@@ -75,9 +75,10 @@ struct SpatialKernelGradient {
     const int32_t t = static_cast<int32_t>(row % in.taps());
     T slope = seen(n, t, p);
     if (in.s.softmax) {
+      const auto softmax = in.softmax(v, p);
       T mean = 0;
-      for (int32_t i = 0; i < in.taps(); ++i) mean += in.kernel(v, i, p) * seen(n, i, p);
-      slope = in.kernel(v, t, p) * (slope - mean);
+      for (int32_t i = 0; i < in.taps(); ++i) mean += in.kernel(v, i, p, softmax) * seen(n, i, p);
+      slope = in.kernel(v, t, p, softmax) * (slope - mean);
     }
     put(load(maps.head + v * in.pixels() + p) * slope, req, grad + row * in.pixels() + p);
   }

@@ -216,7 +216,7 @@ def test_an_unknown_symbol_names_the_nearest(config_of):
 
 
 def test_shared_files_are_no_networks(config_of):
-    assert names() == [*OF_2017, f"{PLAIN}_v2", f"{PLAIN}_v2_lsdfn"]
+    assert names() == [*OF_2017, f"{PLAIN}_v2", f"{PLAIN}_v2_control", f"{PLAIN}_v2_lsdfn"]
     with pytest.raises(ValueError, match="symbol: no network 'resnet_v1'"):
         get_symbol(config_of("resnet_v1"))
 

@@ -47,9 +47,9 @@ def modulated_deform_conv2d(
 
 
 def _convolution(name, input, offset, mask, weight, bias, where, groups, deform_groups):
-    must_be_tensors(name, input=input, offset=offset, weight=weight)
     optional = {"mask": mask, "bias": bias}
-    must_be_tensors(name, **{key: value for key, value in optional.items() if value is not None})
+    present = {key: value for key, value in optional.items() if value is not None}
+    must_be_tensors(name, input=input, offset=offset, weight=weight, **present)
     dimensions(name, "input", input, 4, "(N, C, H, W)")
     dimensions(name, "offset", offset, 4, "(N, 2 * deform_groups * taps, H', W')")
     dimensions(name, "weight", weight, 4, "(out_channels, C / groups, kernel y, kernel x)")

@@ -35,11 +35,14 @@ class BackwardWorker {
         taps_(scratch<T>(taps_width())),
         kernel_(scratch<T>(taps_width())),
         row_(scratch<T>(shape.width)),
-        sum_row_(scratch<T>(shape.width)),
-        factor_(scratch<T>(shape.width)),
+        ones_(scratch<T>(shape.width)),
         z_(scratch<T>(DynamicFilterCut::kChannels * cut.stride(shape))),
         z_grad_(scratch<T>(DynamicFilterCut::kChannels * cut.stride(shape))),
-        attention_(scratch<T>(static_cast<int64_t>(cut.samples.size()) * pitch_)) {}
+        position_taps_(scratch<T>(cut.rows * taps_width())),
+        sum_rows_(scratch<T>(cut.rows * shape.width)),
+        attention_(scratch<T>(cut.rows * static_cast<int64_t>(cut.samples.size()) * pitch_)) {
+    std::fill_n(ones_.get(), shape.width, T(1));
+  }
 
   // At the positions of a band.
   void look(const DynamicFilterImage<T>& image, int64_t band) {
@@ -59,12 +62,19 @@ class BackwardWorker {
     const TapRows<T> rows(s_, image.in, image.sums);
     const bool position = image.grad.position && !s_.at_output;
     for (int64_t y = band_.y_begin; y < band_.y_end; ++y) {
-      if (position) rows.position_gradient(y, image.tap_grad, taps_.get());
-      if (image.grad.data) rows.sum_gradient(y, image.tap_grad, sum_row_.get());
-      gather_channels(image, y, position);
-      if (!position) continue;
+      if (position) rows.position_gradient(y, image.tap_grad, position_taps(y));
+      if (image.grad.data) rows.sum_gradient(y, image.tap_grad, sum_row(y));
+      read_attention(image, y);
+    }
+    if (image.grad.data || position) {
+      for (int64_t u = 0; u < s_.channels; u += DynamicFilterCut::kChannels) {
+        gather_channels(image, u, std::min(u + DynamicFilterCut::kChannels, s_.channels), position);
+      }
+    }
+    if (!position) return;
+    for (int64_t y = band_.y_begin; y < band_.y_end; ++y) {
       for (int64_t t = 0; t < s_.tap_count(); ++t) {
-        put(Input::kPosition, taps_.get() + t * s_.width, image.grad.position + t * s_.pixels() + y * s_.width);
+        put(Input::kPosition, position_taps(y) + t * s_.width, image.grad.position + t * s_.pixels() + y * s_.width);
       }
     }
   }
@@ -159,7 +169,9 @@ class BackwardWorker {
           list_.push(image.in.channel + (v * s_.channels + begin + i) * s_.pixels() + band_.first(),
                      image.head + v * s_.pixels() + band_.first());
         }
-        list_.sum(band_.length(), s_.identity<T>(), first > 0, z_grad_.get() + i * band_.stride());
+        const bool last = first + kFilters >= s_.filters;  // the first filters of the next channel follow
+        const int64_t ahead = last ? 1 - first * s_.channels : kFilters * s_.channels;
+        list_.sum(band_.length(), s_.identity<T>(), first > 0, z_grad_.get() + i * band_.stride(), ahead * s_.pixels());
       }
     }
   }
@@ -187,25 +199,22 @@ class BackwardWorker {
     }
   }
 
-  // One row of every channel; with `position`, adds to the centre tap of taps_.
-  void gather_channels(const DynamicFilterImage<T>& image, int64_t y, bool position) {
-    if (!image.grad.data && !position) return;
-    const int64_t width = s_.width, pixels = s_.pixels();
-    read_attention(image, y);
-    for (int64_t i = 0; i < width; ++i) {
-      factor_[i] = s_.at_output ? T(1) : image.in.position[s_.centre() * pixels + y * width + i];
-    }
+  // The channels [begin, end) of a band; with `position`, adds to the centre tap of position_taps.
+  void gather_channels(const DynamicFilterImage<T>& image, int64_t begin, int64_t end, bool position) {
+    const int64_t width = s_.width, pixels = s_.pixels(), plane = s_.height * pitch_;
     const bool add = req(Input::kData) == Req::kAdd;
-    for (int64_t u = 0; u < s_.channels; ++u) {
-      list_.sum(width, T(0), false, row_.get());
-      for (const T*& place : list_.b) place += s_.height * pitch_;
-      if (position) {
-        const T* x = image.in.data + u * pixels + y * width;
-        multiply_rows(width, x, row_.get(), true, taps_.get() + s_.centre() * width);
+    for (int64_t y = band_.y_begin; y < band_.y_end; ++y) {
+      list_positions(image.z_grad + begin * plane, y);
+      const T* factor = s_.at_output ? ones_.get() : image.in.position + s_.centre() * pixels + y * width;
+      for (int64_t u = begin; u < end; ++u) {
+        list_.sum(width, T(0), false, row_.get());
+        for (const T*& place : list_.b) place += plane;
+        const int64_t at = u * pixels + y * width;
+        if (position) {
+          multiply_rows(width, image.in.data + at, row_.get(), true, position_taps(y) + s_.centre() * width);
+        }
+        if (image.grad.data) finish_row(width, factor, row_.get(), sum_row(y), add, image.grad.data + at);
       }
-      if (!image.grad.data) continue;
-      T* grad = image.grad.data + u * pixels + y * width;
-      finish_row(width, factor_.get(), row_.get(), sum_row_.get(), add, grad);
     }
   }
 
@@ -218,21 +227,42 @@ class BackwardWorker {
     }
   }
 
-  // Fills list_ for the first channel: the sample attention of the positions p - s, with zeros on either side, and
-  // where the padded gradients of Z have those positions.
-  void read_attention(const DynamicFilterImage<T>& image, int64_t y) {
-    list_.clear();
-    T* out = attention_.get();
+  // body(sample, row of the positions p - s, how far they lie along it) for the samples by which the row y is seen.
+  template <class Body>
+  void each_position(int64_t y, Body body) const {
     for (int32_t n : cut_.samples) {
       const MapStep back = -s_.sample(n);
       const int64_t row = y + back.y;
-      if (row < 0 || row >= s_.height) continue;
+      if (row >= 0 && row < s_.height) body(n, row, back.x);
+    }
+  }
+
+  // The sample attention of those positions, with zeros on either side.
+  void read_attention(const DynamicFilterImage<T>& image, int64_t y) {
+    T* out = attention_of(y);
+    each_position(y, [&](int32_t n, int64_t row, int64_t) {
       std::fill_n(out, pitch_, T(0));
       const T* a = image.in.sample + n * s_.pixels() + row * s_.width;
       for (int64_t i = 0; i < s_.width; ++i) out[cut_.pad_x + i] = s_.scale<T>() * a[i];
-      list_.push(out + cut_.pad_x + back.x, image.z_grad + row * pitch_ + cut_.pad_x + back.x);
       out += pitch_;
-    }
+    });
+  }
+
+  // Fills list_: that attention, and the places of those positions in a padded plane.
+  void list_positions(const T* plane, int64_t y) {
+    list_.clear();
+    const T* attention = attention_of(y);
+    each_position(y, [&](int32_t, int64_t row, int64_t step_x) {
+      list_.push(attention + cut_.pad_x + step_x, plane + row * pitch_ + cut_.pad_x + step_x);
+      attention += pitch_;
+    });
+  }
+
+  // Rows of a band that gathers, by the row of the map.
+  T* position_taps(int64_t y) const { return position_taps_.get() + (y - band_.y_begin) * taps_width(); }
+  T* sum_row(int64_t y) const { return sum_rows_.get() + (y - band_.y_begin) * s_.width; }
+  T* attention_of(int64_t y) const {
+    return attention_.get() + (y - band_.y_begin) * static_cast<int64_t>(cut_.samples.size()) * pitch_;
   }
 
   const DynamicFilterShape& s_;
@@ -240,7 +270,8 @@ class BackwardWorker {
   const std::vector<Req>& reqs_;
   SampleBand<T> band_;
   int64_t pitch_;
-  Scratch<T> bare_, taps_, kernel_, row_, sum_row_, factor_, z_, z_grad_, attention_;
+  Scratch<T> bare_, taps_, kernel_, row_, ones_, z_, z_grad_;
+  Scratch<T> position_taps_, sum_rows_, attention_;  // (row, tap, width), (row, width), (row, sample, pitch)
   RowList<T> list_;
 };
 

@@ -58,7 +58,9 @@ class ForwardWorker {
       for (int64_t i = 0; i < count; ++i) {
         list_.push(image.channel + (v * s_.channels + begin + i) * s_.pixels() + first, z_.get() + i * band_.stride());
       }
-      list_.sum(length, s_.identity<T>(), true, out + v * s_.pixels() + first);
+      const bool last = v + 1 == s_.filters;  // the first filter of the next channels follows
+      const int64_t ahead = last ? DynamicFilterCut::kChannels - v * s_.channels : s_.channels;
+      list_.sum(length, s_.identity<T>(), true, out + v * s_.pixels() + first, ahead * s_.pixels());
     }
   }
 

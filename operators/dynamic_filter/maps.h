@@ -67,11 +67,12 @@ struct RowList {
 
   void clear() { a.clear(), b.clear(); }
   void push(const T* left, const T* right) { a.push_back(left), b.push_back(right); }
-  void sum(int64_t length, T more, bool add, T* out) const {
+  // ahead: as RowProducts has it.
+  void sum(int64_t length, T more, bool add, T* out, int64_t ahead = 0) const {
     RowProducts<T> rows;
     rows.count = static_cast<int64_t>(a.size()), rows.length = length;
     rows.a = a.data(), rows.b = b.data();
-    rows.more = more, rows.add = add, rows.out = out;
+    rows.more = more, rows.add = add, rows.ahead = ahead, rows.out = out;
     kernels->add_products(rows);
   }
 };

@@ -8,8 +8,9 @@
 namespace acn {
 namespace ACN_LEVEL {
 
-// kVectors sums stay in registers over all rows.
-template <class T, int kVectors, bool kStream = false>
+// kVectors sums stay in registers over all rows. The processor's own prefetching begins anew at each page, which is no
+// more than a row or two: with kAhead rows to come are asked for, into the second cache.
+template <class T, int kVectors, bool kStream = false, bool kAhead = false>
 ACN_INLINE void add_products_at(const RowProducts<T>& p, int64_t x) {
   using S = Simd<T>;
   const typename S::V more = S::all(p.more);
@@ -19,6 +20,10 @@ ACN_INLINE void add_products_at(const RowProducts<T>& p, int64_t x) {
   }
   for (int64_t i = 0; i < p.count; ++i) {
     const T *a = p.a[i] + x, *b = p.b[i] + x;
+    if constexpr (kAhead) {
+      constexpr int kLine = 64 / sizeof(T);
+      for (int line = 0; line < kVectors * S::kLanes; line += kLine) __builtin_prefetch(a + p.ahead + line, 0, 2);
+    }
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) sum[v] += (S::load(a + v * S::kLanes) + more) * S::load(b + v * S::kLanes);
   }
@@ -58,6 +63,9 @@ void add_products(const RowProducts<T>& p) {
     x = add_products_singly(p, x, before_aligned(p.out));
     for (; x + 4 * kLanes <= p.length; x += 4 * kLanes) add_products_at<T, 4, true>(p, x);
     finish_streaming();
+  }
+  if (p.ahead) {
+    for (; x + 4 * kLanes <= p.length; x += 4 * kLanes) add_products_at<T, 4, false, true>(p, x);
   }
   for (; x + 4 * kLanes <= p.length; x += 4 * kLanes) add_products_at<T, 4>(p, x);
   for (; x + kLanes <= p.length; x += kLanes) add_products_at<T, 1>(p, x);

@@ -87,7 +87,8 @@ struct PoolBin {
 
 // Rows multiplied number by number: out[x] = (add ? out[x] : 0) + sum over i of (a[i][x] + more) b[i][x], summed in the
 // order of i, for i < count and x < length. out overlaps no other row. past_cache: out is so large an array that it is
-// not worth a place in the cache; without `add` it is then written past it.
+// not worth a place in the cache; without `add` it is then written past it. ahead: how far beyond each row of `a` lies
+// one that will soon be read, which is fetched meanwhile; 0: none.
 template <class T>
 struct RowProducts {
   int64_t count = 0, length = 0;
@@ -95,6 +96,7 @@ struct RowProducts {
   const T* const* b = nullptr;
   T more = 0;
   bool add = false, past_cache = false;
+  int64_t ahead = 0;
   T* out = nullptr;
 };
 

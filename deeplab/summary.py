@@ -40,7 +40,11 @@ def summary(cfg) -> Path:
 
 def headline(cfg, results: dict, zero: dict | None) -> str:
     """The run's numbers in one line."""
-    text = f"{cfg.run.name}: meanIU {results['meanIU']:.3f} after {results['epoch']} epochs"
+    text = f"{cfg.run.name}: meanIU {results['meanIU']:.3f}"
+    occurring = results.get("meanIU_present", results["meanIU"])
+    if occurring != results["meanIU"]:
+        text += f" ({occurring:.3f} over the classes that occur)"
+    text += f" after {results['epoch']} epochs"
     if zero:
         gain = results["meanIU"] - zero["meanIU"]
         text += f"; with its offsets set to 0: {zero['meanIU']:.3f} ({gain:+.3f} from the offsets)"
@@ -59,7 +63,7 @@ def warning(cfg, results: dict, zero: dict | None) -> str:
 def draw(cfg, results: dict, zero: dict | None) -> Path:
     """Writes <output_path>/<run name>/summary.png and gives its path."""
     dataset = load_dataset(cfg, cfg.dataset.test_image_set)
-    layers = looking_layers(Path(f"{folder.prefix(cfg)}-symbol.json").read_text(encoding="utf-8"))
+    layers = looking_layers(checkpoint.read_graph(folder.prefix(cfg)))
     offsets = named_by_layer(layers, checkpoint.read_offsets(folder.prefix(cfg), results["epoch"]))
     columns = ["image", "truth", "prediction"] + (["prediction, offsets set to 0"] if zero else [])
     height, width = dataset.image(dataset.records[0]).shape[:2]

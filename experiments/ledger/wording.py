@@ -25,7 +25,9 @@ def section(book: Book, data: Data, table: list[Entry]) -> str:
             lambda each: [*_published(book, each, base), _number(each.line.hours, 1), each.line.source],
             len(header),
         )
-        return "\n".join([*parts, "**No runs yet.** What was published:\n", table_of(header, rows)])
+        published = any(entry.line.value is not None or entry.line.also for entry in table)
+        said = "What was published:" if published else "Its lines, for which no published number was found:"
+        return "\n".join([*parts, f"**No runs yet.** {said}\n", table_of(header, rows)])
     header = [*_published_header(book), f"measured {book.metric}", "gain"]
     header += [f"measured {name}" for name in book.also.values()]
     header += ["difference"] if data.comparable else []

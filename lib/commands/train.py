@@ -24,6 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
     no_files(made, options)
     frequent = [f"default.frequent={options.frequent}"] if options.frequent is not None else []
     system, cfg = read(options.config, [*options.settings, *frequent])
+    if not cfg.TRAIN.end_epoch:
+        raise ValueError("TRAIN.end_epoch: expected how many epochs to train, at least 1, got 0")
     threads = use_threads(cfg.run.threads)  # before anything imports a framework
     return _train(system, cfg, threads, options.resume or cfg.TRAIN.RESUME)
 

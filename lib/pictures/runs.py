@@ -77,8 +77,7 @@ class Run:
     @property
     def _graph(self) -> str:
         """The text of its graph, '' before the first checkpoint."""
-        path = Path(f"{self.prefix}-symbol.json")
-        return path.read_text(encoding="utf-8") if path.is_file() else ""
+        return checkpoint.read_graph(self.prefix) if Path(f"{self.prefix}-symbol.json").is_file() else ""
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, {self.kind}, {self.last} epochs)"

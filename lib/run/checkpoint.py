@@ -133,6 +133,13 @@ def read_state(prefix: Path, epoch: int, keys: tuple[str, ...] = ()) -> dict:
     return read_json(_file(prefix, epoch, "json"), remedy, keys, CheckpointError)
 
 
+def read_graph(prefix: Path) -> str:
+    """The network's text. Raises CheckpointError for a damaged one."""
+    path = Path(f"{prefix}-symbol.json")
+    read_json(path, "remove the newest epoch's .json, and training makes both anew", (), CheckpointError)
+    return path.read_text(encoding="utf-8")
+
+
 def read_offsets(prefix: Path, epoch: int) -> dict[str, np.ndarray]:
     """Offsets of the active convolutions by parameter name, (groups, groups, kh, kw, 2) as (y, x) in input pixels."""
     path = _file(prefix, epoch, "npz")

@@ -21,7 +21,7 @@ PLACES = (
 
 # Keys that may change between two starts of one run: they do not change what any epoch computes.
 MAY_CHANGE = (
-    *(*PLACES, "TRAIN.end_epoch"),
+    *(*PLACES, "TRAIN.end_epoch", "run.name", "dataset.test_image_set"),
     "run.cpus",  # how many devices there are in all, see `differences`
     *("run.on_explosion", "run.offset_limit", "run.max_rollbacks"),  # only when to end a run or go back in it
 )

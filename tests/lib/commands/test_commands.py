@@ -44,6 +44,23 @@ def test_offsets_that_gain_too_little_are_told_on_the_streets_that_should_show_i
     assert summary.warning(cfg, {"meanIU": 0.60}, {"meanIU": 0.58}) == ""
 
 
+def test_the_headline_tells_the_mean_over_the_classes_that_occur_where_it_differs():
+    cfg = load(CONFIGS / "quick_acn.yaml")
+    assert summary.headline(cfg, {"meanIU": 0.6, "epoch": 3}, None) == "quick_acn: meanIU 0.600 after 3 epochs"
+    same = {"meanIU": 0.6, "meanIU_present": 0.6, "epoch": 3}
+    assert summary.headline(cfg, same, None) == "quick_acn: meanIU 0.600 after 3 epochs"
+    said = summary.headline(cfg, {"meanIU": 0.239, "meanIU_present": 0.628, "epoch": 3}, {"meanIU": 0.2})
+    assert said.startswith(
+        "quick_acn: meanIU 0.239 (0.628 over the classes that occur) after 3 epochs; with its offsets"
+    )
+
+
+def test_a_training_of_no_epochs_is_refused(tmp_path, capsys):
+    assert train.main(["quick_acn", "TRAIN.end_epoch=0", f"output_path={tmp_path}/output"]) == 1
+    assert "TRAIN.end_epoch: expected how many epochs to train, at least 1, got 0" in capsys.readouterr().err
+    assert not (tmp_path / "output").exists()
+
+
 @pytest.mark.parametrize("text", ["quick_acn", "quick_acn.yaml", "deeplab/quick_acn", str(CONFIGS / "quick_acn.yaml")])
 def test_a_configuration_is_found_by_name_and_path(text):
     assert find_config(text).resolve() == CONFIGS / "quick_acn.yaml"

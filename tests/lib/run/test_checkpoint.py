@@ -13,6 +13,8 @@ from lib.run import checkpoint, params
 from lib.run.atomic import replacing, write_json
 from lib.run.checkpoint import CheckpointError
 
+GRAPH = '{"nodes": [], "heads": []}'
+
 
 class Engine:
     """As much of an engine as a checkpoint needs. loaded: what came back."""
@@ -39,14 +41,14 @@ class Engine:
 @pytest.fixture
 def prefix(tmp_path):
     """A checkpoint of three epochs."""
-    checkpoint.save(tmp_path / "net", 3, Engine(), {"update": 12}, "the graph", {"a": np.ones((1, 1, 3, 3, 2))})
+    checkpoint.save(tmp_path / "net", 3, Engine(), {"update": 12}, GRAPH, {"a": np.ones((1, 1, 3, 3, 2))})
     return tmp_path / "net"
 
 
 def test_a_checkpoint_is_these_files_and_comes_back(prefix):
     names = {"net-symbol.json", "net-0003.params", "net-0003.momentum.npz", "net-0003.npz", "net-0003.json"}
     assert {path.name for path in prefix.parent.iterdir()} == names
-    assert (prefix.parent / "net-symbol.json").read_text() == "the graph"
+    assert checkpoint.read_graph(prefix) == GRAPH
     digest = checkpoint.digest(prefix.parent / "net-0003.params")
     assert checkpoint.read_state(prefix, 3) == {"epoch": 3, "update": 12, "params_sha256": digest}
     assert checkpoint.complete_epochs(prefix) == [3]
@@ -81,7 +83,7 @@ def test_a_write_that_fails_anywhere_leaves_no_complete_epoch_and_no_cut_file(pr
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="No space left"):
-        checkpoint.save(prefix, 4, Engine(), {}, "the graph", {"a": np.ones(1)})
+        checkpoint.save(prefix, 4, Engine(), {}, GRAPH, {"a": np.ones(1)})
     monkeypatch.undo()
     assert checkpoint.complete_epochs(prefix) == [3]
     assert not [path for path in prefix.parent.iterdir() if path.name.startswith(".")]
@@ -145,16 +147,18 @@ def test_momentum_cannot_begin_on_the_way(prefix):
     ("net-0003.momentum.npz", r"net-0003\.momentum\.npz: damaged .*; remove this epoch's \.json"),
     ("net-0003.npz", r"net-0003\.npz: damaged"),
     ("net-0003.json", r"net-0003\.json: damaged .*; remove it, and the run goes on from the epoch before"),
+    ("net-symbol.json", r"net-symbol\.json: damaged .*; remove the newest epoch's \.json"),
 ])  # fmt: skip
 def test_every_cut_of_a_file_is_told_with_its_name_and_what_to_do(prefix, name, said):
     path = prefix.parent / name
     whole = path.read_bytes()
-    for length in (0, 1, 3, len(whole) // 3, len(whole) // 2, len(whole) - 22, len(whole) - 3):
+    for length in {0, 1, *(max(len(whole) - cut, 0) for cut in (3, 22)), len(whole) // 3, len(whole) // 2}:
         path.write_bytes(whole[:length])
         with pytest.raises(ValueError, match=said):
             checkpoint.restore(prefix, 3, Engine(), 0.9)
             checkpoint.read_offsets(prefix, 3)
             checkpoint.read_state(prefix, 3)
+            checkpoint.read_graph(prefix)
 
 
 def test_a_checkpoint_without_its_momentum_is_not_complete(prefix):

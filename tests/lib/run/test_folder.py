@@ -45,6 +45,7 @@ def test_same_configuration_continues_by_itself(tmp_path):
     assert folder.starting_epoch(cfg, resume=False) == 0
     finish_epochs(cfg, [1, 2, 11])
     cfg.TRAIN.end_epoch, cfg.default.frequent, cfg.TEST.test_epoch = 99, 3, 7  # these change no epoch
+    cfg.dataset.test_image_set = "another"
     assert folder.starting_epoch(cfg, resume=False) == 11
     assert checkpoint.complete_epochs(folder.prefix(cfg)) == [1, 2, 11]
 

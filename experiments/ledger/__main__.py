@@ -113,9 +113,10 @@ def _runs(book: Book, expected: Expected, options: argparse.Namespace) -> list:
 def _train(book: Book, expected: Expected, options: argparse.Namespace) -> list[str]:
     """Trains what is missing, seed by seed; gives what failed."""
     data = _chosen("--data", [options.data or book.data[0].name], [each.name for each in book.data])[0]
-    names = _chosen("--lines", options.lines or [], [line.name for line in book.lines])
+    lines = [line for line in book.lines if book.kind(data).has(line)]
+    names = _chosen("--lines", options.lines or [], [line.name for line in lines])
     same = expected.representatives(data)
-    chosen = {same[line.config] for line in book.lines if not names or line.name in names}
+    chosen = {same[line.config] for line in lines if not names or line.name in names}
     there = {(run.config, run.seed) for run in find(book, options.output, expected)[0] if run.data == data}
     paths = {line.config: line.path for line in book.lines}
     jobs = []

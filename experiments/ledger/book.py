@@ -25,13 +25,18 @@ class BookError(ValueError):
 @dataclass(frozen=True)
 class Data:
     """What lines are trained on. over: the file laid over each configuration, '' for the published size itself.
-    pictures: how many the test set has; 0: it is not asked."""
+    pictures: how many the test set has; 0: it is not asked. lines: the names of those that it is for; () = all."""
 
     name: str
     title: str
     text: str
     over: str = ""
     pictures: int = 0
+    lines: tuple[str, ...] = ()
+
+    def has(self, line: Line) -> bool:
+        """Whether the line is trained on it."""
+        return not self.lines or line.name in self.lines
 
     @property
     def comparable(self) -> bool:
@@ -210,6 +215,9 @@ def _check(book: Book, path: Path) -> None:
     absent = [str(line.path) for line in book.lines if not line.path.is_file()]
     if absent:
         raise BookError(f"{path}: lines without a configuration: {', '.join(absent)}")
+    for data in book.data:
+        if unknown := [name for name in data.lines if name not in by_name]:
+            raise BookError(f"{path}: data: {data.name}: lines: there is no line {', '.join(unknown)}")
     if book.baseline not in by_name:
         raise BookError(f"{path}: baseline: there is no line {book.baseline!r}")
     for claim in book.claims:

@@ -80,7 +80,7 @@ def entries(book: Book, runs: list[Run], configs: dict[str, dict], same: dict[st
 
 
 def judge(book: Book, table: list[Entry]) -> list[Verdict]:
-    """Every claim on the seeds that both of its lines have.
+    """Every claim about two lines of the table, on the seeds that both have.
 
     It holds, or is reversed, if all of at least two seeds agree and the mean difference is more than twice its
     standard error; else it is undecided.
@@ -88,6 +88,8 @@ def judge(book: Book, table: list[Entry]) -> list[Verdict]:
     by_name = {entry.line.name: entry for entry in table}
     found = []
     for claim in book.claims:
+        if not {claim.better, claim.worse} <= by_name.keys():
+            continue
         pair = by_name[claim.better], by_name[claim.worse]
         among = next((entry.line.group for entry in pair if entry.line.like), "")
         found.append(replace(_judge(claim, book.sign, *pair), among=among))

@@ -10,7 +10,7 @@ from pathlib import Path
 import markdown
 
 from experiments.ledger import pictures, wording
-from experiments.ledger.book import Book
+from experiments.ledger.book import Book, Data
 from experiments.ledger.compare import entries, judge
 from experiments.ledger.runs import Run
 from experiments.ledger.settings import Expected
@@ -29,12 +29,13 @@ def write(book: Book, runs: list[Run], expected: Expected, text_file: Path, html
         folder.mkdir(parents=True, exist_ok=True)
     for data in sorted(book.data, key=lambda data: all(run.data != data.name for run in runs)):
         mine = [run for run in runs if run.data == data.name]
-        table = entries(book, mine, expected[data.name], expected.representatives(data.name))
+        every = entries(book, mine, expected[data.name], expected.representatives(data.name))
+        table = [entry for entry in every if data.has(entry.line)]
         text += wording.section(book, data, table)
         if mine:
             parts = [wording.orderings(book, judge(book, table), table), wording.offsets(book, table)]
             text += "\n" + "\n".join(filter(None, parts))
-        text += "\n" + _draw(book, table, f"{text_file.stem}_{data.name.replace('-', '')}", text_file.parent)
+        text += "\n" + _draw(book, data, table, f"{text_file.stem}_{data.name.replace('-', '')}", text_file.parent)
         text += "\n"
     _replace(text_file, text)
     _replace(html_file, to_html(text, text_file.parent))
@@ -64,15 +65,15 @@ def to_html(text: str, folder: Path) -> str:
     )
 
 
-def _draw(book: Book, table, stem: str, folder: Path) -> str:
+def _draw(book: Book, data: Data, table, stem: str, folder: Path) -> str:
     """Draws images/<stem>_*.png in `folder` and gives the text that shows them."""
     lines, runs = [entry.line for entry in table], any(entry.runs for entry in table)
     drawn = []
     if runs:
         drawn.append((book.metric.lower(), f"{book.metric} of every line", pictures.draw_values))
-    if runs or any(line.curve for line in lines):
+    if runs or data.comparable and any(line.curve for line in lines):
         drawn.append(("loss", "Training loss", pictures.draw_losses))
-    if book.parts and (runs or any(line.parts for line in lines)):
+    if book.parts and (runs or data.comparable and any(line.parts for line in lines)):
         drawn.append((book.parts.name, book.parts.title, pictures.draw_parts))
     text = ""
     for name, title, draw in drawn:

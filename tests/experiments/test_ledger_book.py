@@ -10,7 +10,7 @@ import pytest
 
 from experiments.ledger import wording
 from experiments.ledger.book import BookError, read_book
-from experiments.ledger.compare import entries
+from experiments.ledger.compare import entries, judge
 
 
 def write_book(place: Path, **changes) -> Path:
@@ -41,11 +41,21 @@ def test_a_ledger_of_another_system_and_metric(tmp_path):
     assert "published error" in text and "IoU" not in text and "Cityscapes" not in text
 
 
+def test_data_may_be_for_some_lines_only_and_claims_about_others_are_not_judged(tmp_path):
+    real = {"name": "real", "title": "Real", "text": "It is."}
+    book = read_book("toy", write_book(tmp_path, data=[real, {**real, "name": "half", "lines": ["a"]}]))
+    every = entries(book, [], {"a": {}, "b": {}}, {"a": "a", "b": "b"})
+    kept = {data.name: [entry for entry in every if data.has(entry.line)] for data in book.data}
+    assert [entry.line.name for entry in kept["half"]] == ["a"] and kept["real"] == every
+    assert judge(book, kept["half"]) == [] and len(judge(book, every)) == 1
+
+
 @pytest.mark.parametrize(("changes", "told"), [
     ({"metrics": "x"}, "unknown key metrics; valid: system, title"),
     ({"title": None}, "title is missing"),
     ({"baseline": "c"}, "baseline: there is no line 'c'"),
     ({"data": [{"name": "real", "titel": "Real"}]}, "data: unknown key titel; valid: name, title, text"),
+    ({"data": [{"name": "real", "title": "", "text": "", "lines": ["c"]}]}, "data: real: lines: there is no line c"),
     ({"groups": [{"group": "all", "lines": [{"name": "a"}]}]}, "groups: no line for the published b"),
     ({"groups": [{"group": "all", "lines": [{"name": each} for each in "abc"]}]}, "lines without a configuration: "),
     ({"claims": [{"text": "a wins", "better": "a", "worse": "b"}]}, "a wins: the published numbers say otherwise"),

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that a GPU has to tell, in nine minutes, on a bare machine: scripts/on_gpu.sh OUT [PART ...]
-# Needs Linux, an NVIDIA GPU, Python with PyTorch, and what scripts/on_gpu_pack.sh made in build/on_gpu (no network, no
-# MXNet, no compiler). Writes OUT/PART.log and OUT/*.json as it goes: a run that is cut off still tells what it had.
+# Needs Linux, an NVIDIA GPU, Python with PyTorch, NumPy and matplotlib, and what scripts/on_gpu_pack.sh says is to be carried
+# (no network, no MXNet, no compiler). Writes OUT/PART.log and OUT/*.json as it goes: a run that is cut off still tells what it had.
 # Parts, in this order: smallest sanitize correctness speed step train; each has its own time limit. REHEARSE=1: on a CPU.
 # Only when named: detector, steps of R-FCN with deformable layers and with dynamic filters; digits, the published rows on
 # digits at many scales, half an hour; needs data/mnist.
@@ -26,6 +26,9 @@ run() { # run PART SECONDS COMMAND...: its words go to OUT/PART.log; status and 
   status=$?
   echo "$part status $status $((SECONDS - begin)) s of $limit: $*" | tee -a "$out/parts.txt"
 }
+
+# All that parts need, before any time is spent: what was not carried along is named here.
+"$python" -c 'import torch, operators.for_numpy, lib.extra, lib.boxes.core' || { echo "on_gpu: that must be there first" >&2; exit 1; }
 
 { date -u; nvidia-smi; "$python" -m operators doctor; } >"$out/machine.log" 2>&1
 for part in $parts; do

@@ -8,7 +8,7 @@ import fcntl
 import sys
 
 from experiments.sweeping import outcome
-from experiments.sweeping.plan import SweepError, read_sweep
+from experiments.sweeping.plan import SweepError, check_settings, read_sweep
 
 SET_UP = "scripts/setup.sh mxnet,deeplab,sweeps"
 
@@ -34,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
             for trial in sweep.trials:
                 print("finished" if trial.name in done else "to do   ", *trial.command)
             return 0
+        check_settings(sweep, options.sweep)
         return _run(sweep, done, options)
     except (OSError, RuntimeError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -31,7 +31,7 @@ import yaml
 
 from lib.config import ConfigError
 from lib.config.text_file import TextFileError, read_text
-from lib.system import ROOT, find_config
+from lib.system import ROOT, find_config, read
 
 DEFAULTS = {
     "base": None, "set": [], "axes": {}, "also": [], "average": "", "metric": "value",
@@ -95,6 +95,24 @@ def read_sweep(path: str | Path) -> Sweep:
         trials.append(Trial(name, point, command, str(folder / name)))
     return Sweep(path.stem, folder, keys, node["average"], node["metric"], node["resources"].get("cpus", 1), gpus,
                  node["retries"], tuple(trials))  # fmt: skip
+
+
+def check_settings(sweep: Sweep, path: str | Path) -> None:
+    """Raises SweepError for settings that the configuration does not take, before any trial begins.
+
+    A command other than ./train.sh may have settings of its own; it is not asked.
+    """
+    told: dict[str, None] = {}
+    for trial in sweep.trials:
+        program, config, *settings = trial.command
+        if program != DEFAULTS["command"]:
+            return
+        try:
+            read(config, settings)
+        except ConfigError as error:
+            told.update(dict.fromkeys(str(error).splitlines()))
+    if told:
+        raise SweepError("\n".join(f"{path}: {text}" for text in told))
 
 
 class _AsWrittenSafeLoader(yaml.SafeLoader):

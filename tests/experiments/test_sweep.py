@@ -108,6 +108,17 @@ def test_what_is_wrong_with_a_file_is_told(tmp_path, keys, told, capsys):
     assert "Traceback" not in capsys.readouterr().err
 
 
+def test_settings_that_the_configuration_does_not_take_are_told_once_before_any_trial(tmp_path, capsys):
+    output = tmp_path / "sweeps"
+    path = write(tmp_path, set=["TRAIN.end_epohc=1"], axes={"run.seed": [1, 2]}, output=str(output))
+    assert main([str(path)]) == 1
+    told = capsys.readouterr().err
+    assert told.count("unknown key TRAIN.end_epohc; did you mean TRAIN.end_epoch?") == 1 and "tiny.yaml" in told
+    path = write(tmp_path, axes={"net.offset_lr_rate": [1, "fast"]}, output=str(output))
+    assert main([str(path)]) == 1 and "net.offset_lr_rate" in capsys.readouterr().err
+    assert not output.exists()
+
+
 def test_values_stay_what_was_written(tmp_path, capsys):
     path = tmp_path / "some.yaml"
     path.write_text("base: quick_acn\naxes: {a: [010, 1:30, 2024-01-01, no, 1e-3, 0x10, 12, 0.5, true]}\n")

@@ -47,6 +47,7 @@ class SampleBand {
         pitch_(s_.width + 2 * cut.pad_x),
         plane_(std::min<int64_t>(cut.rows + 2 * cut.pad_y, s_.height) * pitch_),
         planes_(scratch<T>(DynamicFilterCut::kChannels * plane_)),
+        factors_(scratch<T>(plane_ / pitch_ * s_.width)),
         attention_(scratch<T>(cut.rows * static_cast<int64_t>(cut.samples.size()) * s_.width)) {
     std::fill_n(planes_.get(), DynamicFilterCut::kChannels * plane_, T(0));  // the margins stay so
   }
@@ -55,6 +56,8 @@ class SampleBand {
     in_ = image;
     y_begin = band * cut_.rows, y_end = std::min<int64_t>(y_begin + cut_.rows, s_.height);
     low_ = std::max<int64_t>(y_begin - cut_.pad_y, 0), high_ = std::min<int64_t>(y_end + cut_.pad_y, s_.height);
+    const T *p = in_.position + s_.centre() * s_.pixels() + low_ * s_.width, scale = s_.scale<T>();
+    for (int64_t i = 0; i < (high_ - low_) * s_.width; ++i) factors_[i] = s_.at_output ? scale : scale * p[i];
     for (int64_t y = y_begin; y < y_end; ++y) {
       T* row = attention_of(y);
       each_sample(y, [&](int32_t n, int64_t) {
@@ -73,17 +76,11 @@ class SampleBand {
   // Takes up the channels [begin, begin + count).
   void read(int64_t begin, int64_t count) {
     count_ = count;
-    const T* p = in_.position + s_.centre() * s_.pixels();
-    const T scale = s_.scale<T>();
     for (int64_t i = 0; i < count; ++i) {
       for (int64_t y = low_; y < high_; ++y) {
-        const T *x = in_.data + (begin + i) * s_.pixels() + y * s_.width, *factor = p + y * s_.width;
-        T* out = planes_.get() + i * plane_ + (y - low_) * pitch_ + cut_.pad_x;
-        if (s_.at_output) {
-          for (int64_t j = 0; j < s_.width; ++j) out[j] = scale * x[j];
-        } else {
-          for (int64_t j = 0; j < s_.width; ++j) out[j] = scale * factor[j] * x[j];
-        }
+        const T *x = in_.data + (begin + i) * s_.pixels() + y * s_.width,
+                *factor = factors_.get() + (y - low_) * s_.width;
+        multiply_rows(s_.width, factor, x, false, planes_.get() + i * plane_ + (y - low_) * pitch_ + cut_.pad_x);
       }
     }
   }
@@ -107,11 +104,12 @@ class SampleBand {
   // sample_grad (sample, pixels) += what z_grad (count, stride), the gradient of `sums`, gives.
   void add_sample_gradient(const T* z_grad, T* sample_grad) {
     for (int64_t y = y_begin; y < y_end; ++y) {
+      list_.clear();
+      for (int64_t i = 0; i < count_; ++i) {
+        list_.push(z_grad + i * stride() + (y - y_begin) * s_.width, planes_.get() + i * plane_);
+      }
       each_sample(y, [&](int32_t n, int64_t place) {
-        list_.clear();
-        for (int64_t i = 0; i < count_; ++i) {
-          list_.push(z_grad + i * stride() + (y - y_begin) * s_.width, planes_.get() + i * plane_ + place);
-        }
+        for (int64_t i = 0; i < count_; ++i) list_.b[static_cast<size_t>(i)] = planes_.get() + i * plane_ + place;
         list_.sum(s_.width, T(0), true, sample_grad + n * s_.pixels() + y * s_.width);
       });
     }
@@ -139,6 +137,7 @@ class SampleBand {
   const DynamicFilterCut& cut_;
   int64_t pitch_, plane_;
   Scratch<T> planes_;     // (channel, rows, pitch): scale * P * data, with zeros on either side
+  Scratch<T> factors_;    // (rows, width): scale * P, or scale alone
   Scratch<T> attention_;  // (row, sample, width)
   DynamicFilterArrays<const T> in_{};
   RowList<T> list_;

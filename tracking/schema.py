@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lib import config
 from lib.config import Ranges, Schema, sections
+from lib.run.initial import unfit
 from tracking.anchors import features_side
 from tracking.modules import NETWORKS
 
@@ -148,6 +149,9 @@ RANGES = Ranges(
 def _wrong(cfg: Config):
     yield from sections.unfit_pixels(cfg)
     net, test = cfg.net, cfg.TEST
+    for key in ("kernel_init", "extra_init"):
+        if told := unfit(getattr(net, key)):
+            yield f"net.{key}: {told}"
     if cfg.symbol == "siamese_alexnet" and net.deform not in ("", "existing"):
         yield f"net.deform: siamese_alexnet has the forms '' and existing, got {net.deform!r}"
     if cfg.symbol in NETWORKS and features_side(cfg, net.template) < LEAST:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+_WITH_NUMBER = re.compile(r"(normal|msra)\(([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\)")
 OWN = "own"  # of a torch module: what it begins with by itself
 
 
@@ -26,13 +27,19 @@ def initial_value(kind: str, name: str, shape: tuple[int, ...], seed: int) -> np
     PyTorch's with the gain of a ReLU; uniform: within sqrt(1 / fan_in), as PyTorch's layers begin by themselves;
     bilinear: the interpolation kernel of a Deconvolution (C, 1, k, k).
     """
-    told = re.fullmatch(r"(normal|msra)\(([0-9.e+-]+)\)", kind)
-    if kind not in _KINDS and not told:
-        known = ", ".join([*sorted(_KINDS), "normal(S)", "msra(A)"])
-        raise ValueError(f"parameter {name!r}: unknown initial value {kind!r}; known: {known}")
+    if said := unfit(kind):
+        raise ValueError(f"parameter {name!r}: {said}")
+    told = _WITH_NUMBER.fullmatch(kind)
     random = np.random.default_rng([seed, zlib.crc32(name.encode())])
     values = _KINDS[told[1] if told else kind](tuple(shape), random, *([float(told[2])] if told else []))
     return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def unfit(kind: str) -> str:
+    """What is wrong with the name of an initial value; '' for one of those above."""
+    if kind in _KINDS or _WITH_NUMBER.fullmatch(kind):
+        return ""
+    return f"unknown initial value {kind!r}; known: {', '.join([*sorted(_KINDS), 'normal(S)', 'msra(A)'])}"
 
 
 def _zeros(shape, random):

@@ -123,6 +123,8 @@ def test_parts_of_results(films):
         ("symbol=siamese_vgg", "symbol: expected one of"),
         ("net.deform=some", "net.deform"),
         ("net.search=32", "net.search: expected at least net.template, 64, got 32"),
+        ("net.kernel_init=foo", "net.kernel_init: unknown initial value 'foo'; known: bilinear, half"),
+        ("net.extra_init=normal(e)", "net.extra_init: unknown initial value 'normal(e)'"),
         ("net.crop=3", "net.template: 64 pixels leave 2 cells, 3 are needed"),
         ("net.anchor_ratios=[]", "net.anchor_ratios: expected numbers above 0"),
         ("net.positive=0.1", "net.positive: expected net.negative <= it"),

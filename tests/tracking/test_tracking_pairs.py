@@ -124,7 +124,7 @@ def test_parts_of_results(films):
         ("net.deform=some", "net.deform"),
         ("net.search=32", "net.search: expected at least net.template, 64, got 32"),
         ("net.kernel_init=foo", "net.kernel_init: unknown initial value 'foo'; known: bilinear, half"),
-        ("net.extra_init=normal(e)", "net.extra_init: unknown initial value 'normal(e)'"),
+        ("net.extra_init=msra2", "net.extra_init: unknown initial value 'msra2'"),
         ("net.crop=3", "net.template: 64 pixels leave 2 cells, 3 are needed"),
         ("net.anchor_ratios=[]", "net.anchor_ratios: expected numbers above 0"),
         ("net.positive=0.1", "net.positive: expected net.negative <= it"),

@@ -14,7 +14,8 @@ def base_anchors(stride: int, ratios: Sequence[float], scales: Sequence[float]) 
     stride: image pixels per cell; a box of scale 1 and ratio 1 is a cell. ratios: height over width; widths and heights
     of scale 1 are rounded to whole pixels, halves to even.
     """
-    if stride < 1 or not len(ratios) or not len(scales) or min(*ratios, *scales) <= 0:
+    given = np.array([*ratios, *scales], np.float64)
+    if stride < 1 or not len(ratios) or not len(scales) or not (np.isfinite(given) & (given > 0)).all():
         raise ValueError(f"anchors: expected positive numbers, got stride {stride}, ratios {ratios}, scales {scales}")
     widths = np.round(np.sqrt(stride * stride / np.asarray(ratios, np.float64)))
     heights = np.round(widths * ratios)

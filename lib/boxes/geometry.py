@@ -65,15 +65,21 @@ def decode(boxes: np.ndarray, deltas: np.ndarray) -> np.ndarray:
 
 
 def clip(boxes: np.ndarray, height: float, width: float) -> np.ndarray:
-    """Boxes (N, 4 * K) with every corner moved into [0, width - 1] x [0, height - 1]."""
+    """Boxes (N, 4 * K), float64, with every corner moved into [0, width - 1] x [0, height - 1]; NaN stays."""
     boxes = np.array(boxes, np.float64)
+    if boxes.ndim != 2 or boxes.shape[1] % 4:
+        raise ValueError(f"boxes: expected (N, 4 * K), got {boxes.shape}")
+    if not (height >= 1 and width >= 1):  # nor is NaN
+        raise ValueError(f"expected a picture of at least one pixel, got height {height}, width {width}")
     boxes[:, 0::2] = np.clip(boxes[:, 0::2], 0, width - 1)
     boxes[:, 1::2] = np.clip(boxes[:, 1::2], 0, height - 1)
     return boxes
 
 
 def mirror(boxes: np.ndarray, width: float) -> np.ndarray:
-    """Boxes (N, 4 or more columns) of the mirrored picture of this width: x1' = width - 1 - x2."""
-    boxes = np.array(boxes)
+    """Boxes (N, 4 or more columns), float64, of the mirrored picture of this width: x1' = width - 1 - x2."""
+    boxes = np.array(boxes, np.float64)  # small whole numbers would wrap around
+    if boxes.ndim != 2 or boxes.shape[1] < 4:
+        raise ValueError(f"boxes: expected (N, 4 or more), got {boxes.shape}")
     boxes[:, [0, 2]] = width - 1 - boxes[:, [2, 0]]
     return boxes

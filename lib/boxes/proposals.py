@@ -35,8 +35,14 @@ def proposals(anchors, deltas, scores, info, rule: ProposalRule) -> tuple[np.nda
     network sees it, without what it was padded with; of a padded picture, give only the anchors that lie `within` it.
     What is not finite is left out: the loss of a network that has diverged tells it.
     """
-    height, width, scale = (float(each) for each in info)
-    scores = np.asarray(scores, np.float64)
+    given = np.asarray(info, np.float64)
+    if given.shape != (3,) or not given[2] > 0:
+        raise ValueError(f"info: expected (height, width, scale) of a picture, got {info}")
+    height, width, scale = given.tolist()
+    anchors, deltas, scores = geometry.checked(anchors, "anchors"), np.asarray(deltas), np.asarray(scores, np.float64)
+    for what, array, shape in (("deltas", deltas, anchors.shape), ("scores", scores, anchors.shape[:1])):
+        if array.shape != shape:
+            raise ValueError(f"{what}: expected {shape} as of {len(anchors)} anchors, got {array.shape}")
     boxes = geometry.clip(geometry.decode(anchors, deltas), height, width)
     fit = (np.minimum(*geometry.sizes(boxes)) >= rule.min_size * scale) & np.isfinite(scores)  # no NaN passes either
     boxes, scores = boxes[fit], scores[fit]
@@ -50,6 +56,8 @@ def proposals(anchors, deltas, scores, info, rule: ProposalRule) -> tuple[np.nda
 
 def filled(values: np.ndarray, count: int) -> np.ndarray:
     """The first `count` of values (K, ...), K >= 1, going round where there are fewer."""
+    if count and not len(values):
+        raise ValueError(f"expected a value at least to make {count} of, got none")
     return values[np.arange(count) % len(values)]
 
 

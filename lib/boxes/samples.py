@@ -13,7 +13,7 @@ import numpy as np
 
 from lib.boxes import geometry
 from lib.boxes.proposals import filled
-from lib.boxes.targets import IGNORED
+from lib.boxes.targets import IGNORED, checked_classes
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,14 @@ def proposal_targets(boxes, truth, classes, rule: SampleRule, random: np.random.
     """What to learn from proposals (P, 4) and the objects (G, 4) themselves, which join them.
 
     classes: (G,), from 1. R = rule.batch; with -1, R = P + G, in their order. random: draws; not needed for -1.
+    Raises ValueError for a class that the head does not have.
     """
     boxes, truth = geometry.checked(boxes, "boxes"), geometry.checked(truth, "truth")
-    classes = np.asarray(classes, np.int64)
+    classes = checked_classes(classes, len(truth))
+    if rule.classes > 2 and (classes >= rule.classes).any():
+        raise ValueError(f"classes: expected numbers below {rule.classes}, as the head has deltas, got {classes.max()}")
+    if rule.batch > 0 and random is None:
+        raise ValueError(f"random: needed to draw {rule.batch} of the proposals")
     boxes = np.concatenate([boxes, truth])
     labels, nearest = _labels(boxes, truth, classes, rule)
     if rule.batch > 0:
@@ -109,15 +114,30 @@ def hard_examples(scores, deltas, samples: Samples, keep: int) -> tuple[np.ndarr
     """(labels (R,), weights (R, 4 * classes)) of the `keep` proposals with the largest loss; the others are ignored.
 
     scores: (R, C), before the softmax. deltas: (R, 4 * classes), as the head gives them. Equal losses count in the
-    proposals' order. Proposals that are ignored already stay so.
+    proposals' order. Proposals that are ignored already stay so. A loss that is no number counts as the largest, so
+    that a network which diverges is seen.
     """
+    scores, deltas = np.asarray(scores, np.float64), np.asarray(deltas, np.float64)
+    _check_head(scores, deltas, samples, keep)
     counts = samples.labels != IGNORED
-    scores = np.asarray(scores, np.float64)
     shifted = scores - scores.max(1, keepdims=True)
     log_sum = np.log(np.exp(shifted).sum(1))
     own = shifted[np.arange(len(scores)), np.where(counts, samples.labels, 0)]
-    loss = log_sum - own + (samples.weights * smooth_l1(np.asarray(deltas, np.float64) - samples.deltas)).sum(1)
+    loss = log_sum - own + (samples.weights * smooth_l1(deltas - samples.deltas)).sum(1)
+    loss = np.where(np.isnan(loss), np.inf, loss)
     order = np.argsort(np.where(counts, -loss, np.inf), kind="stable")
     labels, weights = samples.labels.copy(), np.array(samples.weights)
     labels[order[keep:]], weights[order[keep:]] = IGNORED, 0
     return labels, weights
+
+
+def _check_head(scores, deltas, samples: Samples, keep: int) -> None:
+    count = len(samples.labels)
+    if scores.ndim != 2 or len(scores) != count:
+        raise ValueError(f"scores: expected ({count}, C), got {scores.shape}")
+    if deltas.shape != samples.deltas.shape:
+        raise ValueError(f"deltas: expected {samples.deltas.shape}, got {deltas.shape}")
+    if wrong := [int(each) for each in samples.labels if not IGNORED <= each < scores.shape[1]]:
+        raise ValueError(f"labels: expected -1 to {scores.shape[1] - 1}, as there are scores, got {wrong[0]}")
+    if keep < 0:
+        raise ValueError(f"keep: expected 0 or more, got {keep}")

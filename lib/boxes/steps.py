@@ -51,9 +51,14 @@ class Proposal:
         count = len(self._base)
         if bbox_pred[1] != 4 * count or cls_prob[1] % count:
             raise ValueError(f"proposal: {count} anchors need bbox_pred (N, {4 * count}, h, w), got {bbox_pred}")
+        maps = (cls_prob[0], 4 * count, *cls_prob[2:])
+        for name, shape, wanted in (("bbox_pred", bbox_pred, maps), ("im_info", im_info, (cls_prob[0], 3))):
+            if tuple(shape) != wanted:
+                raise ValueError(f"proposal: cls_prob {tuple(cls_prob)} needs {name} {wanted}, got {tuple(shape)}")
         return [(cls_prob[0] * self._rule.after, 5)]
 
     def __call__(self, cls_prob, bbox_pred, im_info) -> list[np.ndarray]:
+        self.shapes(cls_prob.shape, bbox_pred.shape, im_info.shape)
         count, (height, width) = len(self._base), cls_prob.shape[2:]
         every = grid.grid_anchors(self._base, self._stride, height, width)
         rois = []

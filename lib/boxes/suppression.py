@@ -15,8 +15,10 @@ from lib.boxes.geometry import checked
 
 
 def falling(scores: np.ndarray) -> np.ndarray:
-    """The order of scores (N,), highest first, equal ones as they come. Raises ValueError for NaN."""
-    scores = np.asarray(scores)
+    """The order of scores (N,), highest first, equal ones as they come. Raises ValueError for NaN and another shape."""
+    scores = np.asarray(scores, np.float64)  # -x of an unsigned number would wrap around
+    if scores.ndim != 1:
+        raise ValueError(f"scores: expected (N,), got {scores.shape}")
     if np.isnan(scores).any():
         raise ValueError(f"scores: number {int(np.argmax(np.isnan(scores)))} is NaN")
     return np.argsort(-scores, kind="stable")
@@ -27,6 +29,8 @@ def nms(boxes: np.ndarray, scores: np.ndarray, threshold: float, count: int | No
 
     boxes: (N, 4). scores: (N,). threshold: of the IoU, see the head of this file. count: at most so many; None: all.
     """
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold: expected 0 to 1, got {threshold}")
     boxes, order = checked(boxes), falling(scores)
     if len(order) != len(boxes):
         raise ValueError(f"scores: expected {len(boxes)}, one per box, got {len(order)}")

@@ -40,6 +40,14 @@ class AnchorTargets:
     weights: np.ndarray
 
 
+def checked_classes(classes, count: int) -> np.ndarray:
+    """int64 (count,). Raises ValueError for another shape or what is no whole number from 1."""
+    numbers = np.asarray(classes, np.float64)
+    if numbers.shape != (count,) or not (np.isfinite(numbers) & (numbers >= 1) & (numbers == np.floor(numbers))).all():
+        raise ValueError(f"classes: expected {count} numbers from 1, whole ones, one per box, got {classes}")
+    return numbers.astype(np.int64)
+
+
 def anchor_targets(anchors, truth, classes, size, rule: AnchorRule, random: np.random.Generator) -> AnchorTargets:
     """The targets of anchors (N, 4) in a picture of `size` (height, width).
 
@@ -47,9 +55,7 @@ def anchor_targets(anchors, truth, classes, size, rule: AnchorRule, random: np.r
     Anchors that reach out of the picture are ignored.
     """
     anchors, truth = geometry.checked(anchors, "anchors"), geometry.checked(truth, "truth")
-    classes = np.ones(len(truth), np.int64) if classes is None else np.asarray(classes, np.int64)
-    if classes.shape != (len(truth),) or (classes < 1).any():
-        raise ValueError(f"classes: expected {len(truth)} numbers from 1, one per box, got {classes}")
+    classes = checked_classes(np.ones(len(truth)) if classes is None else classes, len(truth))
     labels = np.full(len(anchors), IGNORED, np.int64)
     deltas, weights = np.zeros((len(anchors), 4)), np.zeros(len(anchors))
     height, width = size

@@ -27,7 +27,7 @@ def tracker_base(side: float, ratios: Sequence[float]) -> np.ndarray:
     Raises ValueError for a number that is not positive.
     """
     shapes = np.asarray(ratios, np.float64)
-    if not side > 0 or shapes.ndim != 1 or not len(shapes) or not (shapes > 0).all():
+    if shapes.ndim != 1 or not len(shapes) or not all(0 < each < np.inf for each in (side, *shapes)):
         raise ValueError(f"anchors: expected positive numbers, got side {side}, ratios {ratios}")
     half = np.stack([side / np.sqrt(shapes) - 1, side * np.sqrt(shapes) - 1], axis=1) / 2
     return np.concatenate([-half, half], axis=1)
@@ -82,7 +82,11 @@ def pair_targets(anchors: np.ndarray, box, rule: PairRule, random: np.random.Gen
 def _candidates(overlap: np.ndarray, rule: PairRule) -> np.ndarray:
     if not rule.best:
         return np.flatnonzero((overlap >= rule.positive) & (overlap > 0))
-    return np.argsort(-overlap, kind="stable")[: rule.best] if overlap.max() > rule.positive else np.empty(0, np.int64)
+    return (
+        np.argsort(-overlap, kind="stable")[: rule.best]
+        if overlap.max(initial=0) > rule.positive
+        else np.empty(0, np.int64)
+    )
 
 
 def _draw(found: np.ndarray, most: int, random: np.random.Generator) -> np.ndarray:

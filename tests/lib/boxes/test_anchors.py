@@ -43,7 +43,17 @@ def test_maps_are_taken_apart_in_the_order_of_the_anchors():
     assert scores_per_anchor(scores, A)[row].tolist() == [0, 5] and scores_per_anchor(scores, A).sum() == 5
 
 
-@pytest.mark.parametrize("wrong", [(0, (1,), (1,)), (16, (), (1,)), (16, (1,), (-1,)), (1, (9,), (1,))])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        (0, (1,), (1,)),
+        (16, (), (1,)),
+        (16, (1,), (-1,)),
+        (1, (9,), (1,)),
+        (16, (1,), (float("inf"),)),
+        (16, (float("nan"),), (1,)),
+    ],
+)
 def test_anchors_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValueError, match="anchors: "):
         base_anchors(*wrong)

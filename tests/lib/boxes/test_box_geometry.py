@@ -156,3 +156,29 @@ def test_the_core_takes_nothing_but_rows_of_four_numbers(boxes):
 
     with pytest.raises(ValueError, match="expected contiguous float64"):
         core.nms(boxes, 0.5, 2)
+
+
+def test_small_whole_numbers_do_not_wrap_around():
+    """The original keeps boxes as uint16, in which 0 - 1 is 65535."""
+    boxes = np.array([[0, 0, 9, 9], [3, 3, 20, 20]], np.uint8)
+    assert geometry.mirror(boxes, 600).tolist() == [[590, 0, 599, 9], [579, 3, 596, 20]]
+    assert nms(boxes, np.array([0, 2], np.uint8), 0.5).tolist() == [1, 0]
+    assert nms(boxes, np.array([-128, 2], np.int8), 0.5).tolist() == [1, 0]
+    assert nms(boxes, np.array([False, True]), 0.5).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "call, told",
+    [
+        (lambda: geometry.clip(np.zeros(4), 5, 5), r"boxes: expected \(N, 4 \* K\), got \(4,\)"),
+        (lambda: geometry.clip(np.zeros((2, 5)), 5, 5), r"boxes: expected \(N, 4 \* K\), got \(2, 5\)"),
+        (lambda: geometry.clip(np.zeros((2, 4)), 0, 5), "at least one pixel, got height 0, width 5"),
+        (lambda: geometry.clip(np.zeros((2, 4)), 5, np.nan), "at least one pixel, got height 5, width nan"),
+        (lambda: geometry.mirror(np.zeros((2, 3)), 5), r"boxes: expected \(N, 4 or more\), got \(2, 3\)"),
+        (lambda: nms(np.zeros((2, 4)), np.zeros((2, 1)), 0.5), r"scores: expected \(N,\), got \(2, 1\)"),
+        (lambda: nms(np.zeros((2, 4)), np.zeros(2), np.nan), "threshold: expected 0 to 1, got nan"),
+    ],
+)
+def test_what_does_not_fit_is_told(call, told):
+    with pytest.raises(ValueError, match=told):
+        call()

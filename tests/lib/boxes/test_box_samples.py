@@ -110,3 +110,41 @@ def test_hard_examples_are_those_of_the_largest_loss(seed, keep):
 def test_a_sample_rule_of_128_needs_no_more_than_there_is():
     with pytest.raises(ValueError, match="boxes: expected"):
         proposal_targets(np.zeros((3, 5)), TRUTH, CLASSES, SampleRule())
+
+
+@pytest.mark.parametrize("classes", [[0, 1], [-3, 1], [1.5, 1], [np.nan, 1], [1], [1, 2, 3], None])
+def test_classes_that_are_none_are_refused(classes):
+    with pytest.raises(ValueError, match="classes: expected 2 numbers from 1, whole ones, one per box, got"):
+        proposal_targets(BOXES, TRUTH, classes, SampleRule(batch=-1))
+
+
+def test_a_class_needs_deltas_and_a_draw_needs_random_numbers():
+    made = proposal_targets(BOXES, TRUTH, [299, 1], SampleRule(batch=-1, classes=300))
+    assert made.labels.tolist() == [299, 0, 1, 0, 299, 1] and made.weights[0, -4:].all()
+    with pytest.raises(ValueError, match="classes: expected numbers below 300, as the head has deltas, got 300"):
+        proposal_targets(BOXES, TRUTH, [300, 1], SampleRule(batch=-1, classes=300))
+    with pytest.raises(ValueError, match="random: needed to draw 16"):
+        proposal_targets(BOXES, TRUTH, CLASSES, SampleRule(batch=16))
+
+
+def test_a_loss_that_is_no_number_is_the_hardest():
+    """Else those of a network that diverges would be left out, and its loss would look well."""
+    samples = proposal_targets(BOXES, TRUTH, [1, 1], SampleRule(batch=-1))
+    scores = np.zeros((6, 2))
+    scores[3] = np.nan
+    assert hard_examples(scores, samples.deltas, samples, 1)[0].tolist() == [-1, -1, -1, 0, -1, -1]
+
+
+@pytest.mark.parametrize(
+    "scores, deltas, keep, told",
+    [
+        ((1, 2), (6, 8), 3, r"scores: expected \(6, C\), got \(1, 2\)"),
+        ((6, 1), (6, 8), 3, "labels: expected -1 to 0, as there are scores, got 1"),
+        ((6, 2), (1, 8), 3, r"deltas: expected \(6, 8\), got \(1, 8\)"),
+        ((6, 2), (6, 8), -1, "keep: expected 0 or more, got -1"),
+    ],
+)
+def test_a_head_that_does_not_fit_is_refused(scores, deltas, keep, told):
+    samples = proposal_targets(BOXES, TRUTH, [1, 1], SampleRule(batch=-1))
+    with pytest.raises(ValueError, match=told):
+        hard_examples(np.zeros(scores), np.zeros(deltas), samples, keep)

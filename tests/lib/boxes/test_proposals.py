@@ -90,3 +90,20 @@ def test_three_hundred_of_six_thousand_are_found_in_20_ms():
         )
         times.append(time.process_time() - begin)
     assert len(made) == 300 and min(times) <= 0.02, times
+
+
+@pytest.mark.parametrize(
+    "deltas, scores, info, told",
+    [
+        ((2, 8), 2, (50, 50, 1), r"deltas: expected \(2, 4\) as of 2 anchors, got \(2, 8\)"),
+        ((2, 4), 1, (50, 50, 1), r"scores: expected \(2,\) as of 2 anchors, got \(1,\)"),
+        ((2, 4), 2, (50, 50), r"info: expected \(height, width, scale\)"),
+        ((2, 4), 2, (50, 50, np.nan), r"info: expected \(height, width, scale\)"),
+        ((2, 4), 2, (0, 50, 1), "at least one pixel, got height 0.0"),
+    ],
+)
+def test_what_does_not_fit_the_anchors_is_refused(deltas, scores, info, told):
+    with pytest.raises(ValueError, match=told):
+        proposals(np.array([[0, 0, 20, 20], [5, 5, 30, 30]]), np.zeros(deltas), np.zeros(scores), info, ProposalRule())
+    with pytest.raises(ValueError, match="expected a value at least to make 3 of, got none"):
+        filled(np.zeros((0, 4)), 3)

@@ -53,6 +53,11 @@ def test_the_score_is_what_is_not_background():
 def test_anchors_that_do_not_fit_the_maps_are_refused():
     with pytest.raises(ValueError, match=r"proposal: 2 anchors need bbox_pred \(N, 8, h, w\), got \(1, 12, 4, 6\)"):
         STEPS["proposal"](PROPOSAL).shapes((1, 6, 4, 6), (1, 12, 4, 6), (1, 3))
+    # One row of im_info for two pictures would leave the second without proposals.
+    with pytest.raises(ValueError, match=r"proposal: cls_prob \(2, 4, 4, 6\) needs im_info \(2, 3\), got \(1, 3\)"):
+        STEPS["proposal"](PROPOSAL)(np.zeros((2, 4, 4, 6)), np.zeros((2, 8, 4, 6)), np.ones((1, 3)))
+    with pytest.raises(ValueError, match=r"needs bbox_pred \(1, 8, 4, 6\), got \(1, 8, 6, 4\)"):
+        STEPS["proposal"](PROPOSAL).shapes((1, 4, 4, 6), (1, 8, 6, 4), (1, 3))
 
 
 def test_all_proposals_are_kept_and_filling_is_ignored():

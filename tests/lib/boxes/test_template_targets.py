@@ -18,7 +18,7 @@ def test_bases_have_one_area_and_the_originals_sides():
     np.testing.assert_allclose(widths * heights, 64**2)
     assert np.round(widths, 2).tolist() == [110.85, 90.51, 64.0, 45.25, 36.95]
     assert np.allclose(widths, heights[::-1]) and np.allclose(base[:, :2], -base[:, 2:])
-    for side, ratios in ((0, RATIOS), (64, ()), (64, (1, -1)), (64, (np.nan,))):
+    for side, ratios in ((0, RATIOS), (64, ()), (64, (1, -1)), (64, (np.nan,)), (64, (np.inf,)), (np.inf, RATIOS)):
         with pytest.raises(ValueError, match="expected positive numbers"):
             tracker_base(side, ratios)
 

@@ -17,11 +17,21 @@ import numpy as np
 @dataclass(frozen=True)
 class Found:
     """One class over all pictures. pictures: int (D,), the number of a detection's picture. scores: (D,). boxes: (D, 4)
-    of [x1, y1, x2, y2]."""
+    of [x1, y1, x2, y2]. Raises ValueError for other shapes and what is not finite."""
 
     pictures: np.ndarray
     scores: np.ndarray
     boxes: np.ndarray
+
+    def __post_init__(self):
+        count = len(self.pictures)
+        for name, shape in (("scores", (count,)), ("boxes", (count, 4))):
+            numbers = np.asarray(getattr(self, name), np.float64)  # small whole numbers would wrap around
+            if numbers.shape != shape:
+                raise ValueError(f"{name}: expected {shape} of {count} detections, got {numbers.shape}")
+            if not np.isfinite(numbers).all():
+                raise ValueError(f"{name}: not finite")
+            object.__setattr__(self, name, numbers)
 
 
 def average_precision(found: Found, truth: Sequence[np.ndarray], difficult: Sequence[np.ndarray], threshold: float,
@@ -31,6 +41,12 @@ def average_precision(found: Found, truth: Sequence[np.ndarray], difficult: Sequ
     truth, difficult: (G, 4) and bool (G,) of every picture. eleven_points: the mean of the best precisions from recall
     0, .1, ... 1 on, the rule until 2009; else the area under the curve of the best precisions.
     """
+    truth = [np.asarray(each, np.float64).reshape(-1, 4) for each in truth]
+    difficult = [np.asarray(each, bool) for each in difficult]
+    if (sizes := [len(each) for each in truth]) != [len(each) for each in difficult]:
+        raise ValueError(f"difficult: expected as many as there are objects, {sizes}")
+    if len(found.pictures) and not 0 <= np.min(found.pictures) <= np.max(found.pictures) < len(truth):
+        raise ValueError(f"pictures: expected numbers from 0 to {len(truth) - 1}, got {found.pictures}")
     count = sum(int((~each).sum()) for each in difficult)
     if not count:
         return float("nan")
@@ -65,4 +81,5 @@ def _overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     low, high = np.maximum(boxes[:, :2], box[:2]), np.minimum(boxes[:, 2:], box[2:])
     common = np.maximum(high - low + 1, 0).prod(axis=1)
     areas = (boxes[:, 2:] - boxes[:, :2] + 1).prod(axis=1)
-    return common / ((box[2:] - box[:2] + 1).prod() + areas - common)
+    union = (box[2:] - box[:2] + 1).prod() + areas - common
+    return np.divide(common, union, out=np.zeros(len(boxes)), where=common > 0)

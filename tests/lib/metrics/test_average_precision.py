@@ -91,3 +91,30 @@ def test_as_a_second_implementation(seed, threshold, eleven):
     truth = [boxes(count) for count in (3, 0, 4)]
     rows = [(int(random.integers(3)), score, box) for score, box in zip(random.permutation(15) / 15, boxes(15))]
     assert ap(rows, truth, threshold=threshold, eleven=eleven) == pytest.approx(slow_ap(rows, truth, threshold, eleven))
+
+
+def test_small_whole_numbers_and_difficult_as_numbers():
+    """~1 is -2, and unsigned corners wrap around."""
+    boxes = np.array([[0, 0, 180, 180], [190, 190, 255, 255]], np.uint8)
+    found = Found(np.array([0, 0]), np.array([0, 2], np.uint8), boxes)
+    assert average_precision(found, [boxes], [np.array([0, 1])], 0.5, False) == 1
+    assert average_precision(found, [boxes], [np.array([0, 0])], 0.5, True) == pytest.approx(1)
+    point = np.array([[5, 5, 4, 4]])  # no area: overlaps nothing, itself included
+    assert average_precision(Found(np.array([0]), np.ones(1), point), [point], [np.zeros(1)], 0.5, False) == 0
+
+
+@pytest.mark.parametrize(
+    "pictures, scores, boxes, difficult, told",
+    [
+        ([0, 0], [1], [BOX, BOX], [0], r"scores: expected \(2,\) of 2 detections, got \(1,\)"),
+        ([0], [np.nan], [BOX], [0], "scores: not finite"),
+        ([0], [1], [BOX[:3]], [0], r"boxes: expected \(1, 4\) of 1 detections, got \(1, 3\)"),
+        ([0], [1], [[0, 0, 9, np.inf]], [0], "boxes: not finite"),
+        ([-1], [1], [BOX], [0], "pictures: expected numbers from 0 to 0"),
+        ([0], [1], [BOX], [0, 0], r"difficult: expected as many as there are objects, \[1\]"),
+    ],
+)
+def test_what_is_no_detection_is_refused(pictures, scores, boxes, difficult, told):
+    with pytest.raises(ValueError, match=told):
+        found = Found(np.array(pictures), np.array(scores), np.array(boxes))
+        average_precision(found, [BOX[None]], [np.array(difficult)], 0.5, False)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from detection.predictor import Detections
+from lib.config.text_file import read_text
 from lib.data.boxes import BoxData
 from lib.data.cityscapes import image_sets
 from lib.data.coco import annotation_file, read_annotations
@@ -87,19 +88,32 @@ def write_voc(place: Path, data: BoxData, found: list[Detections]) -> None:
 
 
 def read_voc(place: Path, data: BoxData) -> list[Found]:
-    """What `write_voc` has written. Raises DatasetError naming the file and line that is none of its."""
+    """What `write_voc` has written. Raises DatasetError naming the file and line that is none of its; also where two
+    pictures have one name (two years joined), since the files tell them by it alone."""
     places = {record.name: number for number, record in enumerate(data.records)}
+    if len(places) < len(data.records):
+        raise DatasetError(f"{data.root}: two pictures have one name, which result files cannot tell apart")
     made = []
     for name in data.class_names[1:]:
         path, rows = voc_file(place, data.year, name), []
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(read_text(path).splitlines(), start=1):
             words = line.split()
-            if len(words) != 6 or words[0] not in places:
+            values = _numbers(words[1:])
+            if len(values) != 5 or words[0] not in places:
                 raise DatasetError(f"{path}: line {number}: expected a picture's name, a score and a box, got {line!r}")
-            rows.append([places[words[0]], *map(float, words[1:])])
+            rows.append([places[words[0]], *values])
         table = np.array(rows).reshape(-1, 6)
         made.append(Found(table[:, 0].astype(np.int64), table[:, 1], table[:, 2:] - 1))
     return made
+
+
+def _numbers(words: list[str]) -> list[float]:
+    """[] where one of them is no finite number."""
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        return []
+    return values if np.isfinite(values).all() else []
 
 
 def write_coco(place: Path, data: BoxData, image_set: str, found: list[Detections]) -> Path:

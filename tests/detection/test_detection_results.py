@@ -68,8 +68,12 @@ def test_result_files_are_voc_s_and_read_back(streets, tmp_path):
     line = voc_file(tmp_path, 2012, name).read_text().splitlines()[0].split()
     assert line[:2] == [data.records[0].name, "0.900"] and line[2] == f"{found[0].boxes[0, 0] + 1:.1f}"
     assert voc_numbers_of(data, read_voc(tmp_path, data))[0] == voc_numbers(data, found)[0]
-    voc_file(tmp_path, 2012, name).write_text("who 0.5 1 2 3 4\n")
-    with pytest.raises(DatasetError, match=f"det_test_{name}.txt: line 1: expected a picture's name"):
+    for line in ("who 0.5 1 2 3 4", f"{data.records[0].name} high 1 2 3 4", f"{data.records[0].name} nan 1 2 3 4"):
+        voc_file(tmp_path, 2012, name).write_text(f"{line}\n")
+        with pytest.raises(DatasetError, match=f"det_test_{name}.txt: line 1: expected a picture's name"):
+            read_voc(tmp_path, data)
+    data.records.append(data.records[0])  # of another year
+    with pytest.raises(DatasetError, match="two pictures have one name, which result files cannot tell apart"):
         read_voc(tmp_path, data)
 
 

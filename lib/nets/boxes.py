@@ -59,6 +59,7 @@ def step(op_type: str, name: str, inputs: dict[str, mx.sym.Symbol], **attributes
 
     Inputs are sliced as a whole first: MXNet 1.9.1 may hand a Custom operator what a convolution leaves in oneDNN's
     layout as a copy that is gone when it runs, and a whole slice is never in that layout.
+    Raises ValueError for attributes that do not fit; MXNet, which would make the same step, dies of such an error.
     """
     guarded = {
         key: mx.sym.slice_axis(mx.sym.BlockGrad(value, name=f"{name}_{key}_stop"), axis=0, begin=0, end=None,
@@ -67,4 +68,5 @@ def step(op_type: str, name: str, inputs: dict[str, mx.sym.Symbol], **attributes
     }  # fmt: skip
     texts = {key: str(tuple(map(float, value)) if isinstance(value, (list, tuple, np.ndarray)) else value)
              for key, value in attributes.items()}  # fmt: skip
+    STEPS[op_type](texts)
     return mx.sym.Custom(name=name, op_type=op_type, **guarded, **texts)

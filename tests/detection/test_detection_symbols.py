@@ -15,6 +15,7 @@ from detection.task import test_network as network_for_testing
 from detection.task import train_network
 from lib.engines import open_engine
 from lib.engines.mxnet.network import infer_shapes
+from lib.nets.boxes import step
 
 PARTS = Path(__file__).parent / "data" / "head_params.txt"
 BACKBONE = Path(__file__).parents[1] / "deeplab" / "data" / "resnet_v1_101_params.txt"
@@ -188,3 +189,14 @@ def test_rules_are_the_originals():
         assert {"conv1_weight", "res2c_branch2b_weight", "bn5c_branch2c_gamma"} <= fixed
         assert not [name for name in fixed if "rpn" in name or "new" in name or name.startswith("res3")]
         assert found["rpn_conv_3x3_bias"].wd_mult == 0 and found["rpn_conv_3x3_weight"].wd_mult == 1
+
+
+def test_attributes_that_do_not_fit_are_told_before_mxnet_dies_of_them():
+    wrong = {"feat_stride": 8, "ratios": [1e6], "scales": [1], "rpn_pre_nms_top_n": 9, "rpn_post_nms_top_n": 5,
+             "threshold": 0.7, "rpn_min_size": 4}  # fmt: skip
+    with pytest.raises(ValueError, match="anchors: ratios .* give a box of no pixel at stride 8"):
+        step("proposal", "rois", {}, **wrong)
+    cfg = small("rfcn")
+    cfg.network.ANCHOR_RATIOS, cfg.network.NUM_ANCHORS = [1e6, 1], 4
+    with pytest.raises(ValueError, match="anchors: ratios .* give a box of no pixel at stride 8"):
+        get_symbol(cfg)

@@ -30,9 +30,8 @@ def check_config(cfg, workers: int = 1) -> Report:
         except DatasetError as error:
             report.findings.append(Finding("image set cannot be read", name, str(error)))
             continue
-        report.findings += [
-            Finding("broken annotation", str(path), text.removeprefix(f"{path}: ")) for path, text in faults
-        ]
+        kind = "broken picture" if is_coco(cfg) else "broken annotation"
+        report.findings += [Finding(kind, str(path), text.removeprefix(f"{path}: ")) for path, text in faults]
         try:
             read_proposals(cfg, data.records)
         except DatasetError as error:
@@ -48,7 +47,7 @@ def _read(cfg, image_set: str) -> tuple[BoxData, list[tuple[Path, str]]]:
     """The data set without what is broken, and what is: (file, fault)."""
     faults: list[tuple[Path, str]] = []
     if is_coco(cfg):
-        return coco(cfg.dataset.dataset_path, image_set), faults
+        return coco(cfg.dataset.dataset_path, image_set, faults), faults
     return voc_boxes(cfg.dataset.dataset_path, image_set, tuple(cfg.dataset.class_names), faults), faults
 
 

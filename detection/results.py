@@ -129,10 +129,12 @@ def write_coco(place: Path, data: BoxData, image_set: str, found: list[Detection
 
 
 def _coco_truth(data: BoxData, image_set: str) -> dict:
-    """What the sets' files hold, as one; their annotations are counted anew, since numbers of two files may clash."""
+    """What the sets' files hold, as one; their annotations are counted anew, since numbers of two files may clash, and
+    have what pycocotools asks of each: those without an iscrowd or an area are no crowd, and as large as their box."""
     parts = [read_annotations(annotation_file(data.root, one)) for one in image_sets(image_set)]
     whole = {key: [each for part in parts for each in part.get(key, [])] for key in ("images", "annotations")}
-    numbered = [{**each, "id": number} for number, each in enumerate(whole["annotations"], start=1)]
+    numbered = [{"iscrowd": 0, "area": each["bbox"][2] * each["bbox"][3], **each, "id": number}
+                for number, each in enumerate(whole["annotations"], start=1)]  # fmt: skip
     return {**parts[0], **whole, "annotations": numbered}
 
 

@@ -16,9 +16,10 @@ from lib.data.cityscapes import image_sets
 from lib.data.images import DatasetError
 
 
-def coco(root: str | Path, image_set: str) -> BoxData:
+def coco(root: str | Path, image_set: str, faults: list | None = None) -> BoxData:
     """The pictures of a set such as 'val2014', or of several joined by '+'. Crowds are left out, as in the original.
 
+    faults: takes (picture's file, what is wrong with it) of pictures that are not there, which then are left out.
     Raises DatasetError naming the file and what is wrong with it.
     """
     parts: list[BoxData] = []
@@ -35,11 +36,22 @@ def coco(root: str | Path, image_set: str) -> BoxData:
             raise DatasetError(f"{path}: its categories are not those of the other sets of {image_set!r}")
         parts.append(part)
     data = parts[-1]
-    data.records = [record for part in parts for record in part.records]
+    data.records = [record for part in parts for record in part.records if _there(record, faults)]
     ids = [record.name for record in data.records]
     if len(set(ids)) != len(ids):
         raise DatasetError(f"image set {image_set!r}: a picture stands in it twice")
     return data
+
+
+def _there(record: BoxRecord, faults: list | None) -> bool:
+    """Whether its file is; else DatasetError, before a training has begun, or a fault."""
+    if record.image.is_file():
+        return True
+    text = f"{record.image}: no such file"
+    if faults is None:
+        raise DatasetError(text)
+    faults.append((record.image, text))
+    return False
 
 
 def annotation_file(root: str | Path, image_set: str) -> Path:
@@ -66,8 +78,13 @@ def _part(root: Path, image_set: str, path: Path, content: dict) -> BoxData:
     """path: of the file that `content` stands in."""
     categories = sorted(content["categories"], key=lambda each: each["id"])
     places = {each["id"]: number for number, each in enumerate(categories, start=1)}
-    if len(places) < len(categories):
-        raise DatasetError(f"{path}: two categories have one id, got {[each['id'] for each in categories]}")
+    for key in ("id", "name"):  # results are told by name, and in files by id
+        kind, values = {"id": int, "name": str}[key], [each[key] for each in categories]
+        if len(set(values)) < len(values):
+            raise DatasetError(f"{path}: two categories have one {key}, got {values}")
+        if wrong := [each for each in values if type(each) is not kind]:
+            told = {"id": "a whole number", "name": "a text"}[key]
+            raise DatasetError(f"{path}: category {wrong[0]!r}: {key}: expected {told}")
     rows: dict[int, list] = {each["id"]: [] for each in content["images"]}
     sizes = {each["id"]: _size(path, each) for each in content["images"]}
     for each in content.get("annotations", []):
@@ -102,14 +119,16 @@ def _size(path: Path, image: dict) -> tuple[int, int]:
 
 def _row(here: str, annotation: dict, size: tuple[int, int], places: dict) -> tuple | None:
     """None for a crowd and for what has no area inside the picture."""
-    if annotation.get("iscrowd"):
-        return None
-    box = annotation["bbox"]
+    crowd, area, box = annotation.get("iscrowd", 0), annotation.get("area", 1), annotation["bbox"]
+    if crowd not in (0, 1):  # '0', taken for yes, would leave the object out of training
+        raise DatasetError(f"{here}: iscrowd: expected 0 or 1, got {crowd!r}")
+    if type(area) not in (int, float):
+        raise DatasetError(f"{here}: area: expected a number, got {area!r}")
     if len(box) != 4 or not all(type(each) in (int, float) and math.isfinite(each) for each in box):
         raise DatasetError(f"{here}: bbox: expected four numbers, [x, y, width, height], got {box}")
     x, y, width, height = map(float, box)
     left, top = max(x, 0.0), max(y, 0.0)
     right, bottom = min(size[1] - 1.0, x + max(0.0, width - 1)), min(size[0] - 1.0, y + max(0.0, height - 1))
-    if annotation.get("area", 1) <= 0 or right < left or bottom < top or min(width, height) <= 0:
+    if crowd or area <= 0 or right < left or bottom < top or min(width, height) <= 0:
         return None
     return (left, top, right, bottom), places[annotation["category_id"]], False

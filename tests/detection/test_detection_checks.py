@@ -62,6 +62,16 @@ def test_every_fault_is_told(cfg, tmp_path):
     assert "9 with the background, dataset.NUM_CLASSES says 4" in "\n".join(lines(check_config(cfg)))
 
 
+def test_every_picture_of_coco_that_is_missing_is_told(cfg, tmp_path):
+    cfg.dataset.dataset, cfg.dataset.image_set, cfg.dataset.test_image_set = "coco", "train", "val"
+    for number in (0, 2):
+        (tmp_path / "s" / "VOC2012" / "JPEGImages" / f"train_{number:06d}.png").unlink()
+    told = [each for each in check_config(cfg).findings if each.fault == "broken picture"]
+    assert [(each.where[-16:], each.detail) for each in told] == [
+        ("train_000000.png", "no such file"), ("train_000002.png", "no such file")
+    ]  # fmt: skip
+
+
 def test_what_is_found_is_drawn_from_a_score_on():
     cfg = small("rpn")
     cfg.dataset.class_names = ["a", "b", "c"]

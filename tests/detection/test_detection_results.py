@@ -88,6 +88,20 @@ def test_cocos_numbers_through_pycocotools(streets, tmp_path):
     assert coco_numbers(path, data, "val")[0]["value"] == 0
 
 
+def test_cocos_numbers_of_annotations_without_area_and_crowds(streets, tmp_path):
+    """Which pycocotools asks of each, and many tools do not write."""
+    pytest.importorskip("pycocotools", reason="needs the extra `detection`")
+    shutil.copytree(streets, tmp_path / "kit", symlinks=True)
+    file = tmp_path / "kit" / "annotations" / "instances_val.json"
+    content = json.loads(file.read_text())
+    for each in content["annotations"]:
+        del each["area"], each["iscrowd"]
+    file.write_text(json.dumps(content))
+    data = coco(tmp_path / "kit", "val")
+    path = write_coco(tmp_path, data, "val", [seen(record) for record in data.records])
+    assert coco_numbers(path, data, "val")[0]["value"] == pytest.approx(1)
+
+
 def test_cocos_numbers_of_two_sets_that_are_joined(streets, tmp_path):
     """Whose files count their annotations from 1 each."""
     pytest.importorskip("pycocotools", reason="needs the extra `detection`")

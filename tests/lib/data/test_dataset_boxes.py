@@ -152,6 +152,8 @@ COCO = {
 def written(root: Path, content, name: str = "val2014") -> Path:
     (root / "annotations").mkdir(exist_ok=True)
     (root / "images" / name).mkdir(parents=True, exist_ok=True)
+    for each in "ab":
+        (root / "images" / name / f"{each}.jpg").touch()
     (root / "annotations" / f"instances_{name}.json").write_text(
         content if isinstance(content, str) else json.dumps(content)
     )
@@ -188,11 +190,29 @@ def test_cocos_boxes(tmp_path):
         ({**COCO, "images": [{**COCO["images"][0], "height": 0}]}, "image 7: expected a picture .* got 40 x 0"),
         ({**COCO, "images": [{**COCO["images"][0], "id": "a"}]}, "image 'a': id: expected a whole number"),
         ({**COCO, "categories": 2 * [{"id": 1, "name": "dog"}]}, r"two categories have one id, got \[1, 1\]"),
+        (
+            {**COCO, "categories": [{"id": 1, "name": "dog"}, {"id": 18, "name": "dog"}]},
+            r"two categories have one name, got \['dog', 'dog'\]",
+        ),
+        ({**COCO, "categories": [{"id": "1", "name": "dog"}]}, "category '1': id: expected a whole number"),
+        ({**COCO, "categories": [{"id": 1, "name": 5}]}, "category 5: name: expected a text"),
+        ({**COCO, "annotations": [{**COCO["annotations"][0], "iscrowd": "0"}]}, "annotation 1: iscrowd: .* got '0'"),
+        ({**COCO, "annotations": [{**COCO["annotations"][0], "area": None}]}, "annotation 1: area: .* got None"),
     ],
 )
 def test_faults_of_cocos_files_are_told(tmp_path, content, told):
     with pytest.raises(DatasetError, match=rf"instances_val2014\.json: .*{told}"):
         coco(written(tmp_path, content), "val2014")
+
+
+def test_a_picture_of_coco_that_is_not_there(tmp_path):
+    """Told before a training begins, or, to whoever asks for all faults, one by one."""
+    (written(tmp_path, COCO) / "images" / "val2014" / "b.jpg").unlink()
+    with pytest.raises(DatasetError, match=r"val2014/b\.jpg: no such file"):
+        coco(tmp_path, "val2014")
+    faults: list = []
+    assert [each.name for each in coco(tmp_path, "val2014", faults).records] == ["7"]
+    assert [path.name for path, _ in faults] == ["b.jpg"]
 
 
 def test_a_coco_set_that_is_not_there(tmp_path):

@@ -15,6 +15,7 @@ from detection.looker import look_for_box, save_box
 from detection.predictor import Detections
 from detection.proposals import read_proposals
 from detection.results import coco_numbers, require_objects, voc_numbers, write_coco, write_voc
+from lib.data.coco import is_hidden
 from lib.data.images import DatasetError
 from lib.data.prefetch import prefetch
 from lib.run.atomic import write_with
@@ -33,7 +34,8 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
     images, parts (by class name), and of VOC `map_50` and `map_70`.
     """
     data = load_dataset(cfg, cfg.dataset.test_image_set)
-    if not is_coco(cfg):  # whose test sets have pictures alone: what was found is handed in
+    hidden = is_coco(cfg) and is_hidden(cfg.dataset.test_image_set)  # pictures alone: what was found is handed in
+    if not hidden:
         require_objects(data)
     place.mkdir(parents=True, exist_ok=True)
     proposals = read_proposals(cfg, data.records)
@@ -48,6 +50,9 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
     log.info("evaluate detections: ")
     if is_coco(cfg):
         path = write_coco(place, data, cfg.dataset.test_image_set, found)
+        if hidden:
+            raise DatasetError(f"{path} is written, for COCO's server to judge: the objects of "
+                               f"{cfg.dataset.test_image_set} are not published, so there is no number")  # fmt: skip
         numbers, lines = coco_numbers(path, data, cfg.dataset.test_image_set)
     else:
         write_voc(place, data, found)

@@ -13,7 +13,7 @@ from detection.data import is_coco
 from detection.proposals import read_proposals
 from lib.data.boxes import BoxData
 from lib.data.cityscapes import image_sets
-from lib.data.coco import coco
+from lib.data.coco import coco, is_hidden
 from lib.data.images import DatasetError
 from lib.data.preflight.check import Counts, Report
 from lib.data.preflight.findings import Finding
@@ -73,5 +73,7 @@ def _classes(cfg, data: BoxData, image_set: str) -> list[Finding]:
     for record in data.records:
         seen[record.objects.trained.classes] = True
     missing = [name for name, one in zip(data.class_names[1:], seen[1:]) if not one]
+    if len(missing) == data.num_classes - 1 and not (is_coco(cfg) and is_hidden(image_set)):
+        return [Finding("no objects", image_set, f"none of {len(data.records)} pictures has one that counts")]
     advice = "the network cannot learn these; they do not count in the mean average precision"
     return [Finding("classes that never occur", image_set, ", ".join(missing), advice)] if missing else []

@@ -164,7 +164,7 @@ def coco_numbers(path: Path, data: BoxData, image_set: str) -> tuple[dict, list[
     stats = dict(zip(("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large"), judged.stats.tolist()))
     stats = {name: value if value > -1 else None for name, value in stats.items()}  # -1: there is no such object
     if stats["AP"] is None:
-        raise DatasetError(f"{data.root}: no picture of {image_set} has an object")
+        raise DatasetError(f"{data.root}: no picture of {image_set} has an object that counts")
     lines = ["~~~~ Mean and per-category AP @ IoU=0.50,0.95] ~~~~", f"{'all':<15s} {100 * stats['AP']:5.1f}"]
     lines += [f"{name:<15s} {100 * value:5.1f}" for name, value in parts.items() if value is not None]
     lines += [line for line in told.getvalue().splitlines() if line.lstrip().startswith("Average")]

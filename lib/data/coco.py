@@ -54,9 +54,14 @@ def _there(record: BoxRecord, faults: list | None) -> bool:
     return False
 
 
+def is_hidden(image_set: str) -> bool:
+    """Whether only the benchmark's server knows the objects of a set, or of one of several joined by '+'."""
+    return any(one.startswith("test") for one in image_sets(image_set))
+
+
 def annotation_file(root: str | Path, image_set: str) -> Path:
     """image_info_<set>.json, without objects, is what test sets have."""
-    kind = "image_info" if image_set.startswith("test") else "instances"
+    kind = "image_info" if is_hidden(image_set) else "instances"
     return Path(root) / "annotations" / f"{kind}_{image_set}.json"
 
 

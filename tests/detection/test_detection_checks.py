@@ -62,6 +62,15 @@ def test_every_fault_is_told(cfg, tmp_path):
     assert "9 with the background, dataset.NUM_CLASSES says 4" in "\n".join(lines(check_config(cfg)))
 
 
+def test_a_set_without_objects_cannot_be_used(cfg, tmp_path):
+    """Training and testing refuse it, too."""
+    for path in (tmp_path / "s" / "VOC2012" / "Annotations").glob("val_*.xml"):
+        path.write_text(path.read_text().replace("<difficult>0", "<difficult>1"))
+    report = check_config(cfg)
+    assert not report.usable
+    assert [each.where for each in report.findings if each.fault == "no objects"] == ["2012_val"]
+
+
 def test_every_picture_of_coco_that_is_missing_is_told(cfg, tmp_path):
     cfg.dataset.dataset, cfg.dataset.image_set, cfg.dataset.test_image_set = "coco", "train", "val"
     for number in (0, 2):

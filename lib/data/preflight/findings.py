@@ -37,6 +37,7 @@ FAULTS = {
     "sizes differ under SCALES": (ERROR, "crop (TRAIN.ENABLE_CROP=true) or use batches of 1 (BATCH_IMAGES=1)"),
     "image set cannot be read": (ERROR, ""),
     "broken annotation": (ERROR, "training reads every one: correct these, or take their names from the list"),
+    "no objects": (ERROR, "nothing can be learned from such a set, or measured by it"),
     "proposals do not fit": (ERROR, "python -m detection.propose writes the file that dataset.proposal names"),
     "another number of classes": (ERROR, "dataset.NUM_CLASSES counts the background, too"),
     "picture without objects": (WARNING, "these are tested on, not trained on"),

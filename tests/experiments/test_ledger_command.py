@@ -49,7 +49,7 @@ def test_command_trains_what_is_missing_and_writes_the_ledger(tmp_path, monkeypa
 
 @pytest.mark.parametrize(("arguments", "told"), [
     (["run", "--lines", "dcn_999"], "--lines: there is no dcn_999; there are deeplab_base,"),
-    (["run", "--data", "mars"], "--data: there is no mars; there are stand-in, own-rate, cityscapes"),
+    (["run", "--data", "mars"], "--data: there is no mars; there are stand-in, own-rate, full-length, cityscapes"),
     (["run", "net.depht=3"], "command line: net.depht=3: unknown key net.depht; did you mean net.depth?"),
     (["--runs", "nowhere.json"], "nowhere.json"),
     (["--runs", str(ROOT / "experiments/rfcn/runs.json")], "runs.json: no run of this ledger: both on updates-400,"),

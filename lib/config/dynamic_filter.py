@@ -42,6 +42,8 @@ class DynamicFilterBlock:
     hidden : of the layers before the last of a branch
     kernel, samples, sample_stride : k and s along each side, and pixels between samples; k is odd
     fusion, residual, attention_at : as the operator's (operators/dynamic_filter/README.md)
+
+    Raises ValueError for a size below 1, and for another fusion or attention_at.
     """
 
     num_filter: int = 24
@@ -53,6 +55,14 @@ class DynamicFilterBlock:
     fusion: Literal["sum", "mean"] = "sum"
     residual: bool = True
     attention_at: Literal["sample", "output"] = "sample"
+
+    def __post_init__(self):
+        for name in ("num_filter", "channels", "hidden", "kernel", "samples", "sample_stride"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        for name, choices in (("fusion", ("sum", "mean")), ("attention_at", ("sample", "output"))):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name}: expected one of {choices}, got {getattr(self, name)!r}")
 
     def layers(self) -> tuple[Layer, ...]:
         """In order. `feature`, `channel`, `spatial`, `position`, `sample` are the operator's inputs; 1 is added to the

@@ -106,3 +106,13 @@ def test_normal_with_a_deviation_of_its_own():
     )
     with pytest.raises(ValueError, match=r"known: .*normal\(S\)"):
         initial_value("normal()", "w", (1,), 0)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"num_filter": -1}, {"channels": 0}, {"hidden": 0}, {"kernel": 0}, {"samples": 0}, {"sample_stride": 0},
+              {"fusion": "max"}, {"attention_at": "centre"}]
+)  # fmt: skip
+def test_sizes_that_cannot_be_are_told_by_name(wrong):
+    (name,) = wrong
+    with pytest.raises(ValueError, match=f"^{name}: expected .*, got "):
+        DynamicFilterBlock(**wrong)

@@ -47,7 +47,8 @@ class Looker:
         """image: uint8 (h, w, 3) RGB of any size. name: for titles. truth: as `truth_of` gives it."""
         cfg, engine = self._cfg, self._predictor.engine
         seen, scale, inputs = network_inputs(cfg, image)
-        arrays = engine.compute(inputs, wanted_outputs(self._layers) + pooling_outputs(self._poolings))
+        wanted = wanted_outputs(self._layers) + pooling_outputs(self._poolings)
+        arrays = engine.compute(inputs, wanted) if wanted else {}  # nothing where no offsets are
         shapes = engine.shapes({key: value.shape for key, value in inputs.items()})
         found = self._predictor.detections([image])[0]
         return Look(

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
 from PIL import Image
-from small_detection import LOG, config_in, train_small
+from small_detection import LOG, WITH_FILTERS, config_in, train_small
 
 from detection import bins as bins_of
 from detection.batches import network_inputs
@@ -55,6 +56,15 @@ def test_a_run_is_tested_drawn_and_looked_at(tmp_path):
         assert np.array_equal(each.box, found.boxes[number] * scale)
         assert all(np.array_equal(each.bins[name], alone[name]) for name in alone)
     assert look.prediction.shape == look.image.shape[:2] == (64, 96)
+
+
+@pytest.mark.parametrize("settings, filters", [(["symbol=resnet_v1_101_rfcn"], []), (WITH_FILTERS, ["lsdfn"])])
+def test_a_network_without_offsets_is_looked_at(tmp_path, settings, filters):
+    train_small("rfcn", tmp_path, "TRAIN.end_epoch=1", *settings)
+    cfg = config_in("rfcn", tmp_path, "TRAIN.end_epoch=1", *settings)
+    made, data = predictor(SYSTEM, cfg), SYSTEM.dataset(cfg)
+    look = SYSTEM.looker(cfg, made).look(data.image(data.records[0]), "one")
+    assert look.layers == [] and look.boxes == [] and [each.layer.name for each in look.filters] == filters
 
 
 def check_kept_box(cfg, place):

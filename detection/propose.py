@@ -35,10 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
     from detection.data import load_dataset
     from detection.proposals import check_names
     from lib.predictors import predictor
-    from lib.run.atomic import write_with
+    from lib.run.atomic import check_writable, write_with
 
     target = path(options.files[0])
-    target.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written to is told before the work
+    check_writable(target)  # before the work
     network = predictor(system, cfg, options.epoch, file=options.params)
     names = options.sets.split("+") if options.sets else [cfg.dataset.image_set, cfg.dataset.test_image_set]
     sets = {name: load_dataset(cfg, name) for name in dict.fromkeys(names)}

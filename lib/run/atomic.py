@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -32,6 +33,20 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise OSError(error.errno or 0, error.strerror or str(error), str(path)) from error
     finally:
         new.unlink(missing_ok=True)
+
+
+def check_writable(path: str | Path) -> None:
+    """Makes the folder of a file that long work will write. Raises OSError naming `path` where it cannot be written."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    trial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        trial.touch()
+    except OSError as error:
+        raise OSError(error.errno or 0, error.strerror or str(error), str(path)) from error
+    trial.unlink()
 
 
 def write_bytes(path: str | Path, content) -> None:

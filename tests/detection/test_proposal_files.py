@@ -72,6 +72,10 @@ def test_two_pictures_of_one_name_are_told(trained, tmp_path, capsys):
     assert "train_000000.png and" in (told := capsys.readouterr().err) and "are both called 1;" in told
     assert propose.main(["quick_rfcn", str(tmp_path / "a.npz"), "--sets", "train", *given]) == 0
     assert list(np.load(tmp_path / "a.npz")) == ["1", "2", "3"]
+    (tmp_path / "folder.npz").mkdir()
+    for name in (tmp_path / "folder.npz", "/proc/a.npz"):
+        assert propose.main(["quick_rfcn", str(name), "--sets", "none", *given]) == 1
+        assert str(name) in capsys.readouterr().err  # not that there is no such set, which is read later
     joined, data = with_file(tmp_path, **{"0": GOOD, "1": GOOD[:1]})
     records = [replace(each, image=tmp_path / year / "0.png", name="0") for each, year in zip(data.records, "ab")]
     with pytest.raises(DatasetError, match=r"a/0.png and .*b/0.png are both called 0"):

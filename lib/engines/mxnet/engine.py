@@ -122,10 +122,9 @@ class MXNetEngine(Engine):
     def _optimiser(self) -> gluon.Trainer:
         if self._trainer is None:
             trainer = optimiser.trainer_of(self._held.params, self._settings, self.group.kvstore)
-            # Creates the KVStore's entries. Left to the first step, that would overwrite the statistics which each
-            # device has just moved with those of one of them: of the worker that MXNet counts as first, another one
-            # at each start.
-            trainer.allreduce_grads()
+            # Left to the first step, that would overwrite the statistics which each device has just moved with those of
+            # one of them: of the worker that MXNet counts as first, another one at each start.
+            optimiser.share(trainer)
             self._trainer = trainer
         return self._trainer
 

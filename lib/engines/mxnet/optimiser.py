@@ -23,6 +23,19 @@ def trainer_of(params, settings: Settings, kvstore) -> gluon.Trainer:
     return gluon.Trainer(params, settings.optimizer, numbers, kvstore=kvstore, update_on_kvstore=False)
 
 
+def share(trainer: gluon.Trainer) -> None:
+    """Creates the KVStore's entries, from which every worker and device takes its parameters, and waits until it has them.
+
+    A server keeps parameters and sums of gradients under the same keys. A gradient that is sent while a parameter is
+    still under way could come first, and be taken for the parameter.
+    """
+    trainer._init_kvstore()
+    trainer._init_params()
+    for parameter in trainer._params:
+        for copy in parameter.list_data():
+            copy.wait_to_read()
+
+
 def state_of(trainer: gluon.Trainer) -> Arrays:
     """Copies, from the first device: all have the same."""
     names, states = [parameter.name for parameter in trainer._params], trainer._updaters[0].states

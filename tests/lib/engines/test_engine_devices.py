@@ -67,6 +67,36 @@ def test_all_devices_hold_the_same_after_every_update():
         np.testing.assert_array_equal(first["probability_output"], second["probability_output"])
 
 
+class Recording(mx.kv.KVStoreBase):
+    """A KVStore that keeps parameters and gradients under the same keys, as a server does. Notes what it is given."""
+
+    type, rank, num_workers = "recording", 0, 1
+
+    def __init__(self):
+        self.told = []
+
+    def broadcast(self, key, value, out, priority=0):
+        self.told.append("parameter")
+
+    def pushpull(self, key, value, out=None, priority=0):
+        self.told.append("gradient")
+
+    @staticmethod
+    def is_capable(capability):
+        return False
+
+
+def test_no_gradient_is_sent_before_all_parameters_have_come():
+    """A server that had a gradient first would give it out as the parameter; the first forward pass then had zeros."""
+    engine = engine_of(config("quick_acn"))
+    engine.group.kvstore = store = Recording()
+    trainer = engine._optimiser()
+    assert store.told == ["parameter"] * len(trainer._params) and len(trainer._params) > 10
+    engine._optimiser()
+    trainer.allreduce_grads()
+    assert store.told.count("parameter") == len(trainer._params) and "gradient" in store.told
+
+
 def test_statistics_are_each_devices_own_until_they_are_shared():
     settings = [*SMALL, "net.train_bn=true", "TRAIN.BATCH_IMAGES=3"]
     engine = engine_of(config("quick_acn", *settings, "run.cpus=2"))

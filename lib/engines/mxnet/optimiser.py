@@ -24,7 +24,7 @@ def trainer_of(params, settings: Settings, kvstore) -> gluon.Trainer:
 
 
 def share(trainer: gluon.Trainer) -> None:
-    """Creates the KVStore's entries, from which every worker and device takes its parameters, and waits until it has them.
+    """Creates the KVStore's entries, from which every worker and device takes its parameters, and waits for these.
 
     A server keeps parameters and sums of gradients under the same keys. A gradient that is sent while a parameter is
     still under way could come first, and be taken for the parameter.

@@ -82,11 +82,8 @@ def pair_targets(anchors: np.ndarray, box, rule: PairRule, random: np.random.Gen
 def _candidates(overlap: np.ndarray, rule: PairRule) -> np.ndarray:
     if not rule.best:
         return np.flatnonzero((overlap >= rule.positive) & (overlap > 0))
-    return (
-        np.argsort(-overlap, kind="stable")[: rule.best]
-        if overlap.max(initial=0) > rule.positive
-        else np.empty(0, np.int64)
-    )
+    count = rule.best if overlap.max(initial=0) > rule.positive else 0
+    return np.argsort(-overlap, kind="stable")[:count]
 
 
 def _draw(found: np.ndarray, most: int, random: np.random.Generator) -> np.ndarray:

@@ -77,7 +77,10 @@ class Run:
     @property
     def _graph(self) -> str:
         """The text of its graph, '' before the first checkpoint."""
-        return checkpoint.read_graph(self.prefix) if Path(f"{self.prefix}-symbol.json").is_file() else ""
+        try:
+            return checkpoint.read_graph(self.prefix)
+        except FileNotFoundError:
+            return ""
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r}, {self.kind}, {self.last} epochs)"

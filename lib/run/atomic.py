@@ -21,7 +21,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     An OSError of the new file names `path`.
     """
     path = Path(path)
-    new = path.with_name(f".{path.name}.{os.getpid()}")
+    new = _beside(path)
     try:
         yield new
         _to_disk(new)
@@ -35,13 +35,18 @@ def replacing(path: str | Path) -> Iterator[Path]:
         new.unlink(missing_ok=True)
 
 
+def _beside(path: Path) -> Path:
+    """The file of this process that is to take the place of `path`."""
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
 def check_writable(path: str | Path) -> None:
     """Makes the folder of a file that long work will write. Raises OSError naming `path` where it cannot be written."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    trial = path.with_name(f".{path.name}.{os.getpid()}")
+    trial = _beside(path)
     try:
         trial.touch()
     except OSError as error:

@@ -58,7 +58,7 @@ class BackwardWorker {
 
   // At the places of a band.
   void gather(const DynamicFilterImage<T>& image, int64_t band) {
-    band_.begin(image.in, band);
+    band_.place(band);
     const TapRows<T> rows(s_, image.in, image.sums);
     const bool position = image.grad.position && !s_.at_output;
     for (int64_t y = band_.y_begin; y < band_.y_end; ++y) {

@@ -52,9 +52,12 @@ class SampleBand {
     std::fill_n(planes_.get(), DynamicFilterCut::kChannels * plane_, T(0));  // the margins stay so
   }
 
+  // Which rows of the map those of the band are; enough where nothing is read by it.
+  void place(int64_t band) { y_begin = band * cut_.rows, y_end = std::min<int64_t>(y_begin + cut_.rows, s_.height); }
+
   void begin(const DynamicFilterArrays<const T>& image, int64_t band) {
     in_ = image;
-    y_begin = band * cut_.rows, y_end = std::min<int64_t>(y_begin + cut_.rows, s_.height);
+    place(band);
     low_ = std::max<int64_t>(y_begin - cut_.pad_y, 0), high_ = std::min<int64_t>(y_end + cut_.pad_y, s_.height);
     const T *p = in_.position + s_.centre() * s_.pixels() + low_ * s_.width, scale = s_.scale<T>();
     for (int64_t i = 0; i < (high_ - low_) * s_.width; ++i) factors_[i] = s_.at_output ? scale : scale * p[i];

@@ -15,10 +15,11 @@ STREETS = Path("data/streets_boxes")
 """What the quick_* configurations train on; made where it is not there."""
 
 
-def load_dataset(cfg, image_set: str) -> BoxData:
+def load_dataset(cfg, image_set: str, truth: bool = True) -> BoxData:
     """The data set that cfg.dataset names, one image set of it or several joined by '+'.
 
-    cfg: reads dataset.{dataset, dataset_path, NUM_CLASSES, class_names, streets} and SCALES.
+    cfg: reads dataset.{dataset, dataset_path, NUM_CLASSES, class_names, streets} and SCALES. truth: False does without
+    PASCAL VOC's annotations; COCO's sets have a file in any case.
     Raises DatasetError naming the setting or the file that does not fit.
     """
     settings, streets = cfg.dataset, cfg.dataset.streets
@@ -29,7 +30,7 @@ def load_dataset(cfg, image_set: str) -> BoxData:
     if kind:
         data = coco(settings.dataset_path, image_set)
     else:
-        data = voc_boxes(settings.dataset_path, image_set, tuple(settings.class_names))
+        data = voc_boxes(settings.dataset_path, image_set, tuple(settings.class_names), truth=truth)
     if data.num_classes != settings.NUM_CLASSES:
         raise DatasetError(
             f"dataset.NUM_CLASSES: {settings.dataset} has {data.num_classes} classes, the background counted, got "

@@ -34,15 +34,18 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
     images, parts (by class name), and of VOC `map_50` and `map_70`.
     """
     data = load_dataset(cfg, cfg.dataset.test_image_set)
-    hidden = is_coco(cfg) and is_hidden(cfg.dataset.test_image_set)  # pictures alone: what was found is handed in
-    if not hidden:
-        require_objects(data)
+    if is_coco(cfg) and is_hidden(data.root, cfg.dataset.test_image_set):
+        raise DatasetError(
+            f"dataset.test_image_set: the objects of {cfg.dataset.test_image_set} are not published, so there is no "
+            "number; ./test.sh CONFIG --submission writes what COCO's server takes"
+        )
+    require_objects(data)
     place.mkdir(parents=True, exist_ok=True)
     proposals = read_proposals(cfg, data.records)
     made_by = _made_by(cfg, predictor, data, proposals)
     found = None if ignore_cache else read_detections(place, made_by)
     if found is None:
-        found = _predict(cfg, data, predictor, proposals, log)
+        found = predict(cfg, data, predictor, proposals, log)
         _store(place, made_by, found)
     else:
         log.info("using the detections stored in %s; --ignore_cache predicts them again", place / STORED)
@@ -50,9 +53,6 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
     log.info("evaluate detections: ")
     if is_coco(cfg):
         path = write_coco(place, data, cfg.dataset.test_image_set, found)
-        if hidden:
-            raise DatasetError(f"{path} is written, for COCO's server to judge: the objects of "
-                               f"{cfg.dataset.test_image_set} are not published, so there is no number")  # fmt: skip
         numbers, lines = coco_numbers(path, data, cfg.dataset.test_image_set)
     else:
         write_voc(place, data, found)
@@ -104,7 +104,8 @@ def read_detections(place: Path, made_by: str = "") -> list[Detections] | None:
     return [Detections(*each) for each in zip(*(np.split(stored[name], cuts) for name in PARTS))]
 
 
-def _predict(cfg, data, predictor, proposals: dict[str, np.ndarray], log) -> list[Detections]:
+def predict(cfg, data, predictor, proposals: dict[str, np.ndarray], log) -> list[Detections]:
+    """What is found on the pictures of `data`, in their order. proposals: of `read_proposals`."""
     size, count = cfg.TEST.BATCH_IMAGES, len(data.records)
     groups = [data.records[first : first + size] for first in range(0, count, size)]
     seconds, clock, found = np.zeros(2), time.perf_counter(), []

@@ -37,7 +37,11 @@ def check_config(cfg, workers: int = 1) -> Report:
         except DatasetError as error:
             report.findings.append(Finding("proposals do not fit", name, str(error)))
         report.findings += _pictures(data, workers)
-        report.findings += _classes(cfg, data, name)
+        if data.num_classes != cfg.dataset.NUM_CLASSES:
+            text = f"{data.num_classes} with the background, dataset.NUM_CLASSES says {cfg.dataset.NUM_CLASSES}"
+            report.findings.append(Finding("another number of classes", name, text))
+        if not (is_coco(cfg) and is_hidden(data.root, name)):
+            report.findings += _objects(data, name)
         filled = sum(bool(len(record.objects.trained.boxes)) for record in data.records)
         report.splits[name] = Counts({"": (len(data.records), filled)}, Counter(record.size for record in data.records))
     return report
@@ -60,20 +64,22 @@ def _pictures(data: BoxData, workers: int) -> list[Finding]:
         return None
 
     with ThreadPoolExecutor(workers) as pool:
-        found = [each for each in pool.map(look, data.records) if each is not None]
+        return [each for each in pool.map(look, data.records) if each is not None]
+
+
+def _objects(data: BoxData, image_set: str) -> list[Finding]:
+    """Pictures without objects, classes without."""
     empty = [record for record in data.records if not len(record.objects.trained.boxes)]
-    return found + [Finding("picture without objects", str(record.image)) for record in empty]
-
-
-def _classes(cfg, data: BoxData, image_set: str) -> list[Finding]:
-    if data.num_classes != cfg.dataset.NUM_CLASSES:
-        text = f"{data.num_classes} with the background, dataset.NUM_CLASSES says {cfg.dataset.NUM_CLASSES}"
-        return [Finding("another number of classes", image_set, text)]
+    findings = [Finding("picture without objects", str(record.image)) for record in empty]
     seen = np.zeros(data.num_classes, bool)
     for record in data.records:
         seen[record.objects.trained.classes] = True
     missing = [name for name, one in zip(data.class_names[1:], seen[1:]) if not one]
-    if len(missing) == data.num_classes - 1 and not (is_coco(cfg) and is_hidden(image_set)):
-        return [Finding("no objects", image_set, f"none of {len(data.records)} pictures has one that counts")]
+    if len(missing) == data.num_classes - 1:
+        text = f"none of {len(data.records)} pictures has one that counts"
+        return [*findings, Finding("no objects", image_set, text)]
     advice = "the network cannot learn these; they do not count in the mean average precision"
-    return [Finding("classes that never occur", image_set, ", ".join(missing), advice)] if missing else []
+    return [
+        *findings,
+        *([Finding("classes that never occur", image_set, ", ".join(missing), advice)] if missing else []),
+    ]

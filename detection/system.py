@@ -15,6 +15,16 @@ class Detection(System):
 
     name, schema = "detection", SCHEMA
 
+    def hidden_test_set(self, cfg) -> str:
+        from detection.submission import hidden_test_set
+
+        return hidden_test_set(cfg)
+
+    def submit(self, cfg, predictor, place, log) -> Path:
+        from detection.submission import submit
+
+        return submit(cfg, predictor, place, log)
+
     def draw(self, cfg, predictor, image):
         from detection.pictures import drawn
 

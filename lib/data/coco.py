@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""COCO's boxes: <root>/annotations/instances_<set>.json and <root>/images/<set>/<file> (or <root>/<set>/<file>).
+"""COCO's boxes: <root>/annotations/instances_<set>.json and <root>/images/<set>/<file> (or <root>/<set>/<file>);
+image_info_<set>.json of a set whose objects are not published.
 
 Reading needs json only; evaluation goes through pycocotools (extra `detection`). Where this differs from the original:
 boxes keep their fractions.
@@ -14,6 +15,8 @@ from pathlib import Path
 from lib.data.boxes import BoxData, BoxRecord, objects
 from lib.data.cityscapes import image_sets
 from lib.data.images import DatasetError
+
+INFO = "image_info"
 
 
 def coco(root: str | Path, image_set: str, faults: list | None = None) -> BoxData:
@@ -54,15 +57,15 @@ def _there(record: BoxRecord, faults: list | None) -> bool:
     return False
 
 
-def is_hidden(image_set: str) -> bool:
+def is_hidden(root: str | Path, image_set: str) -> bool:
     """Whether only the benchmark's server knows the objects of a set, or of one of several joined by '+'."""
-    return any(one.startswith("test") for one in image_sets(image_set))
+    return any(annotation_file(root, one).name.startswith(INFO) for one in image_sets(image_set))
 
 
 def annotation_file(root: str | Path, image_set: str) -> Path:
-    """image_info_<set>.json, without objects, is what test sets have."""
-    kind = "image_info" if is_hidden(image_set) else "instances"
-    return Path(root) / "annotations" / f"{kind}_{image_set}.json"
+    """image_info_<set>.json, without objects, is what a benchmark's test sets have in place of the other."""
+    full, info = (Path(root) / "annotations" / f"{kind}_{image_set}.json" for kind in ("instances", INFO))
+    return info if info.is_file() and not full.is_file() else full
 
 
 def read_annotations(path: Path) -> dict:

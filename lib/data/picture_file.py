@@ -61,6 +61,12 @@ def stored_values(path: str | Path) -> np.ndarray:
         return np.array(image)
 
 
+def stored_size(path: str | Path) -> tuple[int, int]:
+    """(height, width) as stored, not turned; reads the file's head only. Raises DatasetError naming the file."""
+    with _opened(path) as image:
+        return image.height, image.width
+
+
 def unlike_rgb(path: str | Path) -> str:
     """How the file differs from an upright 8-bit RGB picture, '' if it does not. The file can be opened."""
     with _opened(path) as image:

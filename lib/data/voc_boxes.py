@@ -20,15 +20,18 @@ from lib.data import voc_labels
 from lib.data.boxes import BoxData, BoxRecord, objects
 from lib.data.cityscapes import image_sets
 from lib.data.images import DatasetError
+from lib.data.picture_file import stored_size
 
 CLASS_NAMES = ("__background__", *voc_labels.CLASS_NAMES[1:])
 
 
-def voc_boxes(root: str | Path, image_set: str, class_names: tuple[str, ...] = (), faults: list | None = None):
+def voc_boxes(root: str | Path, image_set: str, class_names: tuple[str, ...] = (), faults: list | None = None,
+              truth: bool = True):  # fmt: skip
     """The pictures (`BoxData`) of '<year>_<list>', or of several joined by '+': '2007_trainval+2012_trainval'.
 
     class_names: of another data set in this format, without the background; (): VOC's 20. faults: takes (annotation's
-    file, what is wrong with it) of pictures that then are left out.
+    file, what is wrong with it) of pictures that then are left out. truth: False reads no annotation, and no picture
+    has an object.
     Raises DatasetError naming the folder, list or annotation that is missing or wrong.
     """
     names = ("__background__", *class_names) if class_names else CLASS_NAMES
@@ -43,7 +46,7 @@ def voc_boxes(root: str | Path, image_set: str, class_names: tuple[str, ...] = (
                 raise DatasetError(f"image set {image_set!r}: {picture} of {one} stands in it twice")
             seen.add((year, picture))
             try:
-                data.records.append(_record(data.root / f"VOC{year}", picture, names))
+                data.records.append(_record(data.root / f"VOC{year}", picture, names if truth else ()))
             except DatasetError as error:
                 if faults is None:
                     raise
@@ -68,11 +71,15 @@ def _ids(kit: Path, name: str) -> list[str]:
 
 
 def _record(kit: Path, picture: str, names: tuple[str, ...]) -> BoxRecord:
+    """names: of the classes; () reads no annotation."""
     image = next((path for path in (kit / "JPEGImages" / f"{picture}{end}" for end in (".jpg", ".png"))
                   if path.is_file()), None)  # fmt: skip
     if image is None:
         raise DatasetError(f"{kit / 'JPEGImages' / picture}.jpg: no such file")
-    size, found = read_annotation(kit / "Annotations" / f"{picture}.xml", names)
+    if names:
+        size, found = read_annotation(kit / "Annotations" / f"{picture}.xml", names)
+    else:
+        size, found = stored_size(image), objects([])
     return BoxRecord(image, picture, size, found)
 
 

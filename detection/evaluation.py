@@ -14,7 +14,7 @@ from detection.data import is_coco, load_dataset
 from detection.looker import look_for_box, save_box
 from detection.predictor import Detections
 from detection.proposals import read_proposals
-from detection.results import coco_numbers, require_objects, voc_numbers, write_coco, write_voc
+from detection.results import check_coco, coco_numbers, require_objects, voc_numbers, write_coco, write_voc
 from lib.data.coco import is_hidden
 from lib.data.images import DatasetError
 from lib.data.prefetch import prefetch
@@ -40,6 +40,8 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
             "number; ./test.sh CONFIG --submission writes what COCO's server takes"
         )
     require_objects(data)
+    if is_coco(cfg):
+        check_coco()
     place.mkdir(parents=True, exist_ok=True)
     proposals = read_proposals(cfg, data.records)
     made_by = _made_by(cfg, predictor, data, proposals)

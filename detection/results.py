@@ -22,6 +22,7 @@ from lib.data.coco import annotation_file, read_annotations
 from lib.data.images import DatasetError
 from lib.metrics.average_precision import Found, average_precision
 from lib.run.atomic import write_text
+from operators.extras import need
 
 THRESHOLDS = (0.5, 0.7)
 
@@ -138,13 +139,17 @@ def _coco_truth(data: BoxData, image_set: str) -> dict:
     return {**parts[0], **whole, "annotations": numbered}
 
 
+def check_coco() -> None:
+    """Raises MissingExtra where COCO's numbers cannot be had."""
+    need("detection", "pycocotools")
+
+
 def coco_numbers(path: Path, data: BoxData, image_set: str) -> tuple[dict, list[str]]:
     """(results, log lines) of a result file by pycocotools: the mean over IoU .5 to .95."""
-    try:
-        from pycocotools.coco import COCO
-        from pycocotools.cocoeval import COCOeval
-    except ImportError:
-        raise DatasetError("COCO's evaluation needs pycocotools: scripts/setup.sh detection") from None
+    check_coco()
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
     with contextlib.redirect_stdout(io.StringIO()) as told:
         truth = COCO()
         truth.dataset = _coco_truth(data, image_set)

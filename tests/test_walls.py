@@ -78,7 +78,7 @@ TABLE = {
     "classify.symbols": {"lib.nets", "classify", "mxnet"},
     "flow": {*_SYSTEM, "lib.commands", "lib.predictors"},
     "flow.symbols": {"lib.nets", "flow", "mxnet"},
-    "detection": {*_SYSTEM, "lib.boxes", "lib.commands", "lib.predictors"},
+    "detection": {*_SYSTEM, "lib.boxes", "lib.commands", "lib.predictors", "operators.extras"},
     "detection.symbols": {"lib.nets", "detection", "mxnet"},
     "tracking": {*_SYSTEM, "lib.boxes", "lib.commands", "lib.predictors"},
     "experiments": {*FILES, "lib.extra", "lib.system"},

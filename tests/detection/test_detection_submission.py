@@ -22,6 +22,7 @@ from lib.data.coco import coco
 from lib.data.images import DatasetError
 from lib.data.streets.boxes import CLASS_NAMES, BoxSettings, generate_boxes
 from lib.data.voc_boxes import CLASS_NAMES as VOC_NAMES
+from operators import extras
 
 LOG = logging.getLogger("test")
 
@@ -104,6 +105,13 @@ def test_a_hidden_set_is_refused_before_anything_is_predicted(kit, tmp_path, ima
         DatasetError, match=f"objects of {image_set}".replace("+", ".") + " are not published.*--submission"
     ):
         evaluate(config(kit, "coco", image_set), SimpleNamespace(), tmp_path / "out", False, LOG)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_is_missing_for_cocos_numbers_is_told_before_anything_is_predicted(kit, tmp_path, monkeypatch):
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    with pytest.raises(extras.MissingExtra, match="pycocotools not installed.*setup.sh detection"):
+        evaluate(config(kit, "coco", "val"), SimpleNamespace(), tmp_path / "out", False, LOG)
     assert not (tmp_path / "out").exists()
 
 

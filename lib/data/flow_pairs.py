@@ -28,8 +28,8 @@ class Pair:
 
 @dataclass(frozen=True)
 class Files:
-    """Of one pair. hidden: tells the occluded pixels; invalid: those whose flow is not to be trusted. These two may be
-    missing."""
+    """Of one pair. hidden: tells the occluded pixels; invalid: those whose flow is not to be trusted. Of these two a
+    data set has either a file for every pair or none."""
 
     first: Path
     second: Path
@@ -42,7 +42,7 @@ class FlowPairs(ABC):
     """The pairs of one image set, in order. `root`, `image_set`: where and which. `records`: their names."""
 
     def __init__(self, root: str | Path, image_set: str, sets: tuple[str, ...], what: str):
-        """sets: those that `what` has. Raises DatasetError for another one, or a missing or empty set."""
+        """sets: those that `what` has. Raises DatasetError for another one, an empty set, or a missing file."""
         self.root, self.image_set = Path(root), image_set
         if image_set not in sets:
             raise DatasetError(f"image set {image_set!r}: {what} has {', '.join(sets)}")
@@ -52,6 +52,8 @@ class FlowPairs(ABC):
                    if not each.is_file()]  # fmt: skip
         if missing:
             raise DatasetError(f"{missing[0]}: no such file, though {what} has it ({len(missing)} are missing)")
+        for kind in ("hidden", "invalid"):
+            _require_all_or_none([getattr(files, kind) for files in self._files.values()])
 
     @abstractmethod
     def _found(self) -> dict[str, Files]:
@@ -85,3 +87,13 @@ class FlowPairs(ABC):
     def _hidden(self, path: Path) -> np.ndarray:
         """bool (h, w): pixels that are not to be seen in the second picture."""
         return images.read_label(path) > 0
+
+
+def _require_all_or_none(paths: list[Path | None]) -> None:
+    """Raises DatasetError where some are there: pairs without theirs would be measured by another rule than others."""
+    told = [path for path in paths if path]
+    missing = [path for path in told if not path.is_file()]
+    if 0 < len(missing) < len(told):
+        raise DatasetError(
+            f"{missing[0]}: no such file, though {len(told) - len(missing)} of {len(told)} pairs have one"
+        )

@@ -37,6 +37,9 @@ class FlyingChairs(FlowPairs):
         if not digits or not set(digits) <= set(SPLITS.values()):
             raise DatasetError(f"{path}: expected 1 (train) or 2 (test) on every line, got {sorted(set(digits))[:4]}")
         wanted, data = SPLITS[self.image_set], self.root / "data"
+        if (beyond := data / f"{len(digits) + 1:05d}_flow.flo").is_file():
+            raise DatasetError(f"{path}: {len(digits)} lines, expected one for each pair, but {beyond} is there: "
+                               "is the file whole?")  # fmt: skip
         names = [f"{number:05d}" for number, digit in enumerate(digits, start=1) if digit == wanted]
         if not names:
             raise DatasetError(f"{path}: no line is {wanted} ({self.image_set})")

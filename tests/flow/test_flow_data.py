@@ -115,6 +115,9 @@ def test_what_is_wrong_with_the_folder_is_told(shapes, tmp_path):
         FlyingChairs(tmp_path, "train").pair("00001")
     write_flow(tmp_path / "data/00001_flow.flo", np.zeros((4, 6, 2)))
     assert FlyingChairs(tmp_path, "train").pair("00001").occluded is None
+    write_flow(tmp_path / "data/00002_flow.flo", np.zeros((4, 6, 2)))  # the split file was cut
+    with pytest.raises(DatasetError, match=f"{SPLIT_FILE}: 1 lines, expected one for each pair, but .*00002_flow.flo"):
+        FlyingChairs(tmp_path, "train")
 
 
 def body(motion, outline=((0, 0),) * 0, at=None):

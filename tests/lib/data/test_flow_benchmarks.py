@@ -103,6 +103,17 @@ def test_what_is_wrong_with_sintel_is_told(sintel, tmp_path):
         Sintel(sintel, "final").pair("ambush_2_frame_0001")
 
 
+@pytest.mark.parametrize("what", ["occlusions", "invalid"])
+def test_a_folder_that_tells_of_some_pairs_alone_is_told(sintel, what):
+    files = sorted((sintel / "training" / what).rglob("*.png"))
+    files[1].unlink()
+    with pytest.raises(DatasetError, match=rf"{what}/ambush_2/frame_0001.png: no such file, though 2 of 3 pairs"):
+        Sintel(sintel, "final")
+    for path in (files[0], files[2]):
+        path.unlink()
+    assert len(Sintel(sintel, "final")) == 3
+
+
 def test_kitti(kitti):
     data = KittiFlow(kitti, "training")
     assert data.records == ["000000_10", "000001_10"]

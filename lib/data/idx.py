@@ -16,6 +16,7 @@ from lib.run.atomic import write_bytes
 
 KINDS = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 GZIP = b"\x1f\x8b"
+MOST_AXES = 32  # of a NumPy array
 
 
 def read_content(path: str | Path) -> bytes:
@@ -37,6 +38,8 @@ def parse(path: str | Path, content: bytes) -> np.ndarray:
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in KINDS:
         raise DatasetError(f"{path}: no IDX file (it begins with {content[:4].hex() or 'nothing'})")
     axes, begin = content[3], 4 + 4 * content[3]
+    if axes > MOST_AXES:
+        raise DatasetError(f"{path}: {axes} axes, expected {MOST_AXES} at most")
     if len(content) < begin:
         raise DatasetError(f"{path}: {len(content)} bytes, its lengths of {axes} axes end at {begin}")
     shape = tuple(int(each) for each in np.frombuffer(content, ">u4", axes, 4))
@@ -53,7 +56,7 @@ def read_idx(path: str | Path) -> np.ndarray:
 
 
 def write_idx(path: str | Path, array: np.ndarray) -> None:
-    """Writes uint8 numbers of up to 255 axes as a plain IDX file, completely or not at all."""
+    """Writes uint8 numbers as a plain IDX file, completely or not at all."""
     if array.dtype != np.uint8:
         raise ValueError(f"{path}: expected uint8, got {array.dtype}")
     head = bytes([0, 0, 0x08, array.ndim]) + np.array(array.shape, ">u4").tobytes()

@@ -58,12 +58,13 @@ GOOD = bytes([0, 0, 8, 2]) + np.array([2, 3], ">u4").tobytes() + bytes(6)
         (b"\x89PNG\r\n", r"no IDX file \(it begins with 89504e47\)"),
         (bytes([0, 0, 10, 1, 0]), "no IDX file"),
         (GOOD[:9], "9 bytes, its lengths of 2 axes end at 12"),
+        (b"\0\0\x08\xff" + bytes(4 * 255), "255 axes, expected 32 at most"),
         (GOOD[:-1], r"17 bytes, expected 18 for an array of shape \(2, 3\)"),
         (GOOD + b"\0", "19 bytes, expected 18"),
         (gzip.compress(GOOD)[:-9], "damaged gzip"),
         (bytes([0, 0, 8, 3]) + b"\xff" * 12 + bytes(6), "22 bytes, expected"),
     ],
-    ids=["nothing", "picture", "kind", "head", "short", "long", "gzip", "huge"],
+    ids=["nothing", "picture", "kind", "head", "axes", "short", "long", "gzip", "huge"],
 )
 def test_a_damaged_file_is_named(tmp_path, content, text):
     (tmp_path / "x-idx").write_bytes(content)

@@ -121,17 +121,20 @@ RANGES = Ranges(
 
 def _wrong(cfg: Config):
     yield from sections.unfit_pixels(cfg)
-    if len(cfg.net.loss_weights) != 5 or min(cfg.net.loss_weights) < 0:
-        yield f"net.loss_weights: expected 5 numbers from 0 on, of levels 2 to 6, got {cfg.net.loss_weights}"
+    if len(cfg.net.loss_weights) != 5 or min(cfg.net.loss_weights) < 0 or not any(cfg.net.loss_weights):
+        yield f"net.loss_weights: expected 5 numbers from 0 on, of levels 2 to 6, not all 0, got {cfg.net.loss_weights}"
     if cfg.TRAIN.CROP and not (len(cfg.TRAIN.CROP) == 2 and min(cfg.TRAIN.CROP) >= 1):
         yield f"TRAIN.CROP: expected height and width in pixels, or [], got {cfg.TRAIN.CROP}"
     for key in ("scale", "gamma"):
         between = getattr(cfg.augment, key)
         if not (len(between) == 2 and 0 < between[0] <= between[1]):
             yield f"augment.{key}: expected two factors, 0 < low <= high, got {between}"
-    for key in ("contrast", "colour"):
+    for key in ("contrast", "colour", "translation", "second_translation"):  # a whole side leaves nothing of a picture
         if not getattr(cfg.augment, key) < 1:
             yield f"augment.{key}: expected less than 1, got {getattr(cfg.augment, key)}"
+    for key in ("rotation", "second_rotation"):
+        if not getattr(cfg.augment, key) <= 180:
+            yield f"augment.{key}: expected at most 180 degrees, got {getattr(cfg.augment, key)}"
 
 
 SCHEMA = Schema(Config, RANGES, _wrong)

@@ -62,4 +62,4 @@ def measure(outputs, batch) -> dict[str, tuple[float, float]]:
     wanted, there = batch["flow2"][:, :2], batch["flow2"][:, 2] > 0
     difference = SCALE * (outputs["predict_flow2_output"] - wanted)
     errors = np.hypot(difference[:, 0], difference[:, 1])[there]
-    return {"FlowLoss": (loss * count, float(count)), "EPE": (float(errors.sum()), float(max(1, errors.size)))}
+    return {"FlowLoss": (loss * count, float(count)), "EPE": (float(errors.sum()), float(errors.size))}

@@ -15,7 +15,7 @@ from experiments.ledger.settings import Expected
 from flow.levels import LEVELS, size_at, target
 from flow.rules import INPUTS, rules_of
 from flow.symbols import get_symbol, names
-from flow.task import measure
+from flow.task import OUTPUTS, measure, train_network
 from lib.config import ConfigError
 from lib.config.dynamic_filter import LSDFN
 from lib.nets.correlation import correlation
@@ -160,12 +160,27 @@ def test_unknown_flow_and_an_error_of_0_have_no_gradient(name):
         np.testing.assert_allclose(value, before[key], rtol=0, atol=1e-6, err_msg=key)
 
 
+def test_a_batch_whose_flow_is_unknown_counts_for_no_error():
+    cfg = config("quick_flow", *SMALL)
+    batch = {name: np.zeros(shape, np.float32) for name, shape in train_network(cfg).inputs.items()}
+    outputs = {name: np.ones(1, np.float32) for name in OUTPUTS[:-1]}
+    outputs[OUTPUTS[-1]] = np.ones_like(batch["flow2"][:, :2])
+    assert measure(outputs, batch) == {"FlowLoss": (10.0, 2.0), "EPE": (0.0, 0.0)}
+    batch["flow2"][0, 2, 0, 0] = 1
+    assert measure(outputs, batch)["EPE"] == (pytest.approx(20 * 2**0.5), 1.0)
+
+
 def test_wrong_settings_are_told():
     for setting, told in {
         "net.loss_weights=[1,2]": "net.loss_weights: expected 5 numbers",
+        "net.loss_weights=[0,0,0,0,0]": "net.loss_weights: .*not all 0",
         "TRAIN.CROP=[64]": "TRAIN.CROP: expected height and width",
         "augment.scale=[2,1]": "augment.scale: expected two factors",
         "augment.contrast=1": "augment.contrast: expected less than 1",
+        "augment.translation=1": "augment.translation: expected less than 1",
+        "augment.second_translation=20": "augment.second_translation: expected less than 1",
+        "augment.rotation=1e9": "augment.rotation: expected at most 180 degrees",
+        "augment.second_rotation=181": "augment.second_rotation: expected at most 180 degrees",
         "net.displacement_stride=0": "net.displacement_stride: expected at least 1",
         "net.kind=deformable": "net.kind: expected one of 'plain', 'lsdfn', 'control'",
     }.items():

@@ -18,6 +18,7 @@ from tracking.modules import NETWORKS
 
 DATASETS = ("films", "vot", "otb")
 LEAST = 3  # cells along a template: they become filters by way of a 3x3 convolution
+MOST_SCALE = 2.0  # of TRAIN.SCALE: a target that is seven times as large or as small is hardly one
 
 
 @dataclass
@@ -148,7 +149,7 @@ RANGES = Ranges(
 
 def _wrong(cfg: Config):
     yield from sections.unfit_pixels(cfg)
-    net, test = cfg.net, cfg.TEST
+    net, train, test = cfg.net, cfg.TRAIN, cfg.TEST
     for key in ("kernel_init", "extra_init"):
         if told := unfit(getattr(net, key)):
             yield f"net.{key}: {told}"
@@ -163,6 +164,15 @@ def _wrong(cfg: Config):
     ):
         if side < net.template:
             yield f"{key}: expected at least net.template, {net.template}, got {side}"
+    if not train.SHIFT < net.search / 2:
+        yield (f"TRAIN.SHIFT: expected less than half of net.search, {net.search}, so that the target is in the search "
+               f"picture, got {train.SHIFT}")  # fmt: skip
+    if train.SCALE > MOST_SCALE:
+        yield f"TRAIN.SCALE: expected at most {MOST_SCALE}, a factor of e to this, got {train.SCALE}"
+    if net.anchor_side > net.search:
+        yield f"net.anchor_side: expected at most net.search, {net.search}, got {net.anchor_side}"
+    if -1 < net.anchor_first < 0:
+        yield f"net.anchor_first: expected -1 or a number from 0 on, got {net.anchor_first}"
     if not net.anchor_ratios or min(net.anchor_ratios) <= 0:
         yield f"net.anchor_ratios: expected numbers above 0, got {net.anchor_ratios}"
     if not net.negative <= net.positive <= 1:

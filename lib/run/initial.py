@@ -37,7 +37,10 @@ def initial_value(kind: str, name: str, shape: tuple[int, ...], seed: int) -> np
 
 def unfit(kind: str) -> str:
     """What is wrong with the name of an initial value; '' for one of those above."""
-    if kind in _KINDS or _WITH_NUMBER.fullmatch(kind):
+    told = _WITH_NUMBER.fullmatch(kind)
+    if told and not 0 <= float(told[2]) < np.inf:
+        return f"expected a finite number from 0 on in {kind!r}, got {float(told[2])}"
+    if told or kind in _KINDS:
         return ""
     return f"unknown initial value {kind!r}; known: {', '.join([*sorted(_KINDS), 'normal(S)', 'msra(A)'])}"
 

@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     made = parser("lib.commands.inspect", "Show where a trained network looks.", "CONFIG-or-RUN", more=True)
     made.add_argument("--at", metavar="y,x", help="pixel of the picture; default: where the taps of --layer, else the "
                       "last, move furthest")  # fmt: skip
-    made.add_argument("--layer", default="", help="only this layer, such as res5a_branch2b")
+    made.add_argument("--layer", default="", help="only this layer or dynamic filter, such as res5a_branch2b")
     made.add_argument("--epoch", type=int, default=0, help="default: the last one")
     made.add_argument("--params", type=path, help="a .params file of whatever origin, not one of the run's epochs")
     made.add_argument("--out", type=path, help="folder; default: <run>/inspect/<name of the picture>")
@@ -80,6 +80,7 @@ def _inspect(options) -> int:
 def _look(system, cfg, run, options, out: Path, shown) -> list[Path]:
     """Looks at the picture, and writes everything. shown: the picture, its truth or None, a pixel or None."""
     from lib.looking import look as looks
+    from lib.looking.filters import filter_layers
     from lib.run.atomic import write_with
 
     image, truth, place = shown
@@ -88,8 +89,9 @@ def _look(system, cfg, run, options, out: Path, shown) -> list[Path]:
 
     made = predictor(system, cfg, options.epoch, file=options.params)
     looker = system.looker(cfg, made)
-    if options.layer and options.layer not in looker.names:
-        raise ValueError(f"--layer {options.layer}: {cfg.run.name} has {', '.join(looker.names) or 'no such layers'}")
+    known = [*looker.names, *(each.name for each in filter_layers(made.engine.network.graph))]
+    if options.layer and options.layer not in known:
+        raise ValueError(f"--layer {options.layer}: {cfg.run.name} has {', '.join(known) or 'no such layers'}")
     look = looker.look(image, options.image.stem, truth)
     pixel = look.pixel_moved_most(options.layer) if place is None else look.seen_pixel(place)
     looks.save(out / "look.npz", look)
@@ -148,7 +150,7 @@ def _figures(look, pixel, layer, place):
     from lib.pictures.windows import windows_figure
 
     shown = [each for each in look.layers if layer in ("", each.name)]
-    for each in [] if layer else look.filters:
+    for each in (each for each in look.filters if layer in ("", each.layer.name)):
         yield f"windows_{each.layer.name}.png", windows_figure(look.run, look.image, each, pixel)
     if not shown:
         return

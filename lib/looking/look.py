@@ -107,16 +107,17 @@ class Look:
 
     def pixel_moved_most(self, name: str = "") -> tuple[int, int]:
         """The image pixel (y, x) at whose cell a layer moves its taps furthest; the middle for an active layer. Where
-        dynamic filters alone look around, the pixel at which their attentions differ most.
+        dynamic filters alone look around, and of a dynamic filter, the pixel at which its attentions differ most.
 
-        name: of the layer; '' means the last one.
+        name: of the layer or dynamic filter; '' means the last one.
 
         Only the cells compete of whose taps, as moved, the most lie in the picture.
         """
         height, width = self.image.shape[:2]
+        filters = [each for each in self.filters if each.layer.name == name or not (name or self.layers)]
+        if filters:
+            return filters[-1].pixel_of(filters[-1].most_selective(), (height, width))
         layer = self.layer(name) if name else self.layers[-1] if self.layers else None
-        if layer is None and self.filters:
-            return self.filters[-1].pixel_of(self.filters[-1].most_selective(), (height, width))
         if layer is None or layer.kind == "active":
             return height // 2, width // 2
         g = layer.geometry

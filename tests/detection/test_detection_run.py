@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
-from small_detection import LOG, WITH_FILTERS, config_in, train_small
+from small_detection import LOG, SMALL, WITH_FILTERS, config_in, train_small
 
 from detection import bins as bins_of
 from detection.batches import network_inputs
@@ -16,6 +16,7 @@ from detection.looker import load_box, look_for_box, save_box
 from detection.pictures import box_panels
 from detection.predictor import Detections
 from detection.system import SYSTEM
+from lib.commands import inspect
 from lib.predictors import predictor
 from lib.run import folder
 
@@ -59,12 +60,19 @@ def test_a_run_is_tested_drawn_and_looked_at(tmp_path):
 
 
 @pytest.mark.parametrize("settings, filters", [(["symbol=resnet_v1_101_rfcn"], []), (WITH_FILTERS, ["lsdfn"])])
-def test_a_network_without_offsets_is_looked_at(tmp_path, settings, filters):
+def test_a_network_without_offsets_is_looked_at(tmp_path, capsys, settings, filters):
     train_small("rfcn", tmp_path, "TRAIN.end_epoch=1", *settings)
     cfg = config_in("rfcn", tmp_path, "TRAIN.end_epoch=1", *settings)
     made, data = predictor(SYSTEM, cfg), SYSTEM.dataset(cfg)
     look = SYSTEM.looker(cfg, made).look(data.image(data.records[0]), "one")
     assert look.layers == [] and look.boxes == [] and [each.layer.name for each in look.filters] == filters
+    told = ["quick_rfcn", str(data.records[0].image), *SMALL, *settings, f"output_path={tmp_path}/out",
+            f"dataset.dataset_path={tmp_path}/streets", "--out", str(tmp_path / "seen")]  # fmt: skip
+    for name in filters:
+        assert inspect.main([*told, "--layer", name]) == 0
+        assert (tmp_path / "seen" / f"windows_{name}.png").is_file()
+    assert inspect.main([*told, "--layer", "none"]) == 1
+    assert f"has {', '.join(filters) or 'no such layers'}" in capsys.readouterr().err
 
 
 def check_kept_box(cfg, place):

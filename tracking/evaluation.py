@@ -57,7 +57,7 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
         "parts": {name: each["AUC"] for name, each in by_part.items()},
         **{key: whole[key] for key in ("accuracy", "failures", "EAO", "precision")},
         "interval": list(cfg.TEST.EAO),
-        "success": success.success_curve(_overlaps(sequences, boxes)).tolist(),
+        "success": success.over_sequences(success.success_curve, _overlaps(sequences, boxes)).tolist(),
         "by_part": by_part,
     }
     log.info("AUC %.4f, precision %.4f, accuracy %.4f, %d failures in %d frames, EAO %s", whole["AUC"],
@@ -80,13 +80,13 @@ def measured(cfg, sequences: list[Sequence], boxes: Mapping, runs: Mapping) -> d
     low, high = cfg.TEST.EAO
     expected = supervised.expected_overlaps(chosen, high)[low:]
     return {
-        "AUC": success.area_under(_overlaps(sequences, boxes)),
-        "precision": success.precision(np.concatenate(errors)),
+        "AUC": float(success.over_sequences(success.area_under, _overlaps(sequences, boxes))),
+        "precision": float(success.over_sequences(success.precision, errors)),
         "accuracy": supervised.accuracy(chosen, cfg.TEST.BURN_IN),
         "failures": supervised.failures(chosen),
         "EAO": float(expected.mean()) if np.isfinite(expected).all() else None,
     }
 
 
-def _overlaps(sequences: list[Sequence], boxes: Mapping) -> np.ndarray:
-    return np.concatenate([overlaps(each.regions, boxes[each.name]) for each in sequences])
+def _overlaps(sequences: list[Sequence], boxes: Mapping) -> list[np.ndarray]:
+    return [overlaps(each.regions, boxes[each.name]) for each in sequences]

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Object Tracking Benchmark's measures of one pass without help (Wu et al. 2013, 2015). The first frame counts, in
-which the tracker is told the box."""
+which the tracker is told the box. Of several sequences the mean of theirs counts, however long each is."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -29,6 +31,11 @@ def precision_curve(errors: np.ndarray) -> np.ndarray:
 def precision(errors: np.ndarray) -> float:
     """The share within 20 pixels."""
     return float(precision_curve(errors)[PRECISE])
+
+
+def over_sequences(measure: Callable, values: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean of a measure above over sequences. values: of each its overlaps or errors."""
+    return np.mean([measure(each) for each in values], axis=0)
 
 
 def _told(values: np.ndarray) -> np.ndarray:

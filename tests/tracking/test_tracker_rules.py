@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tracker_configs import config
 
 from lib.boxes import geometry
 from lib.boxes.template import from_corner, tracker_anchors, tracker_base
 from lib.data.sequences import Sequence
 from lib.metrics.supervised import FAILED, INITIALISED, SKIPPED, TRACKED
+from tracking.evaluation import measured
 from tracking.protocol import one_pass, supervised
 from tracking.tracker import Found, Rule, Tracker, size_penalty, window
 
@@ -129,3 +131,13 @@ def test_a_lost_target_is_shown_again_five_frames_later():
 def test_one_pass_is_not_helped():
     boxes = one_pass(Drifts(4), film(4))
     assert boxes[:, 0].tolist() == [0, 4, 8, 12]
+
+
+def test_a_long_sequence_counts_as_much_as_a_short_one():
+    """As in the benchmark's own code: the mean over sequences of the shares of their frames."""
+    short, long = Still("short", ("",) * 2, np.tile([0.0, 0, 10, 10], (2, 1))), film(8)
+    found = {"short": short.boxes, "still": np.vstack([long.boxes[:2], long.boxes[2:] + [50, 0, 0, 0]])}
+    runs = {each.name: supervised(Drifts(0), each)[0] for each in (short, long)}
+    numbers = measured(config("quick_tracker"), [short, long], found, runs)
+    assert numbers["AUC"] == pytest.approx((20 / 21 + 0.25 * 20 / 21) / 2)
+    assert numbers["precision"] == pytest.approx((1 + 0.25) / 2)

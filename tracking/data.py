@@ -20,7 +20,7 @@ def load_sequences(cfg, image_set: str) -> list[Sequence]:
     root = Path(settings.dataset_path)
     if settings.dataset == "otb":
         if image_set != "all":
-            raise DatasetError(f"dataset.image_set: OTB has one list, 'all', got {image_set!r}")
+            raise DatasetError(f"image set {image_set!r}: OTB has one list, 'all'")
         return otb.read(root)
     if settings.dataset == "vot":
         return vot.read(root, f"{image_set}.txt")

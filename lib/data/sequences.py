@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,7 +46,7 @@ class Sequence:
 
 
 def sequence(name: str, folder: Path, truth: Path, labels: Mapping[str, np.ndarray] | None = None) -> Sequence:
-    """The sequence whose pictures are all those in `folder`, by name, and whose regions stand in `truth`.
+    """The sequence whose pictures are those of `pictures_in(folder)`, and whose regions stand in `truth`.
 
     Raises DatasetError naming what is missing, or where the counts differ.
     """
@@ -57,13 +58,20 @@ def sequence(name: str, folder: Path, truth: Path, labels: Mapping[str, np.ndarr
 
 
 def pictures_in(folder: Path) -> tuple[Path, ...]:
-    """The pictures in a folder, by name. Raises DatasetError if there are none."""
+    """The pictures in a folder, by name, numbers in it by their value: 9.jpg, 10.jpg. Raises DatasetError if there are
+    none."""
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder; expected one of pictures")
-    found = tuple(sorted(each for each in folder.iterdir() if each.suffix.lower() in PICTURES))
+    found = tuple(sorted((each for each in folder.iterdir() if each.suffix.lower() in PICTURES), key=_by_numbers))
     if not found:
         raise DatasetError(f"{folder}: has no pictures ({', '.join(PICTURES)})")
     return found
+
+
+def _by_numbers(path: Path) -> tuple:
+    """Text and numbers of a name in turn; of names that differ in leading zeros alone, the names."""
+    parts = re.split("([0-9]+)", path.name)
+    return [int(each) if number % 2 else each for number, each in enumerate(parts)], path.name
 
 
 def read_regions(path: Path) -> np.ndarray:

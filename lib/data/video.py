@@ -15,7 +15,7 @@ from lib.data.sequences import pictures_in
 
 
 def frames(path: str | Path) -> Iterator[np.ndarray]:
-    """uint8 (h, w, 3) RGB, one after another. A folder's pictures come by name.
+    """uint8 (h, w, 3) RGB, one after another. A folder's pictures come in the order of `pictures_in`.
 
     Raises DatasetError for what is neither, for a file that imageio cannot read, or if that is not installed.
     """

@@ -142,3 +142,8 @@ def test_parts_of_results(films):
 def test_wrong_settings_of_trackers_are_named(setting, text):
     with pytest.raises(ConfigError, match=text):
         config("quick_tracker", setting)
+
+
+def test_the_one_list_of_the_benchmark_is_told():
+    with pytest.raises(DatasetError, match="image set 'val': OTB has one list, 'all'"):
+        load_sequences(config("quick_tracker", "dataset.dataset=otb"), "val")

@@ -9,7 +9,7 @@ from PIL import Image
 
 from lib.data import otb, vot
 from lib.data.picture_file import DatasetError
-from lib.data.sequences import read_regions, write_regions
+from lib.data.sequences import pictures_in, read_regions, write_regions
 
 
 def leave(folder, count, truth, form="{:08d}.jpg", name="groundtruth.txt"):
@@ -122,3 +122,11 @@ def test_regions_that_are_written_are_read_again(tmp_path):
     (tmp_path / "a.txt").write_text(write_regions(boxes))
     assert (tmp_path / "a.txt").read_text() == "1,2.25,3,4.5\n121.33,8,20,30\n"
     np.testing.assert_allclose(read_regions(tmp_path / "a.txt"), boxes)
+
+
+def test_frames_come_in_the_order_of_their_numbers(tmp_path):
+    names = ["a 1.jpg", "a 2.png", "a 9.JPG", "a 10.jpg", "a 010.jpg", "b 3.jpg", "b 20.jpg"]
+    for name in names:
+        (tmp_path / name).touch()
+    found = [path.name for path in pictures_in(tmp_path)]
+    assert found == ["a 1.jpg", "a 2.png", "a 9.JPG", "a 010.jpg", "a 10.jpg", "b 3.jpg", "b 20.jpg"]

@@ -14,9 +14,8 @@ from matplotlib.figure import Figure
 
 from classify.data import load_dataset
 from classify.evaluation import shown
-from classify.looker import look_path
+from classify.looker import read_looks
 from classify.pictures import draw_looks, draw_pictures
-from lib.looking import look as looks
 from lib.pictures import panels
 from lib.pictures.run_picture import WIDTH, draw_loss, write_summary
 from lib.run import folder
@@ -30,8 +29,11 @@ def summary(cfg) -> Path:
     tell(text)
     data = load_dataset(cfg, cfg.dataset.test_image_set)
     place = folder.results_path(cfg).with_suffix("")
-    numbers = shown(data)
-    seen = [looks.load(look_path(place, number)) for number in numbers]
+    numbers, kept = shown(data), read_looks(place)
+    if set(kept) != set(numbers):  # others were tested
+        raise ValueError(f"{place}: has looks at pictures {sorted(kept)}, expected {sorted(numbers)}; evaluate again "
+                         "(./test.sh CONFIG)")  # fmt: skip
+    seen = [kept[number] for number in numbers]
     looking = bool(seen[0].layers)
     heights = [2.3, *([2.3] if looking else []), 3.6]
     figure = Figure(figsize=(WIDTH, sum(heights) + 0.5), layout="constrained")

@@ -67,6 +67,8 @@ def test_another_evaluation_takes_the_place_of_the_first_as_a_whole(place, tmp_p
     other = ["dataset.dataset_path=other", "dataset.generated.test=5", "dataset.generated.seed=9"]
     call(tmp_path, "lib.commands.test", "small.yaml", *other)
     assert set(read_looks(tmp_path / "output/digits/small/test/results")) == {0, 1, 2, 3, 4}
+    said = call(tmp_path, "lib.commands.summary", "small.yaml", status=1)
+    assert "results: has looks at pictures [0, 1, 2, 3, 4], expected [" in said and "; evaluate again" in said
 
 
 def test_a_picture_of_any_size_is_inspected_and_named(place):

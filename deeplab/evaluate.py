@@ -107,7 +107,7 @@ class Evaluator:
             IU_array: float64 (num_classes,).
             confusion: int64 (num_classes, num_classes), rows = truth.
             lines: the original's lines of text, then that mean over present classes, then IoU by class name.
-        Raises DatasetError naming a missing or broken result file.
+        Raises DatasetError naming a missing or broken result file, or if no pixel has a class.
         """
         total = np.zeros((self._ds.num_classes,) * 2, np.int64)
         for record in self._ds.records:
@@ -124,6 +124,9 @@ class Evaluator:
                 total += confusion_matrix(truth, predicted, self._ds.num_classes, labels.IGNORE)
             except ValueError as error:
                 raise DatasetError(f"{self.path(record)}: {error}") from None
+        if not total.any():
+            raise DatasetError(f"{self._ds.root}: expected classes to measure by, got {len(self._ds.records)} pictures "
+                               f"of {self._ds.image_set} without a pixel that has one")  # fmt: skip
         per_class, present = iou_per_class(total), present_classes(total)
         result = {
             "meanIU": float(per_class.mean()),

@@ -65,7 +65,7 @@ def _inspect(options) -> int:
     truth = system.truth_of(cfg, options.image)
     image = images.read_image(options.image, upright=truth is not None)
     if truth is not None:
-        images.check_sizes(options.image, "its labels", image, truth)
+        images.check_sizes(options.image, "its labels", image.shape[:2], truth.shape)
     place = parse_place(options.at, *image.shape[:2]) if options.at else None
     if not options.params:
         parameters_of(cfg, options.epoch)  # what is not there is told before a folder is made

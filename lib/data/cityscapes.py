@@ -14,6 +14,7 @@ import numpy as np
 
 from lib.data import images, labels
 from lib.data.images import DatasetError
+from lib.data.picture_file import stored_size
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,17 @@ class Cityscapes:
 
     def truth(self, record: Record) -> np.ndarray:
         """Its train ids, uint8 (height, width), labels.IGNORE where no class is meant."""
-        return _train_ids(record.label)
+        return fitting(record, _train_ids(record.label))
 
     def pair(self, record: Record) -> tuple[np.ndarray, np.ndarray]:
-        """`image` and `truth` of a record. Raises DatasetError if their sizes differ."""
-        image, truth = self.image(record), self.truth(record)
-        images.check_sizes(record.image, record.label, image, truth)
-        return image, truth
+        """`image` and `truth` of a record."""
+        return self.image(record), self.truth(record)
+
+
+def fitting(record: Record, truth: np.ndarray) -> np.ndarray:
+    """What a record's label file holds. Raises DatasetError if that has not the picture's size."""
+    images.check_sizes(record.image, record.label, stored_size(record.image), truth.shape)
+    return truth
 
 
 def truth_of(image: str | Path, annotation_prefix: str = "gtFine") -> np.ndarray | None:

@@ -68,7 +68,7 @@ class FlowPairs(ABC):
         first = images.read_image(files.first)
 
         def fitting(path: Path, values: np.ndarray) -> np.ndarray:
-            images.check_sizes(files.first, path, first, values if values.ndim == 2 else values[..., 0])
+            images.check_sizes(files.first, path, first.shape[:2], values.shape[:2])
             return values
 
         second = fitting(files.second, images.read_image(files.second))

@@ -32,12 +32,12 @@ def read_label(path: str | Path) -> np.ndarray:
     return picture_file.stored_values(path)
 
 
-def check_sizes(picture, label, image: np.ndarray, truth: np.ndarray) -> None:
-    """Raises DatasetError, naming both files, if a picture and its labels differ in size."""
-    if image.shape[:2] != truth.shape:
+def check_sizes(picture, label, of_picture: tuple[int, ...], of_label: tuple[int, ...]) -> None:
+    """Raises DatasetError, naming both files, if a picture and its labels differ in size, (height, width)."""
+    if of_picture != of_label:
         raise DatasetError(
-            f"{label}: {truth.shape[1]} x {truth.shape[0]} pixels (width x height), "
-            f"but its picture {picture} has {image.shape[1]} x {image.shape[0]}"
+            f"{label}: {of_label[1]} x {of_label[0]} pixels (width x height), "
+            f"but its picture {picture} has {of_picture[1]} x {of_picture[0]}"
         )
 
 

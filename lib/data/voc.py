@@ -10,13 +10,14 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
 from lib.config.text_file import read_text
 from lib.data import images, voc_labels
-from lib.data.cityscapes import Record, image_sets
+from lib.data.cityscapes import Record, fitting, image_sets
 from lib.data.images import DatasetError
 
 AUGMENTED = "SegmentationClassAug"
@@ -74,6 +75,8 @@ class PascalVOC:
         ids = read_text(listing).split()
         if not ids:
             raise DatasetError(f"{listing}: empty, expected one picture's name per line")
+        if twice := [each for each, count in Counter(ids).items() if count > 1]:  # it would count twice
+            raise DatasetError(f"{listing}: {twice[0]} stands in it twice ({len(twice)} pictures do)")
         folder = f"VOC{year}/Segmentation"
         records = [Record(kit / "JPEGImages" / f"{each}.jpg", _mask(kit, name, each), folder, each) for each in ids]
         for what in ("image", "label"):
@@ -95,13 +98,11 @@ class PascalVOC:
 
     def truth(self, record: Record) -> np.ndarray:
         """Its classes, uint8 (height, width), 255 where none is told."""
-        return _classes(record.label)
+        return fitting(record, _classes(record.label))
 
     def pair(self, record: Record) -> tuple[np.ndarray, np.ndarray]:
-        """`image` and `truth` of a record. Raises DatasetError if their sizes differ."""
-        image, truth = self.image(record), self.truth(record)
-        images.check_sizes(record.image, record.label, image, truth)
-        return image, truth
+        """`image` and `truth` of a record."""
+        return self.image(record), self.truth(record)
 
 
 def truth_of(image: str | Path) -> np.ndarray | None:
@@ -137,7 +138,7 @@ def _listing(folder: Path, name: str) -> Path:
             return path
     there = sorted(path.stem for path in (folder / "Segmentation").glob("*.txt"))
     raise DatasetError(
-        f"image set: found neither of {', '.join(map(str, choices))}; {folder / 'Segmentation'} has "
+        f"image set: found no {' nor '.join(map(str, choices))}; {folder / 'Segmentation'} has "
         f"{', '.join(there) or 'no list'}"
     )
 

@@ -153,6 +153,22 @@ def test_add_refuses_what_is_no_prediction(dataset, tmp_path, array, text):
         Evaluator(dataset, tmp_path / "results").add(dataset.records[0], array)
 
 
+def test_labels_of_another_size_than_their_picture_are_no_truth(dataset, tmp_path):
+    fill(dataset, tmp_path / "results", "weights")
+    label = dataset.records[1].label
+    Image.fromarray(np.zeros((12, 36), np.uint8)).save(label)
+    with pytest.raises(DatasetError, match=rf"{label.name}: 36 x 12 pixels .* has 36 x 24"):
+        Evaluator(dataset, tmp_path / "results").report()
+
+
+def test_pictures_without_a_class_are_no_measure(dataset, tmp_path):
+    fill(dataset, tmp_path / "results", "weights")
+    for record in dataset.records:
+        Image.fromarray(np.zeros((24, 36), np.uint8)).save(record.label)  # unlabelled, as on Cityscapes' test set
+    with pytest.raises(DatasetError, match="3 pictures of leftImg8bit_val without a pixel that has one"):
+        Evaluator(dataset, tmp_path / "results").report()
+
+
 def fill(dataset, folder, made_by, count=3):
     evaluator = Evaluator(dataset, folder, made_by)
     for record in evaluator.pending()[:count]:

@@ -105,7 +105,7 @@ def test_what_is_missing_or_wrong_is_named(root):
     for image_set, text in [
         ("train", "image set 'train': expected '<year>_<list>'"),
         ("2007_train", "dataset.dataset_path: .*VOC2007 is not a folder"),
-        ("2012_trainaug", r"neither of .*trainaug\.txt; .*Segmentation has train, trainval, val"),
+        ("2012_trainaug", r"found no .*trainaug\.txt; .*Segmentation has train, trainval, val"),
     ]:
         with pytest.raises(DatasetError, match=text):
             PascalVOC(root, image_set)
@@ -122,6 +122,11 @@ def test_what_is_missing_or_wrong_is_named(root):
     Image.fromarray(truth[:-1]).save(ds.records[0].label)
     with pytest.raises(DatasetError, match=r"2012_000006\.png: 96 x 63 pixels .*2012_000006\.jpg has 96 x 64"):
         ds.pair(ds.records[0])
+    with pytest.raises(DatasetError, match=r"2012_000006\.png: 96 x 63 pixels .*2012_000006\.jpg has 96 x 64"):
+        ds.truth(ds.records[0])  # evaluation would stretch it over the picture
+    (kit / "ImageSets/Segmentation/twice.txt").write_text("2012_000006\n2012_000007\n2012_000006\n")
+    with pytest.raises(DatasetError, match=r"twice\.txt: 2012_000006 stands in it twice"):
+        PascalVOC(root, "2012_twice")
     ds.records[1].label.unlink()
     with pytest.raises(DatasetError, match=r"2012_000007\.png: no such file \(1 of the 3 pictures of .*val\.txt"):
         PascalVOC(root, "2012_val")

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from deeplab.data import load_dataset
 from deeplab.evaluate import Evaluator
+from lib.config.multi_scale import check_size
 from lib.data import images
 from lib.data.prefetch import prefetch
 
@@ -72,7 +73,12 @@ def _read(cfg, dataset, group) -> np.ndarray:
     tensors = []
     for record in group:
         image = dataset.image(record)
-        scaled = images.resize_image(image, images.scaled_size(*image.shape[:2], cfg.SCALES))
+        size = images.scaled_size(*image.shape[:2], cfg.SCALES)
+        try:
+            check_size(size, cfg.net)
+        except ValueError as error:
+            raise images.DatasetError(f"{record.image}: {error}") from None
+        scaled = images.resize_image(image, size)
         tensors.append(images.to_tensor(scaled, cfg))
         if tensors[-1].shape != tensors[0].shape:
             raise images.DatasetError(

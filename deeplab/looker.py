@@ -7,6 +7,7 @@ import numpy as np
 
 from deeplab.data import kind_of
 from deeplab.predictor import Predictor
+from lib.config.multi_scale import check_size
 from lib.data import images
 from lib.looking.filters import filters_inside
 from lib.looking.look import Look
@@ -28,6 +29,7 @@ class Looker:
         """image: uint8 (h, w, 3) RGB of any size. name: for titles. truth: train ids (h, w), if they are known."""
         cfg = self._cfg
         size = images.scaled_size(*image.shape[:2], cfg.SCALES)
+        check_size(size, cfg.net)
         seen = images.resize_image(image, size)
         inputs = {"data": images.to_tensor(seen, cfg)[None]}
         classes, layers = look_inside(self._predictor.engine, inputs, "classes_output")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from deeplab.task import test_network
+from lib.config.multi_scale import check_size
 from lib.crf import check, refine
 from lib.data import images
 
@@ -19,7 +20,11 @@ class Predictor:
         engine.build(test_network(cfg), arg, aux)
 
     def train_ids(self, data: np.ndarray) -> np.ndarray:
-        """uint8 (N, h, w), the most probable class of each pixel of float32 (N, 3, h, w) from `to_tensor`."""
+        """uint8 (N, h, w), the most probable class of each pixel of float32 (N, 3, h, w) from `to_tensor`.
+
+        Raises ValueError for pictures of which a scale of the network leaves no pixel.
+        """
+        check_size(data.shape[2:], self._cfg.net)
         crf = self._cfg.TEST.crf
         if not crf.iterations:
             return self.engine.compute({"data": data}, ["classes_output"])["classes_output"].astype(np.uint8)

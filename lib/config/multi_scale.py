@@ -6,6 +6,8 @@ The graphs (lib/nets/multi_scale.py) and those who feed them read them here.
 
 from __future__ import annotations
 
+from math import ceil
+
 from lib.config.maps import cells
 
 
@@ -19,11 +21,20 @@ def label_name(scale: float) -> str:
     return "label" if scale == 1 else f"label_{tag(scale)}"
 
 
+def check_size(size: tuple[int, ...], net) -> None:
+    """Raises ValueError for pictures of a size (h, w) of which a scale of net.scales leaves no pixel."""
+    scale = min([1.0, *net.scales])
+    if min(size) * scale < 1:
+        raise ValueError(f"net.scales: {scale:g} of {size[0]} x {size[1]} pixels (height x width) leaves none, "
+                         f"expected sides of at least {ceil(1 / scale)}")  # fmt: skip
+
+
 def label_sizes(size: tuple[int, int], net) -> dict[str, tuple[int, int]]:
     """{input: (h, w)} of all labels for crops of `size`: those of the crop; with net.scales those of each scale's map.
 
-    net: cfg.net; reads scales, output_stride, pool_pad, pool_ceil.
+    net: cfg.net; reads scales, output_stride, pool_pad, pool_ceil. Raises ValueError as `check_size` does.
     """
+    check_size(size, net)
     if not net.scales:
         return {"label": size}
     (height, width), stride = size, net.output_stride

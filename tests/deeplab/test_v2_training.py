@@ -153,5 +153,10 @@ def test_a_trained_network_is_tested_at_any_size_alike_in_both_engines(streets, 
         made = predictor(system, cfg)
         found = system.evaluate(cfg, made, tmp_path / cfg.engine, False, LOG)
         seen.append((found["confusion"], made.picture(picture.image(picture.records[0])[:50, :70])))
+        thin = np.zeros((1, 300, 3), np.uint8)
+        with pytest.raises(ValueError, match="net.scales: 0.5 of 1 x 96 pixels"):
+            made.picture(thin)
+        with pytest.raises(ValueError, match="net.scales: 0.5 of 1 x 96 pixels"):
+            system.looker(cfg, made).look(thin, "thin")
     assert seen[0][0] == seen[1][0] and np.sum(seen[0][0]) > 4000
     assert seen[0][1].shape == (50, 70) and np.mean(seen[0][1] == seen[1][1]) > 0.999

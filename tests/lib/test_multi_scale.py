@@ -13,7 +13,7 @@ mx = pytest.importorskip("mxnet", reason="MXNet is not installed")
 
 import torch.nn.functional as F  # noqa: E402
 
-from lib.config.multi_scale import label_name, label_sizes, tag  # noqa: E402
+from lib.config.multi_scale import check_size, label_name, label_sizes, tag  # noqa: E402
 from lib.nets.aspp import aspp  # noqa: E402
 from lib.nets.multi_scale import segmentation  # noqa: E402
 
@@ -87,6 +87,17 @@ def test_a_test_enlarges_the_greatest_scores(drawn):
     best = reference(tensors, tensors["data"])[1]
     large = F.interpolate(best, size=(34, 48), mode="bilinear", align_corners=False)
     np.testing.assert_allclose(ours, large.softmax(1), rtol=0, atol=1e-5)
+
+
+def test_pictures_of_which_a_scale_leaves_nothing_are_refused():
+    net = SimpleNamespace(scales=[1, 0.75, 0.3])
+    check_size((4, 100), net)
+    with pytest.raises(
+        ValueError, match=r"net.scales: 0.3 of 100 x 3 pixels .* leaves none, expected sides of at least 4"
+    ):
+        check_size((100, 3), net)
+    with pytest.raises(ValueError, match="0.3 of 1 x 1 pixels"):
+        label_sizes((1, 1), net)
 
 
 def test_label_sizes_without_scales_are_those_of_the_crop():

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from operators.for_torch.symbols.attributes import choice, flag, integer, single
-from operators.for_torch.symbols.operator import operator
+from operators.for_torch.symbols.operator import known, operator
 from operators.library import OperatorError
 
 MODES = "like odd_scale size to_even_down to_even_up to_odd_down to_odd_up"
@@ -37,6 +37,8 @@ def _bilinear_resize(a):
         if data.dim() != 4:
             raise OperatorError(f"data must have shape (N, C, H, W), got {tuple(data.shape)}")
         height, width = like.shape[2:] if like is not None else _size(a, *data.shape[2:])
+        if known((height, width)) and min(height, width) < 1:
+            raise OperatorError(f"data of shape {tuple(data.shape)} would become {height} x {width}, expected a cell")
         down = _weights(data.shape[2], height).to(data)
         across = _weights(data.shape[3], width).to(data)
         return torch.matmul(torch.matmul(down, data), across.T)

@@ -126,6 +126,8 @@ CALLS = [
     ("Reshape", 1, {"shape": (2, -4, 1), "reverse": True}, [(2, 3)], "with reverse=True is not served"),
     ("Crop", 2, {"num_args": 2, "offset": (7, 0)}, [(1, 1, 8, 8), (1, 1, 2, 2)], "is not inside data"),
     ("Crop", 1, {"num_args": 1, "h_w": (9, 2)}, [(1, 1, 8, 8)], "is not inside data"),
+    ("_contrib_BilinearResize2D", 1, {"scale_height": 0.2, "scale_width": 1, "align_corners": False}, [(1, 1, 4, 9)],
+     r"data of shape \(1, 1, 4, 9\) would become 0 x 9"),
     ("SoftmaxActivation", 1, {}, [(2, 3, 4)], "mode=instance is served for data of shape"),
     ("sum", 1, {"axis": 2}, [(2, 3)], r"axis=\(2,\) does not suit data of 2 dimensions"),
     ("Pooling", 1, {"kernel": (3, 2), "stride": (2, 2), "pad": (1, 1), "pooling_convention": "full"}, [(1, 1, 8, 7)],

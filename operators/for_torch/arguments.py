@@ -12,7 +12,10 @@ from operators.library import OperatorError
 
 
 def _whole(value):
-    """An int of whatever is one: of NumPy, of a tensor, symbolic while tracing. TypeError for anything else."""
+    """An int of whatever is one: of NumPy, of a tensor, symbolic while tracing. TypeError for anything else, and for a
+    truth value, as torch's own layers raise it."""
+    if isinstance(value, bool):
+        raise TypeError
     return value if type(value) is int or isinstance(value, torch.SymInt) else python_operator.index(value)
 
 

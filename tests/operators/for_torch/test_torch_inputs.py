@@ -10,7 +10,14 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 from torch_samples import DEFORMABLE, NAMES, sample  # noqa: E402
 
 import operators  # noqa: E402
-from operators.for_torch import active_conv2d, deform_conv2d, deform_ps_roi_pool, ps_roi_pool, shift2d  # noqa: E402
+from operators.for_torch import (  # noqa: E402
+    DynamicFilter2d,
+    active_conv2d,
+    deform_conv2d,
+    deform_ps_roi_pool,
+    ps_roi_pool,
+    shift2d,
+)
 from operators.library import OperatorError  # noqa: E402
 
 each = pytest.mark.parametrize("name", NAMES)
@@ -170,6 +177,11 @@ WRONG = [
      "padding='same' needs stride 1 and the same padding on both sides, got stride (1, 1), kernel (2, 2)"),
     (lambda: active_conv2d(x(1, 4, 5, 5), x(1, 1, 3, 3, 2), x(2, 4, 3, 3), groups=1.5),
      "groups must be an integer, got 1.5"),
+    (lambda: active_conv2d(x(1, 4, 5, 5), x(1, 1, 3, 3, 2), x(2, 4, 3, 3), groups=True),
+     "groups must be an integer, got True"),
+    (lambda: deform_conv2d(x(1, 4, 5, 5), x(1, 18, 5, 5), x(2, 4, 3, 3), padding=(1, True)),
+     "padding must be an integer or a pair (y, x), got (1, True)"),
+    (lambda: DynamicFilter2d(kernel_size=True), "kernel_size must be an integer or a pair (y, x), got True"),
     (lambda: deform_conv2d(x(1, 4, 5, 5), x(1, 18, 5, 5), x(2, 4, 3, 3), x(3), padding=1),
      "bias must have shape (2,)"),
     (lambda: deform_conv2d(x(1, 4, 5, 5), x(1, 18, 5, 5), x(2, 4, 3, 3), padding=1, mask=x(1, 18, 5, 5)),

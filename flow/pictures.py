@@ -51,7 +51,8 @@ def draw_pairs(block, pairs: Sequence[tuple[Pair, np.ndarray]]) -> None:
         picture(axes[2], coding.colours(pair.flow, there, longest), f"true flow, up to {longest:.0f} px")
         picture(axes[3], coding.colours(flow, None, longest), "predicted")
         shade = axes[4].imshow(errors, cmap="magma", vmin=0, vmax=max(longest / 2, 1), interpolation="nearest")
-        axes[4].set_title(f"error, mean {np.nanmean(errors):.2f} px", fontsize=10)
+        mean = f"mean {errors[there].mean():.2f} px" if there.any() else "nowhere known"
+        axes[4].set_title(f"error, {mean}", fontsize=10)
         axes[4].set(xticks=[], yticks=[])
         block.colorbar(shade, ax=axes[4], fraction=0.04, pad=0.02).ax.tick_params(labelsize=7)
     wheel = grid[0, 2].inset_axes((0.76, 0.0, 0.24, 0.36))

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import logging
+import warnings
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -131,6 +133,11 @@ def test_pairs_are_kept_and_drawn_with_their_error(tmp_path):
         "error, mean 2.00 px",
     ]
     assert (np.asarray(figure.axes[4].images[0].get_array()) == 2).all()
+    figure = Figure()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # there is no mean of nothing
+        draw_pairs(figure, [(replace(pairs[0][0], flow=np.full_like(flow, UNKNOWN)), pairs[0][1])])
+    assert figure.axes[4].get_title() == "error, nowhere known"
     forget(tmp_path, "pair_*.npz")
     with pytest.raises(ValueError, match=r"has no pair_\*.npz; evaluate again"):
         load_pairs(tmp_path)

@@ -75,8 +75,8 @@ class PascalVOC:
         ids = read_text(listing).split()
         if not ids:
             raise DatasetError(f"{listing}: empty, expected one picture's name per line")
-        if twice := [each for each, count in Counter(ids).items() if count > 1]:  # it would count twice
-            raise DatasetError(f"{listing}: {twice[0]} stands in it twice ({len(twice)} pictures do)")
+        if again := [each for each, count in Counter(ids).items() if count > 1]:  # it would count twice
+            raise DatasetError(f"{listing}: {again[0]} stands in it twice ({len(again)} pictures do)")
         folder = f"VOC{year}/Segmentation"
         records = [Record(kit / "JPEGImages" / f"{each}.jpg", _mask(kit, name, each), folder, each) for each in ids]
         for what in ("image", "label"):

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -12,23 +11,20 @@ import numpy as np
 from lib.data.images import read_image
 from lib.data.picture_file import DatasetError
 from lib.data.sequences import pictures_in
+from operators.extras import need
 
 
 def frames(path: str | Path) -> Iterator[np.ndarray]:
     """uint8 (h, w, 3) RGB, one after another. A folder's pictures come in the order of `pictures_in`.
 
-    Raises DatasetError for what is neither, for a file that imageio cannot read, or if that is not installed.
+    Raises DatasetError for what is neither, or a file that imageio cannot read; MissingExtra if that is not installed.
     """
     path = Path(path)
     if path.is_dir():
         return map(read_image, pictures_in(path))
     if not path.is_file():
         raise DatasetError(f"{path}: no such film; expected a folder of pictures or a video file")
-    if find_spec("imageio") is None:
-        raise DatasetError(
-            f"{path}: a video file needs imageio, which is not installed (pip install 'active-convnets[video]'); or "
-            "give a folder of its pictures"
-        )
+    need("video", "imageio")
     return _video(path)
 
 

@@ -87,8 +87,8 @@ def class_bars(axis, results: dict, zero: dict | None, names: list[str], title: 
     for number, (each, colour, label) in enumerate(bars):
         middle = place + (number - (len(bars) - 1) / 2) * height
         axis.barh(middle, [each["parts"][name] for name in names], height, color=colour, label=label)
-    if zero:
-        axis.legend(fontsize=8, frameon=False, loc="lower right")
+    if zero:  # below, where no bar is
+        axis.legend(fontsize=8, frameon=False, ncol=2, loc="upper center", bbox_to_anchor=(0.5, -0.06))
     axis.set_yticks(place, names, fontsize=8)
     axis.invert_yaxis()
     axis.set_xlim(0, 1)

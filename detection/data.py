@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lib.data.boxes import BoxData
-from lib.data.coco import coco
+from lib.data.coco import coco, lacks_objects
 from lib.data.images import DatasetError
 from lib.data.streets.boxes import box_settings, generate_boxes
 from lib.data.voc_boxes import CLASS_NAMES, voc_boxes
@@ -47,6 +47,11 @@ def is_coco(cfg) -> bool:
             f"dataset.dataset: there is no reader for {cfg.dataset.dataset!r}; expected 'PascalVOC' or 'coco'"
         )
     return name == "coco"
+
+
+def is_hidden(cfg, image_set: str) -> bool:
+    """Whether only a benchmark's server knows the objects of an image set: of COCO, what its files say."""
+    return is_coco(cfg) and lacks_objects(cfg.dataset.dataset_path, image_set)
 
 
 def class_names(cfg) -> tuple[str, ...]:

@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from detection.data import is_coco, load_dataset
+from detection.data import is_coco, is_hidden, load_dataset
 from detection.looker import look_for_box, save_box
 from detection.predictor import Detections
 from detection.proposals import read_proposals
 from detection.results import check_coco, coco_numbers, require_objects, voc_numbers, write_coco, write_voc
-from lib.data.coco import is_hidden
 from lib.data.images import DatasetError
 from lib.data.prefetch import prefetch
 from lib.run.atomic import write_with
@@ -34,7 +33,7 @@ def evaluate(cfg, predictor, place: Path, ignore_cache: bool, log) -> dict:
     images, parts (by class name), and of VOC `map_50` and `map_70`.
     """
     data = load_dataset(cfg, cfg.dataset.test_image_set)
-    if is_coco(cfg) and is_hidden(data.root, cfg.dataset.test_image_set):
+    if is_hidden(cfg, cfg.dataset.test_image_set):
         raise DatasetError(
             f"dataset.test_image_set: the objects of {cfg.dataset.test_image_set} are not published, so there is no "
             "number; ./test.sh CONFIG --submission writes what COCO's server takes"

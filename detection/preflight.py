@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from detection.data import is_coco
+from detection.data import is_coco, is_hidden
 from detection.proposals import read_proposals
 from lib.data.boxes import BoxData
 from lib.data.cityscapes import image_sets
-from lib.data.coco import coco, is_hidden
+from lib.data.coco import coco
 from lib.data.images import DatasetError
 from lib.data.preflight.check import Counts, Report
 from lib.data.preflight.findings import Finding
@@ -40,7 +40,7 @@ def check_config(cfg, workers: int = 1) -> Report:
         if data.num_classes != cfg.dataset.NUM_CLASSES:
             text = f"{data.num_classes} with the background, dataset.NUM_CLASSES says {cfg.dataset.NUM_CLASSES}"
             report.findings.append(Finding("another number of classes", name, text))
-        if not (is_coco(cfg) and is_hidden(data.root, name)):
+        if not is_hidden(cfg, name):
             report.findings += _objects(data, name)
         filled = sum(bool(len(record.objects.trained.boxes)) for record in data.records)
         report.splits[name] = Counts({"": (len(data.records), filled)}, Counter(record.size for record in data.records))
@@ -76,10 +76,8 @@ def _objects(data: BoxData, image_set: str) -> list[Finding]:
         seen[record.objects.trained.classes] = True
     missing = [name for name, one in zip(data.class_names[1:], seen[1:]) if not one]
     if len(missing) == data.num_classes - 1:
-        text = f"none of {len(data.records)} pictures has one that counts"
-        return [*findings, Finding("no objects", image_set, text)]
-    advice = "the network cannot learn these; they do not count in the mean average precision"
-    return [
-        *findings,
-        *([Finding("classes that never occur", image_set, ", ".join(missing), advice)] if missing else []),
-    ]
+        findings.append(Finding("no objects", image_set, f"none of {len(data.records)} pictures has one that counts"))
+    elif missing:
+        advice = "the network cannot learn these; they do not count in the mean average precision"
+        findings.append(Finding("classes that never occur", image_set, ", ".join(missing), advice))
+    return findings

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from detection.data import is_coco, load_dataset
+from detection.data import is_coco, is_hidden, load_dataset
 from detection.evaluation import predict
 from detection.proposals import read_proposals
 from detection.results import write_coco, write_voc
 from lib.config import ConfigError
 from lib.data.cityscapes import image_sets
-from lib.data.coco import is_hidden
 
 
 def hidden_test_set(cfg) -> str:
@@ -23,7 +22,7 @@ def hidden_test_set(cfg) -> str:
     classes that are not VOC's."""
     if is_coco(cfg):
         own = cfg.dataset.test_image_set
-        return own if is_hidden(cfg.dataset.dataset_path, own) else "test-dev2017"
+        return own if is_hidden(cfg, own) else "test-dev2017"
     if cfg.dataset.class_names:
         raise ConfigError("--submission: the server judges PASCAL VOC's classes, but dataset.class_names has others")
     return "2012_test"

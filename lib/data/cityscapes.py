@@ -99,16 +99,17 @@ class Cityscapes:
 
     def truth(self, record: Record) -> np.ndarray:
         """Its train ids, uint8 (height, width), labels.IGNORE where no class is meant."""
-        return fitting(record, _train_ids(record.label))
+        return fitting(record, _train_ids(record.label), stored_size(record.image))
 
     def pair(self, record: Record) -> tuple[np.ndarray, np.ndarray]:
         """`image` and `truth` of a record."""
-        return self.image(record), self.truth(record)
+        image = self.image(record)
+        return image, fitting(record, _train_ids(record.label), image.shape[:2])
 
 
-def fitting(record: Record, truth: np.ndarray) -> np.ndarray:
-    """What a record's label file holds. Raises DatasetError if that has not the picture's size."""
-    images.check_sizes(record.image, record.label, stored_size(record.image), truth.shape)
+def fitting(record: Record, truth: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """What a record's label file holds. Raises DatasetError if that has not the picture's size, (height, width)."""
+    images.check_sizes(record.image, record.label, size, truth.shape)
     return truth
 
 

@@ -57,7 +57,7 @@ def _there(record: BoxRecord, faults: list | None) -> bool:
     return False
 
 
-def is_hidden(root: str | Path, image_set: str) -> bool:
+def lacks_objects(root: str | Path, image_set: str) -> bool:
     """Whether only the benchmark's server knows the objects of a set, or of one of several joined by '+'."""
     return any(annotation_file(root, one).name.startswith(INFO) for one in image_sets(image_set))
 

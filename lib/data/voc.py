@@ -19,6 +19,7 @@ from lib.config.text_file import read_text
 from lib.data import images, voc_labels
 from lib.data.cityscapes import Record, fitting, image_sets
 from lib.data.images import DatasetError
+from lib.data.picture_file import stored_size
 
 AUGMENTED = "SegmentationClassAug"
 
@@ -98,11 +99,12 @@ class PascalVOC:
 
     def truth(self, record: Record) -> np.ndarray:
         """Its classes, uint8 (height, width), 255 where none is told."""
-        return fitting(record, _classes(record.label))
+        return fitting(record, _classes(record.label), stored_size(record.image))
 
     def pair(self, record: Record) -> tuple[np.ndarray, np.ndarray]:
         """`image` and `truth` of a record."""
-        return self.image(record), self.truth(record)
+        image = self.image(record)
+        return image, fitting(record, _classes(record.label), image.shape[:2])
 
 
 def truth_of(image: str | Path) -> np.ndarray | None:

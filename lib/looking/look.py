@@ -114,8 +114,8 @@ class Look:
         Only the cells compete of whose taps, as moved, the most lie in the picture.
         """
         height, width = self.image.shape[:2]
-        filters = [each for each in self.filters if each.layer.name == name or not (name or self.layers)]
-        if filters:
+        filters = [each for each in self.filters if name in ("", each.layer.name)]
+        if filters and (name or not self.layers):
             return filters[-1].pixel_of(filters[-1].most_selective(), (height, width))
         layer = self.layer(name) if name else self.layers[-1] if self.layers else None
         if layer is None or layer.kind == "active":

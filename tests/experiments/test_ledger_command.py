@@ -52,7 +52,7 @@ def test_command_trains_what_is_missing_and_writes_the_ledger(tmp_path, monkeypa
     (["run", "--data", "mars"], "--data: there is no mars; there are stand-in, own-rate, full-length, cityscapes"),
     (["run", "net.depht=3"], "command line: net.depht=3: unknown key net.depht; did you mean net.depth?"),
     (["--runs", "nowhere.json"], "nowhere.json"),
-    (["--runs", str(ROOT / "experiments/rfcn/runs.json")], "runs.json: no run of this ledger: both on "),
+    (["--runs", str(ROOT / "experiments/rfcn/runs.json")], "runs.json: no run of this ledger: both on decoys-800,"),
     (["--markdown", "page.html"], "--markdown page.html: the page as one file would take its place; --html names"),
 ])  # fmt: skip
 def test_what_cannot_be_is_told(arguments, told, capsys, tmp_path, monkeypatch):
